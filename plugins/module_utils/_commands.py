@@ -1,0 +1,174 @@
+# Copyright (c) 2026 virtnet developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change as command lines of ip(8), sysctl(8), nft(8) and iptables(8) that do the same in a shell."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from shlex import quote
+
+from ._kinds import KINDS, kind_of, said
+from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
+from ._model import MAIN, Address, AltName, Link, Masquerade, NatTable, Netns, Route, Sysctl, SysctlFile
+
+
+def commands(change):
+    """The lines, in order."""
+    # A bare $$ is the shell itself, whose namespace is the host's own.
+    return [
+        line if isinstance(line, str) else " ".join(word if word == "$$" else quote(word) for word in line)
+        for line in lines(change.target, change)
+    ]
+
+
+def ip(netns, *words):
+    return ["ip"] + (["-n", netns] if netns else []) + list(words)
+
+
+def inside(netns):
+    return ["ip", "netns", "exec", netns] if netns else []
+
+
+@singledispatch
+def lines(target, change):
+    raise TypeError(target)
+
+
+@lines.register(Netns)
+def netns_lines(target, change):
+    name = target.name
+    if change.verb == "delete":
+        return [["ip", "netns", "delete", name]]
+    out = []
+    if change.verb == "add" and target.path:
+        out.append("mkdir -p /run/netns && touch /run/netns/%s && mount --bind %s /run/netns/%s" % (name, quote(target.path), name))
+    elif change.verb == "add":
+        out.append(["ip", "netns", "add", name])
+    return out + [["ip", "netns", "set", name, str(nsid)] for dummy, nsid in change.news("nsid")]
+
+
+@lines.register(Link)
+def link_lines(target, change):
+    if change.verb == "delete":
+        return [ip(target.netns, "link", "delete", "dev", target.name)]
+    old, base, out = change.before, change.base, []
+    kind = kind_of(target)
+    words = []
+    for name, value in change.news("mtu", "address", "alias", "txqueuelen", "master"):
+        words += ["nomaster"] if value == "" and name == "master" else [name, str(value)]
+    words += ["up" if up else "down" for dummy, up in change.news("up")]
+    typed = [word for attr, value in said(kind.attrs, base.attrs if base else (), target.attrs, not base) for word in attr.words(value)]
+    if old is None:
+        out.append(make(target, kind, words, typed))
+    elif old.netns != target.netns:
+        # The host's own namespace has no name: it is that of the shell.
+        name = ["name", target.name] if old.name != target.name else []
+        out.append(ip(old.netns, "link", "set", "dev", old.name, "netns", target.netns or "$$", *name))
+    elif old.name != target.name:
+        words = ["name", target.name] + words
+        out.append(ip(old.netns, "link", "set", "dev", old.name, *words))
+        words = []
+    if old is not None and (words or typed):
+        out.append(ip(target.netns, "link", "set", "dev", target.name, *(words + (["type", kind.name] + typed if typed else []))))
+    ports = KINDS[target.slave_kind].port if target.slave_kind else ()
+    fresh = base is None or base.master != target.master
+    port = [word for attr, value in said(ports, () if fresh else base.port, target.port, fresh) for word in attr.words(value)]
+    if port:
+        out.append(ip(target.netns, "link", "set", "dev", target.name, "type", target.slave_kind + "_slave", *port))
+    return out
+
+
+def make(target, kind, words, typed):
+    """`ip link add`, for a veth from that end which is in the host's own namespace, if one is."""
+    start = ["name", target.name]
+    if target.peer and target.netns and not target.peer[0] and "master" not in words:
+        return ip("", "link", "add", "name", target.peer[1], "type", kind.name, "peer", "name", target.name, "netns", target.netns, *words)
+    if target.peer:
+        netns = ["netns", target.peer[0] or "$$"] if target.peer[0] != target.netns else []
+        typed = ["peer", "name", target.peer[1]] + netns
+    return ip(target.netns, "link", "add", *(start + words + ["type", kind.name] + typed))
+
+
+@lines.register(AltName)
+def altname_lines(target, change):
+    verb = "del" if change.verb == "delete" else "add"
+    return [ip(target.netns, "link", "property", verb, "dev", target.dev, "altname", target.name)]
+
+
+@lines.register(Address)
+def address_lines(target, change):
+    def line(verb, address):
+        words = [address.address]
+        if address.peer:
+            words = [address.address.split("/")[0], "peer", address.peer]
+        for name in ("broadcast", "label", "scope"):
+            value = getattr(address, name)
+            if verb != "delete" and value and (name, value) != ("scope", "global"):
+                words += [name, value]
+        return ip(address.netns, "address", verb, *(words + ["dev", address.dev]))
+
+    if change.before == change.after:
+        return [line("replace", target)]
+    return [line(verb, a) for verb, a in (("delete", change.before), ("add", change.after)) if a is not None]
+
+
+@lines.register(Route)
+def route_lines(target, change):
+    verb = "replace" if change.verb == "set" else change.verb
+    head = ip(target.netns, *(["-6"] if ":" in target.dest else []), "route", verb)
+    words = [target.type] if target.type and target.type != "unicast" else []
+    words.append("default" if target.dest in ("0.0.0.0/0", "::/0") else target.dest)
+    hops = target.hops or ()
+    if len(hops) == 1:
+        words += hop_words(hops[0])
+    words += ["metric", str(target.metric)] if target.metric is not None and target.metric != (1024 if ":" in target.dest else 0) else []
+    words += ["table", str(target.table)] if target.table != MAIN else []
+    if change.verb != "delete":
+        for name in ("proto", "scope", "src"):
+            value = getattr(target, name)
+            words += [name, value] if value and (name, value) != ("scope", "global") else []
+        words += ["mtu", str(target.mtu)] if target.mtu else []
+        if len(hops) > 1:
+            words += [word for hop in hops for word in ["nexthop"] + hop_words(hop) + ["weight", str(hop.weight)]]
+    return [head + words]
+
+
+def hop_words(hop):
+    # Without the family ip(8) would take an IPv6 gateway for one of the destination's family.
+    return (["via", hop.via] if hop.via else []) + (["dev", hop.dev] if hop.dev else []) + (["onlink"] if hop.onlink else [])
+
+
+@lines.register(Sysctl)
+def sysctl_lines(target, change):
+    # sysctl(8) takes slashes where a link's name has a dot.
+    name = target.path if "." in target.dev else target.path.replace("/", ".")
+    return [inside(target.netns) + ["sysctl", "-w", "%s=%d" % (name, target.value)]]
+
+
+@lines.register(SysctlFile)
+def sysctl_file_lines(target, change):
+    if change.verb == "delete":
+        return [["rm", "-f", target.path]]
+    words = " ".join(quote("%s = %d" % pair) for pair in target.lines)
+    return ["printf '%%s\\n' %s > %s" % (words, target.path)]
+
+
+@lines.register(NatTable)
+def nat_table_lines(target, change):
+    verb = "add" if change.verb != "delete" else change.verb
+    return [inside(target.netns) + ["nft", verb, "table", NFT_FAMILY[target.family], TABLE]]
+
+
+@lines.register(Masquerade)
+def masquerade_lines(target, change):
+    out = []
+    for rule, adding in ((change.before, False), (change.after, True)):
+        if rule is None:
+            continue
+        enter = inside(rule.netns)
+        if rule.backend == "iptables":
+            out += [enter + argv for argv in iptables_argv(rule, adding)]
+        else:
+            out.append(enter + ["nft", "; ".join(nft_texts(rule, adding))])
+    return out

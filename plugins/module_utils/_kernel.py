@@ -1,0 +1,703 @@
+# Copyright (c) 2026 virtnet developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running kernel: reads a state, does a change. Names become indexes here, at the moment of the call."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+import types
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import singledispatch
+from importlib.machinery import PathFinder
+
+from ._kinds import KINDS, kind_of, said
+from ._model import (
+    Address,
+    AltName,
+    Hop,
+    Link,
+    Masquerade,
+    NatTable,
+    Netns,
+    Refused,
+    Route,
+    State,
+    Sysctl,
+    SysctlFile,
+)
+from ._nat import NFT_FAMILY, PROGRAM, TABLE, from_iptables, from_nft, iptables_argv, nft_json
+
+
+def pyroute2_messages():
+    """The message classes of pyroute2, which read and write netlink."""
+    if "pyroute2" not in sys.modules:
+        # Its __init__ loads all of it, 0.11 s; an empty package in its place lets the four of them load alone, 0.03 s.
+        spec = PathFinder.find_spec("pyroute2")
+        if spec is None:
+            raise ImportError("No module named 'pyroute2'")
+        package = types.ModuleType("pyroute2")
+        package.__path__ = list(spec.submodule_search_locations)
+        sys.modules["pyroute2"] = package
+    from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+    from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+    from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
+    from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+    return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
+
+
+ifinfmsg, ifaddrmsg, rtmsg, nsidmsg = pyroute2_messages()
+
+NEWLINK, DELLINK, GETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = 16, 17, 18, 20, 21, 22, 24, 25, 26
+NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 88, 90, 108, 109
+ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
+IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
+NETNS_DIR = "/run/netns"
+SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
+PROTOS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
+TYPES = {1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
+ONLINK = 4
+SYSCTLS = {"ipv4": ("forwarding", "rp_filter", "proxy_arp"), "ipv6": ("forwarding",)}
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def number(table, word):
+    """The kernel's number of a word; one that has no word is a number already."""
+    numbers = {v: k for k, v in table.items()}
+    return numbers[word] if word in numbers else int(word)
+
+
+def check(result):
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+class Netlink:
+    """A route netlink socket in the namespace in which it was opened."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self.socket.setsockopt(270, 11, 1)  # SOL_NETLINK, NETLINK_EXT_ACK: errors come with the kernel's own sentence
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.indexes, self.sequence = {}, 0
+
+    def request(self, message, verb, flags, attrs=(), header=()):
+        """Send a message; return the answers, or raise OSError with the kernel's reason."""
+        self.sequence += 1
+        for name, value in dict(header).items():
+            message[name] = value
+        message["attrs"] = list(attrs)
+        message["header"].update(type=verb, flags=flags | 1, sequence_number=self.sequence, pid=0)
+        message.encode()
+        self.socket.send(bytes(message.data))
+        answers = []
+        while True:
+            data, offset = self.socket.recv(1 << 18), 0
+            while offset < len(data):
+                length, kind, answer_flags, sequence = struct.unpack_from("=IHHI", data, offset)
+                if sequence != self.sequence:
+                    pass
+                elif kind == 2:
+                    raise_error(data[offset : offset + length], answer_flags)
+                    return answers
+                elif kind == 3:
+                    return answers
+                else:
+                    answer = type(message)(data, offset=offset)
+                    answer.decode()
+                    answers.append(answer)
+                    if not answer_flags & 2:
+                        return answers
+                offset += (length + 3) & ~3
+
+    def index(self, name):
+        if name not in self.indexes:
+            try:
+                answer = self.request(ifinfmsg(), GETLINK, 0, [("IFLA_IFNAME", name)])
+            except OSError as e:
+                raise OSError(e.errno, "there is no link %s" % name)
+            self.indexes[name] = answer[0]["index"]
+        return self.indexes[name]
+
+
+def raise_error(data, flags):
+    """Raise what an NLMSG_ERROR says, with the sentence of its extended part if it has one."""
+    code, offset = -struct.unpack_from("=i", data, 16)[0], 20
+    if not code:
+        return
+    text = os.strerror(code)
+    offset += 16 if flags & 0x100 else (struct.unpack_from("=I", data, 20)[0] + 3) & ~3
+    while flags & 0x200 and offset + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, offset)
+        if kind == 1:
+            text = data[offset + 4 : offset + length].rstrip(b"\0").decode()
+        offset += max(4, (length + 3) & ~3)
+    raise OSError(code, text)
+
+
+class Kernel:
+    """The kernel's namespaces, opened once each."""
+
+    def __init__(self):
+        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.sockets, self.files, self.paths, self.far, self.leaving = {"": Netlink()}, {"": self.home}, {}, {}, []
+
+    def close(self):
+        for netlink in self.sockets.values():
+            netlink.socket.close()
+        for fd in self.files.values():
+            os.close(fd)
+
+    # Namespaces
+
+    def adopt(self, name, path):
+        """Let `name` stand for the namespace of this path; return its inode, or None if there is none."""
+        if not is_namespace(path):
+            return None
+        self.paths[name] = path
+        return os.stat(path).st_ino
+
+    def path(self, name):
+        own = "%s/%s" % (NETNS_DIR, name)
+        return own if is_namespace(own) else self.paths.get(name)
+
+    def names(self):
+        try:
+            return [n for n in os.listdir(NETNS_DIR) if is_namespace("%s/%s" % (NETNS_DIR, n))]
+        except FileNotFoundError:
+            return []
+
+    def file(self, name):
+        if name not in self.files:
+            self.files[name] = os.open(self.path(name) or NETNS_DIR + "/" + name, os.O_RDONLY | os.O_CLOEXEC)
+        return self.files[name]
+
+    @contextmanager
+    def inside(self, name):
+        if name:
+            check(libc.setns(self.file(name), CLONE_NEWNET))
+        try:
+            yield
+        finally:
+            if name:
+                check(libc.setns(self.home, CLONE_NEWNET))
+
+    def netlink(self, name):
+        if name not in self.sockets:
+            with self.inside(name):
+                self.sockets[name] = Netlink()
+        return self.sockets[name]
+
+    def forget(self, name):
+        if name in self.sockets:
+            self.sockets.pop(name).socket.close()
+        if name in self.files:
+            os.close(self.files.pop(name))
+
+    # Reading
+
+    def observe(self, names, follow=(), sysctls=False, nat=False, files=()):
+        """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are."""
+        found, queue, follow = {}, sorted(set(names) | {""}), set(follow)
+        while queue:
+            name = queue.pop(0)
+            if name in found or name and self.path(name) is None:
+                continue
+            found[name] = self.read_links(name)
+            for link, far in found[name][0]:
+                if far and ({name, link.ref} & follow):
+                    queue += [n for n in [self.name_of(name, far[0])] if n is not None]
+        state = State(found_file for found_file in map(read_file, files) if found_file)
+        for name, (links, others) in found.items():
+            if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
+                state.add(self.read_netns(name, name in follow))
+            for link in self.resolved(name, links, found):
+                state.add(link)
+            for resource in others:
+                state.add(resource)
+            for resource in self.read_rest(name):
+                state.add(resource)
+            for resource in self.read_sysctls(name) if sysctls else ():
+                state.add(resource)
+            for resource in self.read_nat(name) if nat else ():
+                state.add(resource)
+        return state
+
+    def read_netns(self, name, with_holders):
+        inode = os.stat("%s/%s" % (NETNS_DIR, name)).st_ino
+        holders = tuple(processes_in(inode)) if with_holders else ()
+        return Netns(name, self.nsid("", name), inode, "/proc/%d/ns/net" % holders[0][0] if holders else None, holders)
+
+    def nsid(self, here, name):
+        """What the namespace `name` is called in the namespace `here`."""
+        answer = self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_FD", self.file(name))])
+        nsid = answer[0].get_attr("NETNSA_NSID")
+        # Some versions of pyroute2 read the kernel's -1, none, as unsigned.
+        return None if nsid in (-1, 0xFFFFFFFF) else nsid
+
+    def name_of(self, here, nsid, among=None):
+        """The name of the namespace that `here` calls `nsid`; None if it has no name."""
+        if nsid is None:
+            return here
+        names = [""] + self.names() if among is None else among
+        return next((name for name in names if name != here and self.nsid(here, name) == nsid), None)
+
+    def read_links(self, name):
+        """The links with (nsid, index) of their far or lower link, and their alternative names."""
+        netlink = self.netlink(name)
+        messages = netlink.request(ifinfmsg(), GETLINK, DUMP, [("IFLA_EXT_MASK", 8)])  # RTEXT_FILTER_SKIP_STATS
+        names = {m["index"]: m.get_attr("IFLA_IFNAME") for m in messages}
+        netlink.indexes = {v: k for k, v in names.items()}
+        links, others = [], []
+        for m in messages:
+            link, far, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK"), m.get_attr("IFLA_LINK_NETNSID")
+            known = far and (nsid is not None or far != m["index"])
+            links.append((link, (nsid, far) if known else None))
+            properties = m.get_attr("IFLA_PROP_LIST")
+            for alternative in properties.get_attrs("IFLA_ALT_IFNAME") if properties else ():
+                others.append(AltName(name, link.name, alternative))
+        return links, others
+
+    def resolved(self, name, links, found):
+        """The links with the names of their far ends and lower links, as far as those are read."""
+        homes = {}
+        for link, far in links:
+            if far is not None:
+                nsid, index = far
+                if nsid not in homes:
+                    homes[nsid] = self.name_of(name, nsid, found)
+                home = homes[nsid]
+                indexes = self.sockets[home].indexes if home is not None else {}
+                ref = ("?" if home is None else home, next((n for n, i in indexes.items() if i == index), str(index)))
+                link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
+            yield link
+
+    def read_rest(self, name):
+        netlink = self.netlink(name)
+        names = {index: dev for dev, index in netlink.indexes.items()}
+        for m in netlink.request(ifaddrmsg(), GETADDR, DUMP):
+            if m["index"] in names:
+                yield address_of(name, m, names[m["index"]])
+        for m in netlink.request(rtmsg(), GETROUTE, DUMP):
+            route = route_of(name, m, names)
+            if route is not None:
+                yield route
+
+    def read_sysctls(self, name):
+        keys = [(family, dev, word) for family, words in SYSCTLS.items() for word in words
+                for dev in ["all", "default"] + list(self.netlink(name).indexes)]
+        with self.inside(name):
+            for key in [("ipv4", "", "ip_forward")] + keys:
+                sysctl = Sysctl(name, *key)
+                try:
+                    with open("/proc/sys/" + sysctl.path) as f:
+                        yield replace(sysctl, value=int(f.read()))
+                except FileNotFoundError:
+                    pass  # a link, or a kernel, without IPv6
+
+    def read_nat(self, name):
+        for family in NFT_FAMILY:
+            with self.inside(name):
+                table = output(["nft", "-j", "list", "table", NFT_FAMILY[family], TABLE])
+                saved = output([PROGRAM[family] + "-save", "-t", "nat"])
+            if table:
+                rules, shared = from_nft(name, family, json.loads(table)["nftables"])
+                yield NatTable(name, family, shared)
+                for rule in rules:
+                    yield rule
+            for rule in from_iptables(name, family, saved or ""):
+                yield rule
+
+    def nat_backend(self, netns, family):
+        """nft where this host can do NAT with it, else iptables."""
+        chain = {"family": NFT_FAMILY[family], "table": TABLE, "name": "try", "type": "nat", "hook": "postrouting", "prio": 100}
+        commands = [{"add": {"table": {"family": NFT_FAMILY[family], "name": TABLE}}}, {"add": {"chain": chain}}]
+        with self.inside(netns if self.path(netns) else ""):
+            try:
+                feed(["nft", "-c", "-j", "-f", "-"], json.dumps({"nftables": commands}))
+                return "nft"
+            except OSError as e:
+                if output([PROGRAM[family], "-w", "-t", "nat", "-S"]) is None:
+                    raise Refused("backend", "neither nft nor %s does NAT here (%s)" % (PROGRAM[family], e.strerror))
+                return "iptables"
+
+    # Writing
+
+    def execute(self, change):
+        """Do one change, or raise OSError with the kernel's reason."""
+        if not (isinstance(change.target, Netns) and change.verb == "delete"):
+            self.wait_for_leaving()
+        do(change.target, change, self)
+
+    def wait_for_leaving(self):
+        """The kernel takes the far ends of a deleted namespace's links away a little after it."""
+        end = time.monotonic() + 10
+        while self.leaving and time.monotonic() < end:
+            netns, index = self.leaving[-1]
+            try:
+                self.netlink(netns).request(ifinfmsg(), GETLINK, 0, header=dict(index=index))
+                time.sleep(0.002)
+            except OSError:
+                self.leaving.pop()
+        self.leaving = []
+
+    def delete_netns(self, name):
+        links, dummy = self.read_links(name)
+        for link, far in links:
+            home = self.name_of(name, far[0], list(self.files)) if far and link.kind == "veth" else None
+            if home is not None and home != name:
+                self.leaving.append((home, far[1]))
+        self.forget(name)
+        check(libc.umount2(("%s/%s" % (NETNS_DIR, name)).encode(), MNT_DETACH))
+        os.unlink("%s/%s" % (NETNS_DIR, name))
+
+
+def output(argv):
+    """What a program prints; None where it is not installed or fails."""
+    program = shutil.which(argv[0], path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if program is None:
+        return None
+    done = subprocess.run([program] + argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, universal_newlines=True)
+    return done.stdout if done.returncode == 0 else None
+
+
+def feed(argv, text):
+    """Run a program with this input; raise OSError with what it complains of."""
+    program = shutil.which(argv[0], path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if program is None:
+        raise OSError(errno.ENOENT, "%s is not installed" % argv[0])
+    done = subprocess.run([program] + argv[1:], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    if done.returncode:
+        raise OSError(errno.EINVAL, "%s: %s" % (argv[0], " ".join((done.stderr or done.stdout).split())))
+
+
+def read_file(path):
+    """A file of this collection under sysctl.d, if it is there."""
+    try:
+        with open(path) as f:
+            pairs = [line.partition("=") for line in f if "=" in line and not line.startswith("#")]
+    except FileNotFoundError:
+        return None
+    return SysctlFile("", path, tuple(sorted((key.strip(), int(value)) for key, dummy, value in pairs)))
+
+
+def is_namespace(path):
+    """Whether a namespace is mounted here, not only the empty file of one that is gone."""
+    try:
+        return os.stat(path).st_dev == os.stat("/proc/thread-self/ns/net").st_dev
+    except FileNotFoundError:
+        return False
+
+
+def processes_in(inode):
+    """The (pid, name) of the processes in a namespace."""
+    for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
+        try:
+            if os.stat("/proc/%d/ns/net" % pid).st_ino == inode:
+                with open("/proc/%d/comm" % pid) as f:
+                    yield pid, f.read().strip()
+        except (FileNotFoundError, PermissionError, ProcessLookupError):
+            pass
+
+
+# Messages to resources
+
+
+def link_of(netns, m, names):
+    info = m.get_attr("IFLA_LINKINFO")
+    kind = info.get_attr("IFLA_INFO_KIND") or "" if info else ""
+    slave = info.get_attr("IFLA_INFO_SLAVE_KIND") if info else None
+    port = KINDS[slave].port if slave in KINDS else ()
+    return Link(
+        netns,
+        m.get_attr("IFLA_IFNAME"),
+        kind,
+        master=names.get(m.get_attr("IFLA_MASTER"), ""),
+        mtu=m.get_attr("IFLA_MTU"),
+        address=m.get_attr("IFLA_ADDRESS"),
+        up=bool(m["flags"] & IFF_UP),
+        alias=m.get_attr("IFLA_IFALIAS") or "",
+        txqueuelen=m.get_attr("IFLA_TXQLEN"),
+        attrs=values(KINDS[kind].attrs, info.get_attr("IFLA_INFO_DATA")) if kind in KINDS else (),
+        port=values(port, info.get_attr("IFLA_INFO_SLAVE_DATA")) if port else (),
+        slave_kind=slave if slave in KINDS else None,
+    )
+
+
+def values(attrs, data):
+    known = hasattr(data, "get_attr")
+    return tuple(sorted((a.name, a.decode(data.get_attr(a.nla) if known else None)) for a in attrs))
+
+
+def address_of(netns, m, dev):
+    local, address = m.get_attr("IFA_LOCAL"), m.get_attr("IFA_ADDRESS")
+    flags = m.get_attr("IFA_FLAGS") or m["flags"]
+    own, peer = local or address, ""
+    prefixed = "%s/%d" % (own, m["prefixlen"])
+    if local and address and local != address:
+        prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, m["prefixlen"])
+    by_itself = not flags & 0x80 or dev == "lo" and own in ("127.0.0.1", "::1") or is_eui64(own)
+    return Address(
+        netns, dev, prefixed, peer, m.get_attr("IFA_BROADCAST") or "",
+        "" if m.get_attr("IFA_LABEL") in (dev, None) else m.get_attr("IFA_LABEL"),
+        SCOPES.get(m["scope"], str(m["scope"])),
+        proto="kernel" if by_itself else None, secondary=bool(flags & 1) and ":" not in own,
+    )
+
+
+def is_eui64(address):
+    """Whether this is a link-local address that the kernel makes of a MAC address."""
+    return address.startswith("fe80:") and socket.inet_pton(socket.AF_INET6, address)[11:13] == b"\xff\xfe"
+
+
+def route_of(netns, m, names):
+    """A route; None for what is in the table local, cloned, or of a sort that is not managed here."""
+    table, kind = m.get_attr("RTA_TABLE") or m["table"], TYPES.get(m["type"])
+    if m["family"] not in (socket.AF_INET, socket.AF_INET6) or m["tos"] or m["flags"] & 0x200:
+        return None
+    if table == 255 or kind not in ("unicast", "blackhole", "unreachable", "prohibit", "throw"):
+        return None
+    zero = "::" if m["family"] == socket.AF_INET6 else "0.0.0.0"
+    if kind != "unicast":
+        hops = ()
+    elif m.get_attr("RTA_MULTIPATH"):
+        hops = tuple(hop_of(h, h["oif"], h["hops"] + 1, h["flags"], names) for h in m.get_attr("RTA_MULTIPATH"))
+    else:
+        hops = (hop_of(m, m.get_attr("RTA_OIF"), 1, m["flags"], names),)
+    metrics = m.get_attr("RTA_METRICS")
+    return Route(
+        netns, "%s/%d" % (m.get_attr("RTA_DST") or zero, m["dst_len"]), table, m.get_attr("RTA_PRIORITY") or 0, kind, hops,
+        m.get_attr("RTA_PREFSRC") or "", SCOPES.get(m["scope"], str(m["scope"])),
+        metrics.get_attr("RTAX_MTU") or 0 if metrics else 0, PROTOS.get(m["proto"], str(m["proto"])),
+    )
+
+
+def hop_of(m, oif, weight, flags, names):
+    via = m.get_attr("RTA_VIA")
+    return Hop(via["addr"] if via else m.get_attr("RTA_GATEWAY"), names.get(oif), weight, bool(flags & ONLINK))
+
+
+# Changes to messages
+
+
+@singledispatch
+def do(target, change, kernel):
+    raise TypeError(target)
+
+
+@do.register(Netns)
+def do_netns(target, change, kernel):
+    if change.verb == "delete":
+        return kernel.delete_netns(target.name)
+    if change.verb == "add":
+        kernel.forget(target.name)
+        share_netns_dir()
+        mount_netns(target)
+    for dummy, nsid in change.news("nsid"):
+        attrs = [("NETNSA_FD", kernel.file(target.name)), ("NETNSA_NSID", nsid)]
+        kernel.netlink("").request(nsidmsg(), NEWNSID, ACK, attrs)
+    return None
+
+
+def share_netns_dir():
+    """Make /run/netns a shared mount, so that a namespace that goes here goes in every mount namespace."""
+    os.makedirs(NETNS_DIR, exist_ok=True)
+    where = NETNS_DIR.encode()
+    if libc.mount(b"", where, b"none", MS_SHARED | MS_REC, None):
+        check(libc.mount(where, where, b"none", MS_BIND | MS_REC, None))
+        check(libc.mount(b"", where, b"none", MS_SHARED | MS_REC, None))
+
+
+def mount_netns(target):
+    path = "%s/%s" % (NETNS_DIR, target.name)
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0))
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if not target.path:
+            check(libc.unshare(CLONE_NEWNET))
+        check(libc.mount((target.path or "/proc/thread-self/ns/net").encode(), path.encode(), b"none", MS_BIND, None))
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        check(libc.setns(home, CLONE_NEWNET))
+        os.close(home)
+
+
+@do.register(Link)
+def do_link(target, change, kernel):
+    before, base, kind = change.before, change.base, kind_of(target)
+    here = kernel.netlink((before or target).netns)
+    if change.verb == "delete":
+        here.request(ifinfmsg(), DELLINK, ACK, header=dict(index=here.index(target.name)))
+        here.indexes.pop(target.name, None)
+        return
+    typed = [(a.nla, a.encode(v)) for a, v in said(kind.attrs, base.attrs if base else (), target.attrs, not base)]
+    attrs, flags = [], dict(change.news("up"))
+    if before is None or before.ref != target.ref:
+        attrs.append(("IFLA_IFNAME", target.name))
+    if before is not None and before.netns != target.netns:
+        # The rest is said where the link has gone to.
+        here.request(ifinfmsg(), NEWLINK, ACK, attrs + [("IFLA_NET_NS_FD", kernel.file(target.netns))], header=dict(index=here.index(before.name)))
+        here.indexes.pop(before.name, None)
+        here, attrs = kernel.netlink(target.netns), []
+        here.indexes.pop(target.name, None)
+    nla = dict(mtu="IFLA_MTU", address="IFLA_ADDRESS", alias="IFLA_IFALIAS", txqueuelen="IFLA_TXQLEN")
+    attrs += [(nla[name], value) for name, value in change.news(*nla)]
+    attrs += [("IFLA_MASTER", here.index(master) if master else 0) for dummy, master in change.news("master")]
+    header = dict(flags=int(flags["up"]), change=IFF_UP) if flags else {}
+    if before is None:
+        data = typed
+        if target.peer:
+            far = [("IFLA_IFNAME", target.peer[1]), ("IFLA_NET_NS_FD", kernel.file(target.peer[0]))]
+            data = [("VETH_INFO_PEER", {"attrs": far})]
+            kernel.netlink(target.peer[0]).indexes.pop(target.peer[1], None)
+        info = [("IFLA_INFO_KIND", kind.name)] + ([("IFLA_INFO_DATA", {"attrs": data})] if data else [])
+        here.indexes.pop(target.name, None)
+        say(here, ACK | CREATE | EXCL, attrs + [("IFLA_LINKINFO", {"attrs": info})], header, kind, typed)
+    elif attrs or typed or header:
+        info = [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": typed})]})] if typed else []
+        index = here.index(before.name if before.netns == target.netns else target.name)
+        say(here, ACK, attrs + info, dict(header, index=index), kind, typed)
+        here.indexes.pop(before.name, None)
+    do_port(target, base, here)
+
+
+def say(here, flags, attrs, header, kind, typed):
+    """Tell the kernel of a link; what it does not support is named."""
+    try:
+        here.request(ifinfmsg(), NEWLINK, flags, attrs, header)
+    except OSError as e:
+        if e.errno == errno.EOPNOTSUPP and typed:
+            names = ", ".join(attr.name for attr in kind.attrs if attr.nla in dict(typed))
+            raise OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))
+        if e.errno == errno.EOPNOTSUPP and flags & CREATE:
+            module = kind.kernel_module or kind.name
+            raise OSError(e.errno, "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, module))
+        raise
+
+
+def do_port(target, base, here):
+    """The options of a port, which its master keeps."""
+    fresh = base is None or base.master != target.master
+    port = KINDS[target.slave_kind].port if target.slave_kind else ()
+    data = [(a.nla, a.encode(v)) for a, v in said(port, () if fresh else base.port, target.port, fresh)]
+    if data:
+        info = [("IFLA_INFO_SLAVE_KIND", target.slave_kind), ("IFLA_INFO_SLAVE_DATA", {"attrs": data})]
+        here.request(ifinfmsg(), NEWLINK, ACK, [("IFLA_LINKINFO", {"attrs": info})], header=dict(index=here.index(target.name)))
+
+
+@do.register(AltName)
+def do_altname(target, change, kernel):
+    here = kernel.netlink(target.netns)
+    attrs = [("IFLA_PROP_LIST", {"attrs": [("IFLA_ALT_IFNAME", target.name)]})]
+    verb, flags = (DELLINKPROP, 0) if change.verb == "delete" else (NEWLINKPROP, CREATE | EXCL | APPEND)
+    here.request(ifinfmsg(), verb, ACK | flags, attrs, header=dict(index=here.index(target.dev)))
+
+
+@do.register(Address)
+def do_address(target, change, kernel):
+    here = kernel.netlink(target.netns)
+    same = change.before == change.after
+    for address, verb, flags in ((change.before, DELADDR, 0), (change.after, NEWADDR, CREATE | (REPLACE if same else EXCL))):
+        if address is None or same and verb == DELADDR:
+            continue
+        local = address.address.split("/")[0]
+        length = (address.peer or address.address).split("/")[1]
+        attrs = [("IFA_LOCAL", local), ("IFA_ADDRESS", address.peer.split("/")[0] if address.peer else local)]
+        attrs += [("IFA_BROADCAST", address.broadcast)] if address.broadcast and verb == NEWADDR else []
+        attrs += [("IFA_LABEL", address.label)] if address.label and verb == NEWADDR else []
+        here.request(
+            ifaddrmsg(), verb, ACK | flags, attrs,
+            dict(index=here.index(address.dev), prefixlen=int(length), family=socket.AF_INET6 if ":" in local else socket.AF_INET,
+                 scope=number(SCOPES, address.scope or "global")),
+        )
+
+
+@do.register(Route)
+def do_route(target, change, kernel):
+    here = kernel.netlink(target.netns)
+    dest, length = target.dest.split("/")
+    family = socket.AF_INET6 if ":" in dest else socket.AF_INET
+    attrs = [("RTA_DST", dest)] if int(length) else []
+    attrs += [("RTA_TABLE", target.table)]
+    attrs += [("RTA_PRIORITY", target.metric)] if target.metric else []
+    attrs += [("RTA_PREFSRC", target.src)] if target.src else []
+    attrs += [("RTA_METRICS", {"attrs": [("RTAX_MTU", target.mtu)]})] if target.mtu else []
+    hops, flags = target.hops or (), 0
+    if len(hops) > 1:
+        several = [dict(hops=h.weight - 1, flags=ONLINK if h.onlink else 0, oif=here.index(h.dev) if h.dev else 0, attrs=gateway(h, family))
+                   for h in hops]
+        attrs.append(("RTA_MULTIPATH", several))
+    elif hops:
+        attrs += gateway(hops[0], family) + ([("RTA_OIF", here.index(hops[0].dev))] if hops[0].dev else [])
+        flags = ONLINK if hops[0].onlink else 0
+    direct = target.type in (None, "unicast") and not any(h.via for h in hops) and family == socket.AF_INET
+    scope = number(SCOPES, target.scope or ("link" if direct else "global"))
+    header = dict(family=family, dst_len=int(length), table=target.table if target.table < 256 else 0, flags=flags,
+                  type=number(TYPES, target.type or "unicast"))
+    if change.verb == "delete":
+        here.request(rtmsg(), DELROUTE, ACK, attrs, dict(header, proto=0, scope=255 if family == socket.AF_INET else 0))
+    else:
+        how = CREATE | (REPLACE if change.verb == "set" else EXCL)
+        here.request(rtmsg(), NEWROUTE, ACK | how, attrs, dict(header, proto=number(PROTOS, target.proto or "static"), scope=scope))
+
+
+def gateway(hop, family):
+    if not hop.via:
+        return []
+    own = socket.AF_INET6 if ":" in hop.via else socket.AF_INET
+    return [("RTA_GATEWAY", hop.via)] if own == family else [("RTA_VIA", {"family": own, "addr": hop.via})]
+
+
+@do.register(Sysctl)
+def do_sysctl(target, change, kernel):
+    with kernel.inside(target.netns), open("/proc/sys/" + target.path, "w") as f:
+        f.write(str(target.value))
+
+
+@do.register(SysctlFile)
+def do_sysctl_file(target, change, kernel):
+    if change.verb == "delete":
+        return os.unlink(target.path)
+    with open(target.path + ".new", "w") as f:
+        f.writelines("%s = %d\n" % pair for pair in target.lines)
+    return os.replace(target.path + ".new", target.path)
+
+
+def nft(kernel, netns, commands):
+    with kernel.inside(netns):
+        feed(["nft", "-j", "-f", "-"], json.dumps({"nftables": commands}))
+
+
+@do.register(NatTable)
+def do_nat_table(target, change, kernel):
+    verb = "delete" if change.verb == "delete" else "add"
+    nft(kernel, target.netns, [{verb: {"table": {"family": NFT_FAMILY[target.family], "name": TABLE}}}])
+
+
+@do.register(Masquerade)
+def do_masquerade(target, change, kernel):
+    rules = [(rule, rule is change.after) for rule in (change.before, change.after) if rule is not None]
+    commands = [c for rule, adding in rules if rule.backend == "nft" for c in nft_json(rule, adding)]
+    if commands:
+        nft(kernel, target.netns, commands)
+    for rule, adding in rules:
+        if rule.backend == "iptables":
+            # The first three words call the program; the rest is what iptables-restore(8) reads, in one transaction.
+            lines = [" ".join('"%s"' % word for word in argv[4:]) for argv in iptables_argv(rule, adding)]
+            with kernel.inside(rule.netns):
+                feed([PROGRAM[rule.family] + "-restore", "-w", "--noflush"], "*nat\n%s\nCOMMIT\n" % "\n".join(lines))

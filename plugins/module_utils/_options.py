@@ -1,0 +1,545 @@
+# Copyright (c) 2026 virtnet developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of each module, and the wish that they stand for. Pure but for the host that is asked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface, ip_network
+
+from ._kinds import KINDS
+from ._model import (
+    MAIN,
+    Address,
+    AltName,
+    Hop,
+    Link,
+    Masquerade,
+    NatTable,
+    Netns,
+    Refused,
+    Route,
+    Sysctl,
+    SysctlFile,
+    Wish,
+)
+
+STATE = dict(state=dict(type="str", choices=["present", "absent"], default="present"))
+NETNS = dict(netns=dict(type="str"))
+END = dict(
+    up=dict(type="bool"),
+    mtu=dict(type="int"),
+    address=dict(type="str"),
+    master=dict(type="str"),
+    alias=dict(type="str"),
+    txqueuelen=dict(type="int"),
+    addresses=dict(type="list", elements="str"),
+)
+NEW_END = dict(END, up=dict(type="bool", default=True))
+NAME = dict(name=dict(type="str", required=True))
+ALLOW = dict(take_over=dict(type="bool", default=False))
+RECREATE = dict(recreate=dict(type="bool", default=False))
+SYSCTL_D = "/etc/sysctl.d"
+TABLES = {"main": 254, "default": 253}
+
+
+# Values
+
+
+def link_name(option, text):
+    """A link's name as the kernel takes it."""
+    if not 0 < len(text.encode()) <= 15:
+        raise Refused(option, "the name %r has %d bytes; a link's name has 1 to 15" % (text, len(text.encode())))
+    if text in (".", "..") or re.search(r"[\s/:]", text) or text[0] in "-$":
+        raise Refused(option, "%r is no name for a link: no '/', ':' or white space, not '.' or '..', no '-' or '$' at the start" % text)
+    return text
+
+
+def netns_name(option, text):
+    if not text:
+        return ""
+    if len(text.encode()) > 255 or text in (".", "..") or re.search(r"[\s/\0]", text) or text[0] in "-$":
+        raise Refused(option, "%r is no name for a network namespace: no '/' or white space, not '.' or '..', no '-' or '$' at the start" % text)
+    return text
+
+
+def mac(option, text):
+    if text is None:
+        return None
+    if not re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text):
+        raise Refused(option, "%r is no MAC address like 02:00:5e:00:53:01" % text)
+    if int(text[:2], 16) & 1 or not int(text.replace(":", ""), 16):
+        raise Refused(option, "%s is a multicast or empty MAC address; a link needs one of its own" % text)
+    return text.lower()
+
+
+def within(option, value, low, high):
+    if value is not None and not low <= value <= high:
+        raise Refused(option, "%d is not between %d and %d" % (value, low, high))
+    return value
+
+
+def interface(option, text):
+    """An address with its prefix length, in its canonical form."""
+    try:
+        parsed = ip_interface(text)
+    except ValueError:
+        raise Refused(option, "%r is no IP address like 192.0.2.1/24" % text)
+    if "/" not in text:
+        raise Refused(option, "%s has no prefix length; write for instance %s/%d" % (text, text, 24 if parsed.version == 4 else 64))
+    if parsed.ip.is_multicast or parsed.ip.is_unspecified or "%" in text:
+        raise Refused(option, "%s cannot be the address of a link" % text)
+    return "%s/%d" % (parsed.ip, parsed.network.prefixlen)
+
+
+def host(option, text):
+    if text is None:
+        return None
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise Refused(option, "%r is no IP address (without a prefix length)" % text)
+
+
+def network(option, text):
+    try:
+        return str(ip_network(text))
+    except ValueError as e:
+        raise Refused(option, "%r is no network like 192.0.2.0/24 (%s)" % (text, e))
+
+
+def unique(option, items):
+    for item in items:
+        if items.count(item) > 1:
+            raise Refused(option, "%s is given twice" % item)
+    return items
+
+
+# Links
+
+
+def end_of(p, kind, prefix="", **more):
+    """The link and its addresses that the options of one end ask for."""
+    netns, name = netns_name(prefix + "netns", p.get("netns")), link_name(prefix + "name", p["name"])
+    attrs = KINDS[kind].attrs if kind else ()
+    link = Link(
+        netns,
+        name,
+        kind,
+        master=p["master"] and link_name(prefix + "master", p["master"]) if p["master"] is not None else None,
+        mtu=within(prefix + "mtu", p["mtu"], 68, 2**31 - 1),
+        address=mac(prefix + "address", p["address"]),
+        up=p["up"],
+        alias=alias(prefix + "alias", p["alias"]),
+        txqueuelen=within(prefix + "txqueuelen", p["txqueuelen"], 0, 2**31 - 1),
+        attrs=stated(attrs, p, prefix),
+        option=prefix + "name",
+        **more,
+    )
+    if link.master == name:
+        raise Refused(prefix + "master", "%s cannot be its own master" % name)
+    addresses = unique(prefix + "addresses", [interface(prefix + "addresses", a) for a in p["addresses"] or ()])
+    return link, [Address(netns, name, a) for a in addresses]
+
+
+def alias(option, text):
+    if text is not None and (len(text.encode()) > 255 or re.search(r"[\0-\x1f]", text)):
+        raise Refused(option, "an alias is one line of at most 255 bytes")
+    return text
+
+
+def stated(attrs, p, prefix=""):
+    """The values given for the attributes of a kind, each within its range."""
+    for attr in attrs:
+        value = p.get(attr.name)
+        if value is not None and isinstance(attr.values, range) and value not in attr.values:
+            step = "" if attr.values.step == 1 else " in steps of %d" % attr.values.step
+            raise Refused(prefix + attr.name, "%d is not between %d and %d%s" % (value, attr.values[0], attr.values[-1], step))
+    return tuple(sorted((attr.name, p[attr.name]) for attr in attrs if p.get(attr.name) is not None))
+
+
+def strangers(p, kind, netns, dev, option="addresses"):
+    """What `exclusive` sweeps away."""
+    return [(kind, (("netns", netns), ("dev", dev)))] if p.get("exclusive") and p[option] is not None else []
+
+
+def allowed(p):
+    return frozenset(name for name in ("recreate", "take_over") if p.get(name))
+
+
+def netns_wish(p, host_):
+    names = unique("name", [netns_name("name", name) or refuse_empty() for name in p["name"]])
+    single = [option for option in ("pid", "path", "nsid") if p[option] is not None]
+    if single and len(names) > 1:
+        raise Refused(single[0], "it is for one name, and %d are given" % len(names))
+    returns = (("netns", [("netns", name) for name in names]),)
+    if p["state"] == "absent":
+        return Wish(unwanted=tuple(Netns(name) for name in names), returns=returns)
+    path = "/proc/%d/ns/net" % p["pid"] if p["pid"] is not None else p["path"]
+    inode = None
+    if path:
+        inode = host_.adopt(names[0], path)
+        if inode is None:
+            option, what = ("pid", "process %s" % p["pid"]) if p["pid"] is not None else ("path", path)
+            raise Refused(option, "there is no network namespace of %s" % what)
+    spaces = [Netns(name, within("nsid", p["nsid"], 0, 2**31 - 1), inode, path) for name in names]
+    loops = [Link(name, "lo", up=True) for name in names if p["loopback"]]
+    return Wish(tuple(spaces + loops), returns=returns)
+
+
+def refuse_empty():
+    raise Refused("name", "a network namespace needs a name")
+
+
+def link_wish(p, host_):
+    source = None
+    if p["from_netns"] is not None:
+        source = (netns_name("from_netns", p["from_netns"]), link_name("name", p["name"]))
+    link, addresses = end_of(p, None, taken_from=source)
+    returns = (("link", link.key),)
+    if p["state"] == "absent":
+        return Wish(unwanted=(Link(link.netns, link.name),), returns=returns)
+    others = unique("altnames", list(p["altnames"] or ()))
+    for name in others:
+        if not 0 < len(name.encode()) <= 127 or re.search(r"[\s/:]", name):
+            raise Refused("altnames", "%r is no alternative name: 1 to 127 bytes, no '/', ':' or white space" % name)
+    altnames = [AltName(link.netns, link.name, name) for name in others]
+    sweep = strangers(p, Address, link.netns, link.name) + strangers(p, AltName, link.netns, link.name, "altnames")
+    return Wish((link, *altnames, *addresses), (), tuple(sweep), allowed(p), returns)
+
+
+def veth_wish(p, host_):
+    far = p["peer"]
+    if far is None and p["state"] == "present":
+        raise Refused("peer", "a veth pair needs the name of its other end")
+    link, addresses = end_of(p, "veth")
+    returns, peer, more = (("link", link.key),), None, []
+    if far is not None:
+        peer, more = end_of(far, "veth", "peer.", peer=link.ref)
+        if peer.ref == link.ref:
+            raise Refused("peer", "both ends are called %s in the same network namespace" % link.name)
+        link = replace(link, peer=peer.ref)
+        returns += (("peer", peer.key),)
+    if p["state"] == "absent":
+        return Wish(unwanted=(Link(link.netns, link.name, "veth", peer=link.peer),), returns=returns)
+    sweep = strangers(p, Address, *link.ref) + strangers(dict(far, exclusive=p["exclusive"]), Address, *peer.ref)
+    return Wish((link, peer, *addresses, *more), (), tuple(sweep), allowed(p), returns)
+
+
+def linux_bridge_wish(p, host_):
+    link, addresses = end_of(p, "bridge")
+    returns = (("link", link.key),)
+    if p["state"] == "absent":
+        return Wish(unwanted=(Link(link.netns, link.name, "bridge"),), returns=returns)
+    names = unique("ports", [link_name("ports", port["name"]) for port in p["ports"] or ()])
+    if link.name in names:
+        raise Refused("ports", "%s cannot be its own port" % link.name)
+    table = KINDS["bridge"].port
+    ports = [
+        Link(link.netns, port["name"], master=link.name, port=stated(table, port, "ports."), slave_kind="bridge", option="ports")
+        for port in p["ports"] or ()
+    ]
+    sweep = strangers(p, Address, *link.ref)
+    if p["exclusive_ports"]:
+        sweep.append((Link, (("netns", link.netns), ("master", link.name))))
+    return Wish((link, *ports, *addresses), (), tuple(sweep), allowed(p), returns)
+
+
+# Addresses and routes
+
+
+def address_wish(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
+    texts = p["address"]
+    single = [option for option in ("peer", "broadcast", "label", "scope") if p[option] is not None]
+    if single and len(texts) > 1:
+        raise Refused(single[0], "it is for one address, and %d are given" % len(texts))
+    if p["peer"] is not None:
+        peer = interface("peer", p["peer"] if "/" in p["peer"] else p["peer"] + ("/128" if ":" in p["peer"] else "/32"))
+        own = host("address", texts[0].split("/")[0])
+        if (":" in own) != (":" in peer):
+            raise Refused("peer", "%s and %s are of different families" % (own, peer))
+        addresses = [Address(netns, dev, own + ("/128" if ":" in own else "/32"), peer)]
+    else:
+        addresses = [Address(netns, dev, interface("address", text)) for text in texts]
+    label = p["label"]
+    if label and (not label.startswith(dev) or len(label.encode()) > 15):
+        raise Refused("label", "%r must begin with the name of its link, %s, and have at most 15 bytes" % (label, dev))
+    more = dict(broadcast=host("broadcast", p["broadcast"]), label="" if label == dev else label, scope=p["scope"])
+    if (label or p["broadcast"]) and ":" in texts[0]:
+        raise Refused("label" if label else "broadcast", "IPv6 addresses have none")
+    addresses = [replace(a, **more) for a in addresses]
+    unique("address", [a.address for a in addresses])
+    returns = (("addresses", [a.key for a in addresses]),)
+    if p["state"] == "absent":
+        return Wish(unwanted=tuple(addresses), returns=returns)
+    sweep = strangers(p, Address, netns, dev, "address")
+    return Wish(tuple(addresses), (), tuple(sweep), returns=returns)
+
+
+def route_wish(p, host_):
+    netns = netns_name("netns", p["netns"])
+    several = [hop_of("multipath.", hop) for hop in p["multipath"] or ()]
+    one = hop_of("", dict(p, weight=1))
+    hops = several or ([one] if one.via or one.dev else [])
+    if len(unique("multipath", several)) == 1:
+        raise Refused("multipath", "one next hop is no multipath; say via and dev")
+    if p["state"] == "present" and bool(hops) == (p["type"] not in (None, "unicast")):
+        option, text = ("via", "say via, dev or multipath") if not hops else ("type", "a %s route has no via, dev or multipath" % p["type"])
+        raise Refused(option, text)
+    routes = [route_of(p, netns, dest, tuple(hops)) for dest in p["dest"]]
+    unique("dest", [route.dest for route in routes])
+    returns = (("routes", [route.key for route in routes]),)
+    if p["state"] == "absent":
+        return Wish(unwanted=tuple(routes), returns=returns)
+    return Wish(tuple(routes), returns=returns)
+
+
+def hop_of(prefix, p):
+    dev = p["dev"] and link_name(prefix + "dev", p["dev"])
+    return Hop(host(prefix + "via", p["via"]), dev, within(prefix + "weight", p["weight"], 1, 256), bool(p["onlink"]))
+
+
+def route_of(p, netns, dest, hops):
+    six = p["family"] == "inet6" or any(":" in hop.via for hop in hops if hop.via) and dest == "default"
+    dest = ("::/0" if six else "0.0.0.0/0") if dest == "default" else network("dest", dest)
+    if p["family"] and (":" in dest) != (p["family"] == "inet6"):
+        raise Refused("family", "%s is not of the family %s" % (dest, p["family"]))
+    if ":" in dest and any(hop.via and ":" not in hop.via for hop in hops):
+        raise Refused("via", "%s has an IPv4 next hop" % dest)
+    src = host("src", p["src"])
+    if src and (":" in src) != (":" in dest):
+        raise Refused("src", "%s and %s are of different families" % (src, dest))
+    metric = within("metric", p["metric"], 0, 2**32 - 1)
+    if p["state"] == "present" and metric is None:
+        metric = 1024 if ":" in dest else 0
+    mtu = within("mtu", p["mtu"], 0, 2**32 - 1)
+    kind = p["type"] or ("unicast" if p["state"] == "present" else None)
+    return Route(netns, dest, table(p["table"]), metric, kind, hops or None, src, p["scope"], mtu, p["proto"])
+
+
+def table(text):
+    number = TABLES.get(text, text)
+    if not re.fullmatch("[0-9]+", str(number)) or not 0 < int(number) < 2**32 or int(number) == 255:
+        raise Refused("table", "%r is no routing table: main, default, or a number but 255" % text)
+    return int(number)
+
+
+# Forwarding
+
+
+def sysctl_forward_wish(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), p["dev"] and link_name("dev", p["dev"])
+    if p["persistent"] and netns:
+        raise Refused("persistent", "it is for the host's own network namespace; %s is gone after a reboot anyway" % netns)
+    given = {name: int(p[name]) for name in ("ipv4", "ipv6", "rp_filter", "proxy_arp") if p[name] is not None}
+    if not given:
+        raise Refused("ipv4", "say at least one of ipv4, ipv6, rp_filter and proxy_arp")
+    wide = {
+        "ipv4": [("ipv4", "", "ip_forward")],
+        "ipv6": [("ipv6", "all", "forwarding")],
+        "rp_filter": [("ipv4", "all", "rp_filter"), ("ipv4", "default", "rp_filter")],
+        "proxy_arp": [("ipv4", "all", "proxy_arp")],
+    }
+    one = {
+        "ipv4": [("ipv4", dev, "forwarding")],
+        "ipv6": [("ipv6", dev, "forwarding")],
+        "rp_filter": [("ipv4", dev, "rp_filter")],
+        "proxy_arp": [("ipv4", dev, "proxy_arp")],
+    }
+    gone = p["state"] == "absent"
+    sysctls = [
+        Sysctl(netns, *key, value=0 if gone else value) for name, value in given.items() for key in (one if dev else wide)[name]
+    ]
+    files = [SysctlFile("", sysctl_file(s), ((sysctl_line(s), s.value),)) for s in sysctls] if not netns else []
+    returns = (("sysctls", [s.key for s in sysctls]),)
+    keep = p["persistent"] and not gone
+    drop = gone or p["persistent"] is False
+    return Wish(tuple(sysctls + (files if keep else [])), tuple(files if drop else []), returns=returns)
+
+
+def sysctl_file(s):
+    # ip_forward resets the values of each link: its file is read first.
+    rank = 91 if s.dev not in ("all", "default", "") else 90
+    return "%s/%d-virtnet-%s.conf" % (SYSCTL_D, rank, s.path.replace("net/", "").replace("/", "-"))
+
+
+def sysctl_line(s):
+    return s.path if "." in s.dev else s.path.replace("/", ".")
+
+
+def nat_masquerade_wish(p, host_):
+    netns = netns_name("netns", p["netns"])
+    source = p["source"] and network("source", p["source"])
+    excluded = p["exclude_destinations"]
+    if excluded is not None:
+        excluded = tuple(sorted(unique("exclude_destinations", [network("exclude_destinations", net) for net in excluded])))
+    families = {"ipv6" if ":" in net else "ipv4" for net in ([source] if source else []) + list(excluded or ())}
+    if p["family"]:
+        families.add(p["family"])
+    if len(families) > 1:
+        raise Refused("exclude_destinations" if not p["family"] else "family", "IPv4 and IPv6 do not mix in one rule")
+    family = families.pop() if families else "ipv4"
+    device = p["out_interface"] and link_name("out_interface", p["out_interface"])
+    name = p["name"] or re.sub(r"[^A-Za-z0-9_./-]+", "_", "-".join(word for word in (source, device) if word))
+    if not re.fullmatch(r"[A-Za-z0-9_./-]{1,64}", name):
+        raise Refused("name", "%r must be 1 to 64 letters, digits and _ . / -" % name)
+    if p["to_ports"] is not None and p["to_ports"] != "":
+        ports(p["to_ports"])
+        if not p["protocol"]:
+            raise Refused("protocol", "to_ports needs it")
+    returns = (("masquerade", ("masquerade", netns, family, name)),)
+    if p["state"] == "absent":
+        return Wish(unwanted=(Masquerade(netns, name, family),), returns=returns)
+    backend = host_.nat_backend(netns, family) if p["backend"] == "auto" else p["backend"]
+    rule = Masquerade(
+        netns, name, family, backend, source, excluded, device, p["protocol"], p["to_ports"], p["random"], p["fully_random"]
+    )
+    tables = (NatTable(netns, family),) if backend == "nft" else ()
+    return Wish(tables + (rule,), returns=returns)
+
+
+def ports(text):
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (0, 0)
+    if not 0 < low <= high < 65536:
+        raise Refused("to_ports", "%r is no port or range of ports like 1024-65535" % text)
+
+
+OPTIONS = {
+    "netns": (
+        dict(
+            STATE,
+            name=dict(type="list", elements="str", required=True),
+            pid=dict(type="int"),
+            path=dict(type="path"),
+            nsid=dict(type="int"),
+            loopback=dict(type="bool", default=True),
+        ),
+        dict(mutually_exclusive=[("pid", "path")]),
+        netns_wish,
+    ),
+    "link": (
+        dict(
+            NAME,
+            **STATE,
+            **NETNS,
+            **END,
+            **ALLOW,
+            from_netns=dict(type="str"),
+            altnames=dict(type="list", elements="str"),
+            exclusive=dict(type="bool", default=False),
+        ),
+        {},
+        link_wish,
+    ),
+    "veth": (
+        dict(
+            NAME,
+            **STATE,
+            **NETNS,
+            **NEW_END,
+            **ALLOW,
+            **RECREATE,
+            exclusive=dict(type="bool", default=False),
+            peer=dict(type="dict", options=dict(NAME, **NETNS, **NEW_END)),
+        ),
+        {},
+        veth_wish,
+    ),
+    "linux_bridge": (
+        dict(
+            NAME,
+            **STATE,
+            **NETNS,
+            **NEW_END,
+            **ALLOW,
+            **RECREATE,
+            **{attr.name: attr.spec() for attr in KINDS["bridge"].attrs},
+            exclusive=dict(type="bool", default=False),
+            exclusive_ports=dict(type="bool", default=False),
+            ports=dict(type="list", elements="dict", options=dict(NAME, **{attr.name: attr.spec() for attr in KINDS["bridge"].port})),
+        ),
+        {},
+        linux_bridge_wish,
+    ),
+    "address": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            address=dict(type="list", elements="str", required=True),
+            peer=dict(type="str"),
+            broadcast=dict(type="str"),
+            label=dict(type="str"),
+            scope=dict(type="str", choices=["global", "link", "host"]),
+            exclusive=dict(type="bool", default=False),
+        ),
+        {},
+        address_wish,
+    ),
+    "route": (
+        dict(
+            STATE,
+            **NETNS,
+            dest=dict(type="list", elements="str", required=True),
+            via=dict(type="str"),
+            dev=dict(type="str"),
+            onlink=dict(type="bool"),
+            multipath=dict(
+                type="list",
+                elements="dict",
+                options=dict(
+                    via=dict(type="str"),
+                    dev=dict(type="str"),
+                    weight=dict(type="int", default=1),
+                    onlink=dict(type="bool"),
+                ),
+            ),
+            family=dict(type="str", choices=["inet", "inet6"]),
+            table=dict(type="str", default="main"),
+            metric=dict(type="int"),
+            type=dict(type="str", choices=["unicast", "blackhole", "unreachable", "prohibit", "throw"]),
+            src=dict(type="str"),
+            scope=dict(type="str", choices=["global", "link", "host"]),
+            mtu=dict(type="int"),
+            proto=dict(type="str", choices=["static", "boot"]),
+        ),
+        dict(mutually_exclusive=[("multipath", "via"), ("multipath", "dev"), ("multipath", "onlink")]),
+        route_wish,
+    ),
+    "sysctl_forward": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str"),
+            ipv4=dict(type="bool"),
+            ipv6=dict(type="bool"),
+            rp_filter=dict(type="int", choices=[0, 1, 2]),
+            proxy_arp=dict(type="bool"),
+            persistent=dict(type="bool"),
+        ),
+        {},
+        sysctl_forward_wish,
+    ),
+    "nat_masquerade": (
+        dict(
+            STATE,
+            **NETNS,
+            name=dict(type="str"),
+            family=dict(type="str", choices=["ipv4", "ipv6"]),
+            source=dict(type="str"),
+            exclude_destinations=dict(type="list", elements="str"),
+            out_interface=dict(type="str"),
+            protocol=dict(type="str", choices=["tcp", "udp", "sctp"]),
+            to_ports=dict(type="str"),
+            random=dict(type="bool"),
+            fully_random=dict(type="bool"),
+            backend=dict(type="str", choices=["auto", "nft", "iptables"], default="auto"),
+        ),
+        dict(required_one_of=[("name", "source", "out_interface")]),
+        nat_masquerade_wish,
+    ),
+}

@@ -1,0 +1,551 @@
+# Copyright (c) 2026 virtnet developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what is wished for and what is there to the steps between. Pure: no kernel, no Ansible."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from dataclasses import replace
+from ipaddress import ip_interface
+
+from ._kinds import KINDS, kind_of, port_kind, said
+from ._model import (
+    HOST_WIDE,
+    Address,
+    AltName,
+    Change,
+    Link,
+    Masquerade,
+    NatTable,
+    Netns,
+    Refused,
+    Route,
+    State,
+    Sysctl,
+    Wish,
+    carried,
+    made_by_kernel,
+    order,
+    overlay,
+    place,
+)
+
+# The kernel makes these with a tunnel module and does not delete them.
+FALLBACK = {"lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6tnl0", "ip6_vti0", "ip6gre0"}
+
+
+def plan(wish, observed):
+    """The steps from `observed` to a state that meets the wish."""
+    return _Planner(wish, observed).run()
+
+
+class _Planner:
+    def __init__(self, wish, observed):
+        self.wish, self.observed, self.state, self.steps = wish, observed, observed.copy(), []
+
+    def run(self):
+        for pattern in self.wish.unwanted:
+            for resource in matching(self.state, pattern):
+                self.remove(resource)
+        wanted = ordered(self.wish.wanted)
+        for dummy in range(5):
+            done = len(self.steps)
+            for want in wanted:
+                self.make(want)
+            self.remove_strangers()
+            self.remove_empty_tables()
+            if len(self.steps) == done:
+                return tuple(self.steps)
+        raise Refused("state", "these wishes contradict each other: %s" % ", ".join(str(w.key[-1]) for w in wanted))
+
+    def step(self, change):
+        self.steps.append(change)
+        forward(self.state, change)
+
+    def remove(self, resource):
+        if resource.key in self.state:
+            kept = siblings(self.state, resource) if isinstance(resource, Address) else []
+            self.step(Change(resource, None))
+            self.put_back(kept)
+
+    def put_back(self, resources):
+        """What fell by the way and nobody wished away is made sure of."""
+        for r in sorted(resources, key=order):
+            unwanted = any(pattern.key == r.key for pattern in self.wish.unwanted) or self.is_stranger(r)
+            if not (r.key in self.state or made_by_kernel(r) or unwanted or isinstance(r, Sysctl)):
+                if all(key in self.state for key in r.requires()) and usable(self.state, r):
+                    self.step(Change(r, r))
+
+    def is_stranger(self, r):
+        keys = {want.key for want in self.wish.wanted}
+        return r.key not in keys and any(
+            type(r) is kind and all(getattr(r, f) == v for f, v in where) for kind, where in self.wish.exclusive
+        )
+
+    def remove_strangers(self):
+        if not self.wish.exclusive:
+            return
+        for r in sorted(self.state, key=order):
+            if self.is_stranger(r) and not made_by_kernel(r):
+                if isinstance(r, Link):
+                    self.step(Change(r, replace(r, master="", port=())))
+                else:
+                    self.remove(r)
+
+    def remove_empty_tables(self):
+        for table in [r for r in self.state if isinstance(r, NatTable)]:
+            used = any(isinstance(r, Masquerade) for r in self.observed.on(table.key))
+            if used and not table.shared and not self.state.on(table.key):
+                self.remove(table)
+
+    def make(self, want):
+        have = self.state.get(want.key)
+        if isinstance(want, Link):
+            self.make_link(want, have)
+        elif have is None:
+            if not (isinstance(want, Route) and connected(self.state, want)):
+                self.step(Change(None, want))
+        else:
+            if isinstance(want, Netns):
+                check_netns(have, want)
+            after = overlay(have, want)
+            if after != have:
+                kept = siblings(self.state, have) if isinstance(want, Address) else []
+                self.step(Change(have, after))
+                self.put_back(kept)
+
+    def make_link(self, want, have):
+        if want.peer:
+            have = self.pair(want, have)
+        elif have is None and want.taken_from:
+            have = self.state.links(want.taken_from)
+        if have is None:
+            if want.kind not in KINDS:
+                raise Refused(want.option, "there is no link %s in %s" % (want.name, place(want.netns)))
+            self.check_port(want, want)
+            return self.step(Change(None, want))
+        fixed = self.fixed(have, want)
+        if fixed and "recreate" not in self.wish.allow:
+            raise Refused(*fixed)
+        if fixed:
+            return self.recreate(have, want)
+        self.check_master(have, want)
+        after = self.after(have, want)
+        if after == have:
+            return None
+        self.check_port(after, want)
+        if have.ref != after.ref and have.netns == after.netns and have.up:
+            # Before Linux 6.2 a link that is up keeps its name.
+            kept = [renamed(r, have.ref, after.ref) for r in self.state.on(have.key)]
+            down = replace(have, up=False)
+            self.step(Change(have, down))
+            self.step(Change(down, replace(after, up=have.up if want.up is None else want.up)))
+            self.put_back(kept)
+        else:
+            self.step(Change(have, after))
+        return None
+
+    def after(self, have, want):
+        """The link with what is wished for; a value that the kernel would only round stays as it is."""
+        base = carried(have, want)
+        after = overlay(base, want)
+        attrs = {**dict(base.attrs), **dict((a.name, v) for a, v in said(kind_of(base).attrs, base.attrs, want.attrs))}
+        master = port_kind(self.state, after)
+        old = base.port if after.master == base.master else ()
+        port = {**dict(old), **dict((a.name, v) for a, v in said(master.port, old, want.port))}
+        return replace(after, attrs=tuple(sorted(attrs.items())), port=tuple(sorted(port.items())), slave_kind=master.name)
+
+    def fixed(self, have, want):
+        """What only a new link can have: the option and a sentence, or nothing."""
+        if want.kind and have.kind is not None and have.kind != want.kind:
+            return want.option, "%s in %s is %s, not a %s" % (have.name, place(have.netns), called(have), want.kind)
+        if want.link and have.link and have.link != want.link:
+            return "link", "%s stands on %s; only recreate: true puts it on another link" % (have.name, have.link[1])
+        for attr, dummy in said(kind_of(have).attrs, have.attrs, want.attrs):
+            if attr.fixed:
+                return attr.name, "%s cannot change it in place; recreate: true makes the link anew" % have.name
+        return None
+
+    def recreate(self, have, want):
+        kept = self.state.on(have.key) if have.ref == want.ref else []
+        master = have.master if want.master is None else want.master
+        self.step(Change(have, None))
+        self.step(Change(None, replace(want, master=master)))
+        self.put_back(kept)
+
+    def pair(self, want, have):
+        """This end of a veth pair, wherever it is; the far end goes to where it is wished."""
+        far = self.state.links(want.peer)
+        if have is None and far is None or have is not None and (have.kind != "veth" or have.peer == want.peer):
+            return have
+        near = have or far
+        other = self.state.links(near.peer) if near.kind == "veth" and near.peer else None
+        if have is None and other is not None:
+            return other
+        if have is not None and far is None and other is not None:
+            self.make_link(Link(want.peer[0], want.peer[1], "veth", taken_from=other.ref, option="peer"), None)
+            return self.state.links(want.ref)
+        if "recreate" in self.wish.allow:
+            self.remove(near)
+            self.remove(far or near)
+            return None
+        if near.kind != "veth":
+            raise Refused("peer", "%s in %s is %s, not a veth" % (near.name, place(near.netns), called(near)))
+        where = "in a namespace without a name" if other is None else "%s in %s" % (other.name, place(other.netns))
+        raise Refused("peer", "the other end of %s is %s; recreate: true makes the pair anew" % (near.name, where))
+
+    def check_master(self, have, want):
+        if want.master and have.master and have.master != want.master and have.netns == want.netns:
+            if "take_over" not in self.wish.allow:
+                option = want.option if want.option == "ports" else "master"
+                text = "%s is a port of %s; take_over: true gives it to %s"
+                raise Refused(option, text % (have.name, have.master, want.master))
+
+    def check_port(self, after, want):
+        if want.port and not port_kind(self.state, after).port and (not after.master or self.state.links((after.netns, after.master)).kind is not None):
+            raise Refused("ports", "%s is no port of a bridge" % after.name)
+
+
+def usable(state, r):
+    """Whether the kernel would take a route: it wants addresses on the links and a source of its own."""
+    if not isinstance(r, Route) or ":" in r.dest:
+        return True
+    addresses = [a for a in state if isinstance(a, Address) and a.netns == r.netns and ":" not in a.address]
+    return all(any(a.dev == hop.dev for a in addresses) for hop in r.hops or ()) and (
+        not r.src or any(host(a) == r.src for a in addresses)
+    )
+
+
+def called(link):
+    return "a %s" % link.kind if link.kind else "a network card" if link.name != "lo" else "the loopback link"
+
+
+def drops_ipv6(have, after):
+    return after.mtu is not None and after.mtu < 1280 <= (have.mtu or 0)
+
+
+def check_netns(have, want):
+    if want.inode is not None and have.inode is not None and have.inode != want.inode:
+        raise Refused("name", "%s is there already and is another network namespace than %s" % (have.name, want.path))
+    if want.nsid is not None and have.nsid is not None and have.nsid != want.nsid:
+        raise Refused("nsid", "%s has the nsid %d already, and the kernel does not change it" % (have.name, have.nsid))
+
+
+def connected(state, want):
+    """Whether the kernel's own route to a connected network is what is wished for."""
+    if not want.hops or len(want.hops) > 1 or want.hops[0].via:
+        return False
+    own = state.get(replace(want, proto="kernel").key)
+    return own is not None and overlay(own, replace(want, proto=None, hops=None)) == own
+
+
+def siblings(state, address):
+    """What can fall with an address: the others on its link, and routes."""
+    link = ("link", address.netns, address.dev)
+    routes = [r for r in state if isinstance(r, Route) and r.netns == address.netns and r.src == host(address)]
+    return {r.key: r for r in state.on(link) + routes if isinstance(r, (Address, Route)) and r.key != address.key}.values()
+
+
+def host(address):
+    return address.address.split("/")[0]
+
+
+def ordered(resources):
+    """Requirements first, then by rank; a circle is refused."""
+    left = {r.key: r for r in resources}
+    waits, needed_by = {}, defaultdict(list)
+    for key, r in left.items():
+        needs = set(r.requires())
+        if isinstance(r, Link) and r.master:
+            needs.add(("link", r.netns, r.master))
+        needs = {need for need in needs if need in left and need != key}
+        waits[key] = len(needs)
+        for need in needs:
+            needed_by[need].append(key)
+    heap = [(order(left[key]), key) for key, count in waits.items() if not count]
+    heapq.heapify(heap)
+    out = []
+    while heap:
+        key = heapq.heappop(heap)[1]
+        out.append(left.pop(key))
+        for other in needed_by[key]:
+            waits[other] -= 1
+            if not waits[other]:
+                heapq.heappush(heap, (order(left[other]), other))
+    if left:
+        raise Refused("link", "these stand on each other in a circle: %s" % ", ".join(sorted(str(k[-1]) for k in left)))
+    return out
+
+
+def fits(resource, pattern):
+    return type(resource) is type(pattern) and overlay(resource, pattern) == resource
+
+
+def matching(state, pattern):
+    """What a pattern of unwanted things stands for; refuses what cannot be deleted."""
+    if isinstance(pattern, Link):
+        found = state.get(pattern.key) or (pattern.peer and state.links(pattern.peer))
+        if not found:
+            return []
+        if pattern.kind and found.kind is not None and found.kind != pattern.kind:
+            raise Refused("name", "%s in %s is %s, not a %s" % (found.name, place(found.netns), called(found), pattern.kind))
+        if found.kind == "" or found.name in FALLBACK:
+            raise Refused("state", "%s in %s is %s: it cannot be deleted" % (found.name, place(found.netns), called(found)))
+        return [found]
+    if isinstance(pattern, (Route, Address)):
+        near = [r for r in state if type(r) is type(pattern) and r.netns == pattern.netns]
+        loose = replace(pattern, metric=None) if isinstance(pattern, Route) and pattern.metric is None else pattern
+        return [r for r in near if not made_by_kernel(r) and fits(r, loose)]
+    found = state.get(pattern.key)
+    return [found] if found else []
+
+
+# What the kernel does
+
+
+def forward(state, change):
+    """Apply a step to a state as the kernel would, with all that falls with it; None is a value not foretold."""
+    before, after = change.before, change.after
+    if after is None:
+        fall(state, before)
+    elif isinstance(after, Netns):
+        state.add(after)
+        if before is None and ("link", after.name, "lo") not in state and after.inode is None:
+            state.add(Link(after.name, "lo", "", mtu=65536, address="00:00:00:00:00:00", up=False, master="", alias=""))
+    elif isinstance(after, Link):
+        forward_link(state, change)
+    elif isinstance(after, Address):
+        if before is not None:
+            fall(state, before)
+        state.add(replace(after, secondary=is_secondary(state, after)))
+    elif isinstance(after, Sysctl):
+        state.add(after)
+        if (after.dev, after.name) in (("", "ip_forward"), ("all", "forwarding")):
+            for r in [r for r in state if isinstance(r, Sysctl) and r.netns == after.netns and r.family == after.family]:
+                if r.name in ("forwarding", "ip_forward"):
+                    state.add(replace(r, value=after.value))
+    else:
+        if before is not None:
+            state.pop(before.key)
+        state.add(after)
+
+
+def fall(state, resource):
+    """Take away a resource and all that the kernel takes away with it."""
+    held = isinstance(resource, Netns) and resource.holders
+    todo = [resource.key]
+    while todo:
+        key = todo.pop()
+        r = state.pop(key)
+        todo += [child.key for child in state.on(key)]
+        if isinstance(r, Link):
+            if r.peer and not held:
+                todo.append(("link",) + r.peer)
+            for port in list(state.ports[key]):
+                state.add(replace(state.get(port), master="", port=()))
+            joined(state, r)
+        elif isinstance(r, Address):
+            todo += fallen_with_address(state, r)
+
+
+def fallen_with_address(state, gone):
+    """Keys of what goes with an address: its secondaries, routes from it, and with the last one all routes."""
+    link = state.on(("link", gone.netns, gone.dev))
+    if ":" in gone.address:
+        return []
+    same = [a for a in link if isinstance(a, Address) and ":" not in a.address]
+    fallen = [a.key for a in same if not gone.secondary and a.secondary and network(a) == network(gone)]
+    if len(fallen) == len(same):
+        fallen += [r.key for r in link if isinstance(r, Route) and ":" not in r.dest]
+    return fallen + [r.key for r in state if isinstance(r, Route) and r.netns == gone.netns and r.src == host(gone)]
+
+
+def network(address):
+    return ip_interface(address.peer or address.address).network
+
+
+def is_secondary(state, address):
+    if ":" in address.address:
+        return False
+    others = state.on(("link", address.netns, address.dev))
+    return any(
+        isinstance(a, Address) and a.key != address.key and ":" not in a.address and not a.secondary
+        and network(a) == network(address)
+        for a in others
+    )
+
+
+def joined(state, port):
+    """A bridge takes its MAC address and MTU from its ports, unless they were set."""
+    bridge = state.links((port.netns, port.master)) if port.master else None
+    if bridge is not None and bridge.kind == "bridge":
+        loose = {name: None for name in ("address", "mtu") if name not in bridge.pinned}
+        state.add(replace(bridge, **loose))
+
+
+def renamed(r, old, new):
+    """A resource that stood on the link `old`, on `new`."""
+    if isinstance(r, Route):
+        hops = tuple(replace(hop, dev=new[1] if hop.dev == old[1] else hop.dev) for hop in r.hops or ())
+        return replace(r, netns=new[0], hops=hops)
+    if isinstance(r, Link):
+        return replace(r, link=new)
+    return replace(r, netns=new[0], dev=new[1])
+
+
+def defaults(attrs, stated):
+    return tuple(sorted({**{attr.name: attr.default for attr in attrs}, **dict(stated)}.items()))
+
+
+def forward_link(state, change):
+    """A link that is made, changed, renamed or moved."""
+    before, after, base = change.before, change.after, change.base
+    pinned = frozenset(name for name, dummy in change.news("address", "mtu"))
+    ports = port_kind(state, after).port
+    if before is None:
+        # A bridge made with an MTU still takes that of its ports; with a MAC address it keeps it.
+        now = replace(after, up=bool(after.up), master=after.master or "", alias=after.alias or "",
+                      attrs=defaults(kind_of(after).attrs, after.attrs), port=defaults(ports, after.port),
+                      pinned=pinned - {"mtu"})
+        state.add(now)
+        if after.peer:
+            state.add(Link(after.peer[0], after.peer[1], after.kind, peer=after.ref, up=False, master="", alias=""))
+        joined(state, now)
+        return
+    port = after.port if after.master == base.master else defaults(ports, after.port)
+    now = replace(after, pinned=before.pinned | pinned, port=port if after.master else ())
+    relocate(state, before, now)
+    for child in state.on(now.key):
+        ipv6 = isinstance(child, (Address, Route)) and ":" in str(child.key)
+        if before.up is not False and now.up is False and (ipv6 or isinstance(child, Route)):
+            fall(state, child)
+        elif drops_ipv6(before, after) and (ipv6 or isinstance(child, Sysctl) and child.family == "ipv6"):
+            fall(state, child)
+        elif isinstance(child, Link) and pinned:
+            state.add(replace(child, mtu=None, address=None if child.address == before.address else child.address))
+    if pinned or before.master != now.master:
+        joined(state, before)
+        joined(state, now)
+
+
+def relocate(state, before, now):
+    """Put a link in the place of what it was, and take along what goes with it."""
+    children, ports = state.on(before.key), [state.get(key) for key in state.ports[before.key]]
+    state.pop(before.key)
+    state.add(now)
+    if before.ref == now.ref:
+        return
+    for child in children:
+        state.pop(child.key)
+        if before.netns == now.netns or isinstance(child, (Link, AltName)):
+            state.add(renamed(child, before.ref, now.ref))
+    for port in ports:
+        state.add(replace(port, master=now.name))
+    far = state.links(before.peer) if before.peer else None
+    if far is not None:
+        state.add(replace(far, peer=now.ref))
+
+
+# Prerequisites
+
+
+def missing(wish, observed):
+    """The (option, key) of all that the wish takes for granted and that is not there."""
+    coming = {want.key for want in wish.wanted if not isinstance(want, Link) or want.kind in KINDS}
+    coming |= {("link", want.name, "lo") for want in wish.wanted if isinstance(want, Netns)}
+    gone = {}
+    for want in wish.wanted:
+        needs = [("netns" if key[0] == "netns" else "dev", key) for key in want.requires()]
+        if isinstance(want, Link):
+            needs = [("link" if key[0] == "link" else option, key) for option, key in needs]
+            needs += [("master", ("link", want.netns, want.master))] if want.master else []
+            if want.kind not in KINDS and not (want.taken_from and observed.links(want.taken_from)):
+                needs.append((want.option, want.key))
+        elif isinstance(want, Masquerade):
+            needs = []
+        for option, key in needs:
+            if key not in observed and key not in coming:
+                gone.setdefault(key, option)
+    return [(option, key) for key, option in gone.items() if ("netns", key[1]) not in gone or key[0] == "netns"]
+
+
+def absent(option, key):
+    """The sentence for something that is missing."""
+    if key[0] == "netns":
+        return Refused(option, "there is no network namespace %s" % key[1])
+    return Refused(option, "there is no link %s in %s" % (key[2], place(key[1])))
+
+
+def assume(observed, wish):
+    """The state as an earlier task of the same dry run would have left it."""
+    state = observed.copy()
+    for dummy in range(2):
+        for dummy, key in missing(wish, state):
+            forward(state, Change(None, Netns(key[1]))) if key[0] == "netns" else state.add(Link(key[1], key[2]))
+    return state
+
+
+# The way back
+
+
+def reach(steps, *states):
+    """Keys of all that these steps can have touched."""
+    keys = set()
+    for state in states:
+        todo = [r for change in steps for r in (change.before, change.after) if r is not None]
+        seen = set()
+        while todo:
+            r = todo.pop()
+            if r.key in seen:
+                continue
+            seen.add(r.key)
+            near = state.on(r.key)
+            if isinstance(r, Link):
+                near += [state.links(ref) for ref in (r.peer, r.master and (r.netns, r.master)) if ref]
+                near += [state.get(key) for key in state.ports[r.key]] if state.get(r.key) else []
+            elif isinstance(r, Address):
+                near += list(siblings(state, r))
+            elif isinstance(r, Sysctl):
+                near += [s for s in state if isinstance(s, Sysctl) and s.netns == r.netns]
+            todo += [r for r in near if r is not None]
+        keys |= seen
+    return keys
+
+
+def inherited(sysctl, state):
+    """Whether a new namespace or link would have this value by itself."""
+    if sysctl.dev not in HOST_WIDE:
+        above = state.get(replace(sysctl, dev="default").key)
+    else:
+        above = state.get(replace(sysctl, netns="").key) if sysctl.family == "ipv4" else None
+    return sysctl.value == (above.value if above else 0)
+
+
+def restore(steps, before, now):
+    """The steps that lead from `now` back to the snapshot `before`, as far as `steps` can have reached."""
+    keys = reach(steps, before, now)
+    went = {c.before.key: c.after.ref for c in steps
+            if isinstance(c.before, Link) and isinstance(c.after, Link) and c.before.ref != c.after.ref}
+    wanted = []
+    for r in sorted((r for r in before if r.key in keys and not made_by_kernel(r)), key=order):
+        if isinstance(r, Link):
+            r = replace(r, taken_from=went.get(r.key))
+            if not (r.kind in KINDS or r.key in now or r.taken_from and now.links(r.taken_from)):
+                continue
+        elif isinstance(r, Netns) and not r.path:
+            r = replace(r, inode=None)
+        elif isinstance(r, Sysctl) and inherited(r, before) and not all(key in now for key in r.requires()):
+            continue
+        wanted.append(r)
+    there = State(wanted)
+    wanted = [r for r in wanted if all(key in there or key in now for key in r.requires())]
+    moved = {("link",) + ref for ref in went.values()}
+    unwanted = [
+        r for r in now
+        if r.key in keys and r.key not in before and r.key not in moved
+        and not made_by_kernel(r) and not isinstance(r, Sysctl) and not (isinstance(r, Link) and r.kind == "")
+    ]
+    unwanted = sorted(unwanted, key=order)
+    return plan(Wish(tuple(wanted), tuple(unwanted), allow=frozenset(("recreate", "take_over"))), now)

@@ -1,0 +1,197 @@
+# Copyright (c) 2026 virtnet developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One Ansible task: read, plan, perhaps apply, report."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import traceback
+from dataclasses import fields
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ._commands import commands
+from ._model import Address, AltName, Link, Masquerade, NatTable, Netns, Refused, Route, Sysctl, SysctlFile, made_by_kernel
+from ._options import OPTIONS
+from ._planner import absent, assume, forward, missing, plan, reach, restore
+
+try:
+    from ._kernel import Kernel
+
+    IMPORT_ERROR = None
+except Exception:  # pyroute2 0.9.2 raises TypeError on Python 3.8
+    Kernel, IMPORT_ERROR = None, traceback.format_exc()
+
+
+class Failed(Exception):
+    """A step that failed; the text says which, why, and what became of the others."""
+
+
+def task(name):
+    """Run the module of this name."""
+    spec, rules, wish_of = OPTIONS[name]
+    module = AnsibleModule(spec, supports_check_mode=True, **rules)
+    if Kernel is None:
+        text = missing_required_lib("pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)")
+        module.fail_json(msg=text, exception=IMPORT_ERROR)
+    signal.signal(signal.SIGTERM, stop)
+    kernel = Kernel()
+    try:
+        wish = wish_of(module.params, kernel)
+        before = kernel.observe(**scope(wish))
+        if module.check_mode:
+            before = assume(before, wish)
+            steps = plan(wish, before)
+            after = foretold(before, steps)
+        else:
+            for option, key in missing(wish, before):
+                raise absent(option, key)
+            steps = plan(wish, before)
+            after = apply(kernel, wish, before, steps) if steps else before
+    except (Refused, Failed) as e:
+        module.fail_json(msg=str(e))
+    except OSError as e:
+        if e.errno in (errno.EPERM, errno.EACCES):
+            module.fail_json(msg="this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true")
+        module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
+    finally:
+        kernel.close()
+    for r in before:
+        if isinstance(r, Netns) and r.holders and r.key not in after:
+            names = ", ".join("%d (%s)" % holder for holder in r.holders)
+            module.warn("network namespace %s has lost its name but lives on: these processes are in it: %s" % (r.name, names))
+    module.exit_json(**report(wish, before, steps, after))
+
+
+def stop(signum, frame):
+    raise KeyboardInterrupt("signal %d" % signum)
+
+
+def scope(wish):
+    """What must be read to fulfil a wish, and to undo it."""
+    names, follow, deep = set(), set(), False
+    for r in wish:
+        names.add(r.netns)
+        if isinstance(r, Link):
+            follow.add(r.ref)
+            for ref in (r.peer, r.taken_from):
+                if ref:
+                    names.add(ref[0])
+                    follow.add(ref)
+            deep = deep or bool(r.taken_from or r.peer)
+    for r in wish.unwanted:
+        deep = deep or isinstance(r, (Link, Netns))
+        follow |= {r.name} if isinstance(r, Netns) else set()
+    return dict(
+        names=names,
+        follow=follow,
+        sysctls=deep or any(isinstance(r, Sysctl) for r in wish),
+        nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish) or any(isinstance(r, Netns) for r in wish.unwanted),
+        files=[r.path for r in wish if isinstance(r, SysctlFile)],
+    )
+
+
+def foretold(before, steps):
+    after = before.copy()
+    for change in steps:
+        forward(after, change)
+    return after
+
+
+def apply(kernel, wish, before, steps):
+    """Do the steps and return what is then there; if one fails, or does not hold, put back what was."""
+    done = 0
+    try:
+        for change in steps:
+            kernel.execute(change)
+            done += 1
+        kernel.wait_for_leaving()
+        after = kernel.observe(**scope(wish))
+        left = plan(wish, after)
+        if left:
+            raise OSError(errno.EOPNOTSUPP, "the kernel did not take: %s" % "; ".join(c for s in left for c in commands(s)))
+        return after
+    except (Exception, KeyboardInterrupt) as e:
+        reason = "%s" % (getattr(e, "strerror", None) or e)
+        where = "; ".join(commands(steps[min(done, len(steps) - 1)]))
+        left = put_back(kernel, wish, before, steps)
+        outcome = "everything was put back" if not left else "could not put back: %s" % "; ".join(left)
+        hint = " (this needs root: use become: true)" if getattr(e, "errno", 0) in (errno.EPERM, errno.EACCES) else ""
+        step = "step %d of %d (%s) failed: " % (done + 1, len(steps), where) if done < len(steps) else ""
+        raise Failed("%s%s%s; %s" % (step, reason, hint, outcome))
+
+
+def put_back(kernel, wish, before, steps):
+    """Lead the host back to the snapshot; return what could not be done."""
+    failed = []
+    for dummy in range(4):
+        back = restore(steps, before, kernel.observe(**scope(wish)))
+        if not back:
+            return []
+        failed = []
+        for change in back:
+            try:
+                kernel.execute(change)
+            except OSError as e:
+                failed.append("%s (%s)" % ("; ".join(commands(change)), e.strerror or e))
+        kernel.wait_for_leaving()
+    return failed or [line for change in back for line in commands(change)]
+
+
+def report(wish, before, steps, after):
+    """What a task returns."""
+    keys = reach(steps, before, after)
+    return dict(
+        changed=bool(steps),
+        commands=[line for change in steps for line in commands(change)],
+        rollback_commands=[line for change in restore(steps, before, foretold(before, steps)) for line in commands(change)],
+        diff=dict(before=shown(before, keys, steps, after), after=shown(after, keys, steps, before)),
+        **{name: described(after, key) for name, key in wish.returns}
+    )
+
+
+def shown(state, keys, steps, other):
+    """Those of the resources that differ from the other state, as plain data."""
+    out, touched = {}, {change.target.key for change in steps}
+    for key in sorted(keys, key=str):
+        mine, theirs = state.get(key), other.get(key)
+        by_itself = made_by_kernel(mine) or isinstance(mine, Sysctl) and theirs is None and key not in touched
+        if mine is not None and mine != theirs and not by_itself:
+            out[" ".join(str(part) for part in key if part not in ("", None))] = plain(mine)
+    return out
+
+
+def described(state, key):
+    """A resource in the words of the options, with what stands on it; None where it is absent."""
+    if isinstance(key, list):
+        return [described(state, one) for one in key if one in state]
+    r = state.get(key)
+    if r is None:
+        return None
+    out = plain(r)
+    if isinstance(r, Link):
+        out["addresses"] = [a.address for a in state.on(key) if isinstance(a, Address)]
+        out["altnames"] = [a.name for a in state.on(key) if isinstance(a, AltName)]
+        if r.kind == "bridge":
+            out["ports"] = [dict(state.get(port).port, name=port[2]) for port in sorted(state.ports[key])]
+    if isinstance(r, Netns):
+        out["holders"] = [dict(pid=pid, name=name) for pid, name in r.holders]
+    return out
+
+
+def plain(r):
+    """A resource as plain data."""
+    pairs = [(f.name, getattr(r, f.name)) for f in fields(r) if f.compare]
+    out = {name: value for name, value in pairs if value is not None and (value != () or name == "exclude_destinations")}
+    for name in {"attrs", "port", "lines"} & set(out):
+        out.update(dict(out.pop(name)))
+    for name in {"peer", "link"} & set(out):
+        if isinstance(r, Link):
+            out[name] = dict(netns=out[name][0], name=out[name][1])
+    if isinstance(r, Route):
+        out["hops"] = [{k: v for k, v in vars(hop).items() if v} for hop in r.hops or ()]
+    if isinstance(r, Sysctl):
+        out["key"] = r.path
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in out.items()}
