@@ -1,0 +1,80 @@
+# make setup     what the tests need: Debian packages, .venv, the checkout as virtnet.linux on the collections path
+# make test      every suite and a table of the results; a suite alone by its name: make unit
+# make matrix    unit and kernel suites on every supported pair of Python and ansible-core with every pyroute2
+
+PYTHON ?= python3
+CACHE := $(CURDIR)/.cache
+RESULTS := $(CACHE)/results
+LINK := .venv/collections/ansible_collections/virtnet/linux
+SUITES := lint unit $(notdir $(wildcard tests/kernel tests/integration)) sanity build cells
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
+# The commands that pyenv puts on PATH stand for one version each: the others have their own folders.
+PYENVS := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin)
+EVERY_PYTHON := PATH="$(CURDIR)/.venv/bin:$(subst : ,:,$(addsuffix :,$(PYENVS)))$$PATH"
+
+RUN = @tests/report run $(RESULTS) $@
+SANDBOX := tests/sandbox
+
+# A failing check does not keep the others from running.
+MAKEFLAGS += --keep-going --no-print-directory
+.PHONY: setup packages test suites lint unit kernel integration sanity build cells matrix clean
+
+setup: .venv/ready
+
+packages:
+	@tests/packages $(PYTHON)
+
+.venv/ready: requirements.txt tests/requirements.txt | packages
+	@echo "Making .venv with the tools of tests/requirements.txt."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r tests/requirements.txt
+	@mkdir -p $(dir $(LINK))
+	@ln -sfn ../../../.. $(LINK)
+	@touch $@
+
+test: setup
+	@rm -rf $(RESULTS)
+	@$(MAKE) suites; made=$$?; tests/report table $(RESULTS) && exit $$made
+
+suites: $(SUITES)
+
+lint: ruff-check ruff-format ansible-lint docs changelog
+
+.PHONY: ruff-check ruff-format ansible-lint docs changelog
+ruff-check: setup
+	$(RUN) --suite lint -- ruff check --quiet .
+ruff-format: setup
+	$(RUN) --suite lint -- ruff format --check --quiet .
+ansible-lint: setup
+	$(RUN) --suite lint -- ansible-lint --quiet
+docs: setup
+	$(RUN) --suite lint -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+changelog: setup
+	$(RUN) --suite lint -- antsibull-changelog lint
+
+unit: setup
+	$(RUN) --junit unit.xml -- pytest --junit-xml=$(RESULTS)/unit.xml tests/unit
+
+kernel: setup
+	$(RUN) --junit kernel.xml -- $(SANDBOX) pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
+
+integration: setup
+	$(RUN) --junit integration.xml -- $(SANDBOX) pytest --junit-xml=$(RESULTS)/integration.xml tests/integration
+
+sanity: setup
+	@rm -rf tests/output/junit
+	$(RUN) --junit '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/sanity $(LINK) $(CACHE)/home
+
+build: setup
+	$(RUN) -- tests/artifact $(CACHE)/artifact
+
+cells: setup
+	$(RUN) --nox cells.json -- env $(EVERY_PYTHON) nox --tags few --report $(RESULTS)/cells.json
+
+matrix: setup
+	$(RUN) --nox matrix.json -- env $(EVERY_PYTHON) nox --report $(RESULTS)/matrix.json
+
+clean:
+	rm -rf .venv .cache tests/output
