@@ -6,7 +6,7 @@ PYTHON ?= python3
 CACHE := $(CURDIR)/.cache
 RESULTS := $(CACHE)/results
 LINK := .venv/collections/ansible_collections/virtnet/linux
-SUITES := lint unit $(notdir $(wildcard tests/kernel tests/integration)) sanity build cells
+SUITES := lint unit $(if $(wildcard tests/kernel/test_*.py),kernel) $(if $(wildcard tests/integration/*),integration) sanity build cells
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
@@ -65,7 +65,7 @@ integration: setup
 
 sanity: setup
 	@rm -rf tests/output/junit
-	$(RUN) --junit '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/sanity $(LINK) $(CACHE)/home
+	$(RUN) --junit '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/ansible-sanity $(LINK) $(CACHE)/home
 
 build: setup
 	$(RUN) -- tests/artifact $(CACHE)/artifact
