@@ -1,36 +1,80 @@
-# make demo: a network in a sandbox, proven by packets.   make test: every check.   Both set up what they need.
-SHELL := /bin/bash
-export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
+# make setup     what the tests need: Debian packages, .venv, the checkout as virtnet.linux on the collections path
+# make test      every suite and a table of the results; a suite alone by its name: make unit
+# make matrix    unit and kernel suites on every supported pair of Python and ansible-core with every pyroute2
+
+PYTHON ?= python3
+CACHE := $(CURDIR)/.cache
+RESULTS := $(CACHE)/results
+LINK := .venv/collections/ansible_collections/virtnet/linux
+SUITES := lint unit $(if $(wildcard tests/kernel/test_*.py),kernel) $(if $(wildcard tests/integration/*),integration) sanity build cells
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
-export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
-export ANSIBLE_LOCALHOST_WARNING := false
-export ANSIBLE_INVENTORY_UNPARSED_WARNING := false
-SUITES := lint unit kernel playbooks sanity build matrix
+# The commands that pyenv puts on PATH stand for one version each: the others have their own folders.
+PYENVS := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin)
+EVERY_PYTHON := PATH="$(CURDIR)/.venv/bin:$(subst : ,:,$(addsuffix :,$(PYENVS)))$$PATH"
 
-.PHONY: help setup demo test matrix bench clean $(SUITES)
+RUN = @tests/report run $(RESULTS) $@
+SANDBOX := tests/sandbox
 
-help:
-	@sed -n 1p Makefile; echo "make $(SUITES): one suite.   make bench: the benchmarks.   make matrix: every version."
+# A failing check does not keep the others from running.
+MAKEFLAGS += --keep-going --no-print-directory
+.PHONY: setup packages test suites lint unit kernel integration sanity build cells matrix clean
 
 setup: .venv/ready
 
-.venv/ready: requirements.txt tests/requirements.txt tests/setup
-	@tests/setup
+packages:
+	@tests/packages $(PYTHON)
 
-demo: .venv/ready
-	@tests/demo/demo
+.venv/ready: requirements.txt tests/requirements.txt | packages
+	@echo "Making .venv with the tools of tests/requirements.txt."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r tests/requirements.txt
+	@mkdir -p $(dir $(LINK))
+	@ln -sfn ../../../.. $(LINK)
+	@touch $@
 
-test: .venv/ready
-	@tests/run $(filter-out matrix,$(SUITES)) versions
+test: setup
+	@rm -rf $(RESULTS)
+	@$(MAKE) suites; made=$$?; tests/report table $(RESULTS) && exit $$made
 
-$(filter-out matrix,$(SUITES)): .venv/ready
-	@tests/run $@
+suites: $(SUITES)
 
-matrix: .venv/ready
-	@nox --no-error-on-missing-interpreters
+lint: ruff-check ruff-format ansible-lint docs changelog
 
-bench: .venv/ready
-	@tests/sandbox python tests/bench/bench.py
+.PHONY: ruff-check ruff-format ansible-lint docs changelog
+ruff-check: setup
+	$(RUN) --suite lint -- ruff check --quiet .
+ruff-format: setup
+	$(RUN) --suite lint -- ruff format --check --quiet .
+ansible-lint: setup
+	$(RUN) --suite lint -- ansible-lint --quiet
+docs: setup
+	$(RUN) --suite lint -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+changelog: setup
+	$(RUN) --suite lint -- antsibull-changelog lint
+
+unit: setup
+	$(RUN) --junit unit.xml -- pytest --junit-xml=$(RESULTS)/unit.xml tests/unit
+
+kernel: setup
+	$(RUN) --junit kernel.xml -- $(SANDBOX) pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
+
+integration: setup
+	$(RUN) --junit integration.xml -- $(SANDBOX) pytest --junit-xml=$(RESULTS)/integration.xml tests/integration
+
+sanity: setup
+	@rm -rf tests/output/junit
+	$(RUN) --junit '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/ansible-sanity $(LINK) $(CACHE)/home
+
+build: setup
+	$(RUN) -- tests/artifact $(CACHE)/artifact
+
+cells: setup
+	$(RUN) --nox cells.json -- env $(EVERY_PYTHON) nox --tags few --report $(RESULTS)/cells.json
+
+matrix: setup
+	$(RUN) --nox matrix.json -- env $(EVERY_PYTHON) nox --report $(RESULTS)/matrix.json
 
 clean:
-	rm -rf .venv .cache
+	rm -rf .venv .cache tests/output

@@ -1,0 +1,37 @@
+"""The collection's metadata agree with what is in it."""
+
+import ast
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted((ROOT / "plugins/modules").glob("*.py"))
+
+
+def test_action_group_names_every_module():
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())
+    assert runtime["action_groups"]["linux"] == [path.stem for path in MODULES]
+
+
+@pytest.fixture(scope="module")
+def docs():
+    """Documentation of the modules by their full names, doc fragments included."""
+    command = ["ansible-doc", "--json", *("virtnet.linux." + path.stem for path in MODULES)]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout or "{}")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_documents_its_attributes(path, docs):
+    attributes = docs["virtnet.linux." + path.stem]["doc"]["attributes"]
+    assert {"check_mode", "diff_mode", "idempotent", "platform"} <= set(attributes)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_main_is_short(path):
+    defs = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+    assert [d.name for d in defs] == ["main"]
+    assert defs[0].end_lineno - defs[0].lineno <= 5

@@ -1,0 +1,42 @@
+"""Imports only point downward."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+# Members of one layer do not import each other.
+LAYERS = [{"_model"}, {"_kinds", "_nat"}, {"_options", "_planner", "_commands", "_kernel"}, {"_task"}, {"modules"}]
+FILES = sorted(PLUGINS.glob("modules/*.py")) + sorted(PLUGINS.glob("module_utils/*.py"))
+OWNERS = {"pyroute2": "_kernel", "AnsibleModule": "_task"}
+
+
+def layer(name):
+    """How high a module of this name stands."""
+    return next(height for height, names in enumerate(LAYERS) if name in names)
+
+
+def imported(path):
+    """The names of everything that a file imports, part by part."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (part for alias in node.names for part in alias.name.split("."))
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module or "").split(".")
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_imports_point_downward(path):
+    own = "modules" if path.parent.name == "modules" else path.stem
+    names = set(imported(path))
+    utils = {other.stem for other in PLUGINS.glob("module_utils/_*.py")} & names
+    assert all(layer(util) < layer(own) for util in utils), utils
+    assert own != "modules" or utils == {"_task"}
+    assert {OWNERS[name] for name in OWNERS if name in names} <= {own}
+
+
+def test_one_if_check_mode():
+    ifs = [node.test for path in FILES for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "test")]
+    assert sum("check_mode" in ast.dump(test) for test in ifs) == 1
