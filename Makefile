@@ -48,7 +48,7 @@ ruff-check: setup
 ruff-format: setup
 	$(RUN) --suite lint -- ruff format --check --quiet .
 ansible-lint: setup
-	$(RUN) --suite lint -- ansible-lint --quiet
+	$(RUN) --suite lint -- ansible-lint -q
 docs: setup
 	$(RUN) --suite lint -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 changelog: setup
