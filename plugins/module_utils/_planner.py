@@ -105,8 +105,11 @@ class _Planner:
         if isinstance(want, Link):
             self.make_link(want, have)
         elif have is None:
-            if not (isinstance(want, Route) and connected(self.state, want)):
-                self.step(Change(None, want))
+            if isinstance(want, Route):
+                if connected(self.state, want):
+                    return
+                want = replace(want, proto=want.proto or "static")
+            self.step(Change(None, want))
         else:
             if isinstance(want, Netns):
                 check_netns(have, want)
@@ -125,7 +128,8 @@ class _Planner:
             if want.kind not in KINDS:
                 raise Refused(want.option, "there is no link %s in %s" % (want.name, place(want.netns)))
             self.check_port(want, want)
-            return self.step(Change(None, want))
+            # The kernel forgets the alias of a link that it makes: the next pass sets it.
+            return self.step(Change(None, replace(want, alias=None)))
         fixed = self.fixed(have, want)
         if fixed and "recreate" not in self.wish.allow:
             raise Refused(*fixed)
@@ -170,9 +174,9 @@ class _Planner:
 
     def recreate(self, have, want):
         kept = self.state.on(have.key) if have.ref == want.ref else []
-        master = have.master if want.master is None else want.master
+        master = have.master if want.master is None and have.kind == want.kind else want.master
         self.step(Change(have, None))
-        self.step(Change(None, replace(want, master=master)))
+        self.step(Change(None, replace(want, master=master, alias=None)))
         self.put_back(kept)
 
     def pair(self, want, have):
@@ -406,7 +410,7 @@ def forward_link(state, change):
     ports = port_kind(state, after).port
     if before is None:
         # A bridge made with an MTU still takes that of its ports; with a MAC address it keeps it.
-        now = replace(after, up=bool(after.up), master=after.master or "", alias=after.alias or "",
+        now = replace(after, up=bool(after.up), master=after.master or "", alias="",
                       attrs=defaults(kind_of(after).attrs, after.attrs), port=defaults(ports, after.port),
                       pinned=pinned - {"mtu"})
         state.add(now)
@@ -492,26 +496,27 @@ def assume(observed, wish):
 
 def reach(steps, *states):
     """Keys of all that these steps can have touched."""
-    keys = set()
+    seen = set()
     for state in states:
         todo = [r for change in steps for r in (change.before, change.after) if r is not None]
-        seen = set()
+        todo += [r for r in [state.get(r.key) for r in todo] if r is not None]
+        done = set()
         while todo:
             r = todo.pop()
-            if r.key in seen:
+            if r in done:
                 continue
-            seen.add(r.key)
+            done.add(r)
             near = state.on(r.key)
             if isinstance(r, Link):
                 near += [state.links(ref) for ref in (r.peer, r.master and (r.netns, r.master)) if ref]
-                near += [state.get(key) for key in state.ports[r.key]] if state.get(r.key) else []
+                near += [state.get(key) for key in state.ports[r.key]]
             elif isinstance(r, Address):
-                near += list(siblings(state, r))
+                near += siblings(state, r)
             elif isinstance(r, Sysctl):
                 near += [s for s in state if isinstance(s, Sysctl) and s.netns == r.netns]
             todo += [r for r in near if r is not None]
-        keys |= seen
-    return keys
+        seen |= {r.key for r in done}
+    return seen
 
 
 def inherited(sysctl, state):
@@ -526,26 +531,34 @@ def inherited(sysctl, state):
 def restore(steps, before, now):
     """The steps that lead from `now` back to the snapshot `before`, as far as `steps` can have reached."""
     keys = reach(steps, before, now)
-    went = {c.before.key: c.after.ref for c in steps
+    went = {c.before.ref: c.after.ref for c in steps
             if isinstance(c.before, Link) and isinstance(c.after, Link) and c.before.ref != c.after.ref}
+    came = {new: old for old, new in went.items()}
+    # A namespace that lost its name to us but not its processes still has all that was in it.
+    held = {r.name for r in before if isinstance(r, Netns) and r.holders and r.key not in now}
     wanted = []
     for r in sorted((r for r in before if r.key in keys and not made_by_kernel(r)), key=order):
         if isinstance(r, Link):
-            r = replace(r, taken_from=went.get(r.key))
+            r = replace(r, taken_from=went.get(r.ref))
             if not (r.kind in KINDS or r.key in now or r.taken_from and now.links(r.taken_from)):
                 continue
-        elif isinstance(r, Netns) and not r.path:
-            r = replace(r, inode=None)
+        elif isinstance(r, Netns):
+            r = replace(r, inode=r.inode if r.path else None, nsid=None if r.key in now else r.nsid)
         elif isinstance(r, Sysctl) and inherited(r, before) and not all(key in now for key in r.requires()):
             continue
-        wanted.append(r)
+        if isinstance(r, Netns) or r.netns not in held:
+            wanted.append(r)
     there = State(wanted)
     wanted = [r for r in wanted if all(key in there or key in now for key in r.requires())]
-    moved = {("link",) + ref for ref in went.values()}
-    unwanted = [
-        r for r in now
-        if r.key in keys and r.key not in before and r.key not in moved
-        and not made_by_kernel(r) and not isinstance(r, Sysctl) and not (isinstance(r, Link) and r.kind == "")
-    ]
-    unwanted = sorted(unwanted, key=order)
+
+    def goes(r):
+        """Whether it was not there, and goes neither with its link nor by itself."""
+        if r.key in before or made_by_kernel(r) or isinstance(r, Sysctl):
+            return False
+        if isinstance(r, Link):
+            return r.kind != "" and r.ref not in came
+        home = came.get((r.netns, getattr(r, "dev", None)))
+        return home is None or home[0] == r.netns and renamed(r, (r.netns, r.dev), home).key not in before
+
+    unwanted = sorted((r for r in now if r.key in keys and goes(r)), key=order)
     return plan(Wish(tuple(wanted), tuple(unwanted), allow=frozenset(("recreate", "take_over"))), now)

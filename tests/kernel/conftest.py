@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests on a running kernel share. They make their network in a sandbox: see tests/sandbox."""
+
+import os
+import subprocess
+
+import pytest
+from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
+from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, made_by_kernel
+
+EVERYTHING = dict(sysctls=True, nat=True)
+
+
+def pytest_sessionstart(session):
+    if os.stat("/proc/self/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino and os.path.exists("/sys/class/net/eth0"):
+        pytest.exit("these tests change the network: run them by tests/sandbox", returncode=3)
+
+
+class Host:
+    """The sandbox: what is there, and back to nothing."""
+
+    def observe(self, **more):
+        kernel = Kernel()
+        try:
+            names = kernel.names()
+            return kernel.observe(names, follow=names, **{**EVERYTHING, **more})
+        finally:
+            kernel.close()
+
+    def execute(self, steps):
+        kernel = Kernel()
+        try:
+            for change in steps:
+                kernel.execute(change)
+            kernel.wait_for_leaving()
+        finally:
+            kernel.close()
+
+    def shell(self, *lines):
+        """Run lines in one shell; the first that fails ends it."""
+        subprocess.run(["bash", "-ec", "\n".join(lines)], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def output(self, line):
+        return subprocess.run(["bash", "-c", line], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
+    def clear(self):
+        lines = ["for n in $(ip netns list | cut -d' ' -f1); do ip netns delete $n; done; rm -f /run/netns/*"]
+        # The far ends of a namespace's links go a little later.
+        lines.append("for i in $(seq 200); do ip -o link | grep -q 'link-netns' || break; sleep 0.01; done")
+        lines.append("for l in $(ls /sys/class/net); do [ $l = lo ] || ip link delete $l 2>/dev/null || true; done")
+        lines.append("nft delete table ip virtnet 2>/dev/null || true; nft delete table ip6 virtnet 2>/dev/null || true")
+        lines.append("sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0")
+        self.shell(*lines)
+
+
+@pytest.fixture
+def host():
+    it = Host()
+    it.clear()
+    yield it
+    it.clear()
+
+
+def snapshot(state, links_by_hand=None):
+    """What counts when two states are compared: all but the kernel's own doing and the numbers that it gives."""
+    out = {}
+    for r in state:
+        if not made_by_kernel(r):
+            fields = {k: v for k, v in vars(r).items() if r.__dataclass_fields__[k].compare and k not in ("inode", "nsid")}
+            if links_by_hand is not None and isinstance(r, Link) and r.key not in links_by_hand:
+                fields.pop("address")
+            out[r.key] = fields
+    return out
