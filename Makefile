@@ -48,7 +48,8 @@ ruff-check: setup
 ruff-format: setup
 	$(RUN) --suite lint -- ruff format --check --quiet .
 ansible-lint: setup
-	$(RUN) --suite lint -- ansible-lint --quiet
+	@# It looks in the collections of ANSIBLE_HOME first.
+	$(RUN) --suite lint -- env ANSIBLE_HOME=$(CACHE)/home/.ansible ansible-lint -q
 docs: setup
 	$(RUN) --suite lint -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 changelog: setup
