@@ -68,6 +68,7 @@ SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 PROTOS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
 TYPES = {1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
 ONLINK = 4
+NO_NSID = (-1, 0xFFFFFFFF)  # the same number; some versions of pyroute2 read it as unsigned
 SYSCTLS = {"ipv4": ("forwarding", "rp_filter", "proxy_arp"), "ipv6": ("forwarding",)}
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -215,10 +216,8 @@ class Kernel:
             name = queue.pop(0)
             if name in found or name and self.path(name) is None:
                 continue
-            found[name] = self.read_links(name)
-            for link, far in found[name][0]:
-                if far and ({name, link.ref} & follow):
-                    queue += [n for n in [self.name_of(name, far[0])] if n is not None]
+            found[name], homes = self.read_settled(name, follow)
+            queue += [home for home in homes if home is not None]
         state = State(found_file for found_file in map(read_file, files) if found_file)
         for name, (links, others) in found.items():
             if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
@@ -244,8 +243,7 @@ class Kernel:
         """What the namespace `name` is called in the namespace `here`."""
         answer = self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_FD", self.file(name))])
         nsid = answer[0].get_attr("NETNSA_NSID")
-        # Some versions of pyroute2 read the kernel's -1, none, as unsigned.
-        return None if nsid in (-1, 0xFFFFFFFF) else nsid
+        return None if nsid in NO_NSID else nsid
 
     def name_of(self, here, nsid, among=None):
         """The name of the namespace that `here` calls `nsid`; None if it has no name."""
@@ -253,6 +251,25 @@ class Kernel:
             return here
         names = [""] + self.names() if among is None else among
         return next((name for name in names if name != here and self.nsid(here, name) == nsid), None)
+
+    def read_settled(self, name, follow):
+        """The links, and the namespaces where the far ends of those in `follow` are."""
+        end = time.monotonic() + 5
+        while True:
+            links = self.read_links(name)
+            nsids = {far[0] for link, far in links[0] if far and {name, link.ref} & follow}
+            homes = {nsid: self.name_of(name, nsid) for nsid in nsids}
+            # A far end in a namespace that is none any more: the kernel is about to take away both.
+            dying = any(home is None and not self.lives(name, nsid) for nsid, home in homes.items())
+            if not dying or time.monotonic() > end:
+                return links, set(homes.values())
+            time.sleep(0.002)
+
+    def lives(self, here, nsid):
+        try:
+            return bool(self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_NSID", nsid)]))
+        except OSError:
+            return False
 
     def read_links(self, name):
         """The links with (nsid, index) of their far or lower link, and their alternative names."""

@@ -38,7 +38,8 @@ class Host:
 
     def shell(self, *lines):
         """Run lines in one shell; the first that fails ends it."""
-        subprocess.run(["bash", "-ec", "\n".join(lines)], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done = subprocess.run(["bash", "-exc", "\n".join(lines)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        assert done.returncode == 0, done.stdout
 
     def output(self, line):
         return subprocess.run(["bash", "-c", line], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
