@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests on a running kernel share. They make their network in a sandbox: see tests/sandbox."""
 
+import json
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
@@ -74,3 +77,14 @@ def snapshot(state, chance=True):
                 fields.pop("address")
             out[r.key] = fields
     return out
+
+
+def run(module, check=False, prefix=(), **params):
+    """Run a module as Ansible does, as a process of its own; return what it says."""
+    args = dict(params, _ansible_check_mode=check, _ansible_diff=True)
+    command = [*prefix, sys.executable, "-m", "ansible_collections.virtnet.linux.plugins.modules." + module]
+    text = json.dumps({"ANSIBLE_MODULE_ARGS": args})
+    env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2] / ".venv/collections"))
+    done = subprocess.run(command, input=text, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stdout.strip().startswith("{"), done.stdout + done.stderr
+    return json.loads(done.stdout)

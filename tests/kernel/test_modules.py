@@ -1,26 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The life of what each module makes, through the module itself: dry, for real, again, changed, gone, gone again."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import yaml
-from conftest import snapshot
-
-
-def run(module, check=False, **params):
-    """Run a module as Ansible does, as a process of its own; return what it says."""
-    args = dict(params, _ansible_check_mode=check, _ansible_diff=True)
-    command = [sys.executable, "-m", "ansible_collections.virtnet.linux.plugins.modules." + module]
-    text = json.dumps({"ANSIBLE_MODULE_ARGS": args})
-    env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2] / ".venv/collections"))
-    done = subprocess.run(command, input=text, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.stdout.strip().startswith("{"), done.stdout + done.stderr
-    return json.loads(done.stdout)
+from conftest import run, snapshot
 
 
 # there: shell lines before it; make: the options; change: options that differ; gone: the options that take it away.
