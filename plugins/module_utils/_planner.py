@@ -566,4 +566,13 @@ def restore(steps, before, now):
         return home is None or home[0] == r.netns and renamed(r, (r.netns, r.dev), home).key not in before
 
     unwanted = sorted((r for r in now if r.key in keys and goes(r)), key=order)
-    return plan(Wish(tuple(wanted), tuple(unwanted), allow=frozenset(("recreate", "take_over"))), now)
+    # A namespace that only got its name from us is set right before it loses it again.
+    adopted = {r.netns for r in before if r.netns and ("netns", r.netns) not in before}
+    back, state = (), now.copy()
+    for inside in (True, False):
+        parts = [[r for r in rs if (r.netns in adopted and not isinstance(r, Netns)) == inside] for rs in (wanted, unwanted)]
+        steps = plan(Wish(*map(tuple, parts), allow=frozenset(("recreate", "take_over"))), state)
+        for change in steps:
+            forward(state, change)
+        back += steps
+    return back
