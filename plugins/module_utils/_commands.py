@@ -12,14 +12,13 @@ from ._kinds import KINDS, kind_of, said
 from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
 from ._model import MAIN, Address, AltName, Link, Masquerade, NatTable, Netns, Route, Sysctl, SysctlFile
 
+# The host's own namespace has no name for ip(8): it is that of process 1.
+HOME = "1"
+
 
 def commands(change):
     """The lines, in order."""
-    # A bare $$ is the shell itself, whose namespace is the host's own.
-    return [
-        line if isinstance(line, str) else " ".join(word if word == "$$" else quote(word) for word in line)
-        for line in lines(change.target, change)
-    ]
+    return [line if isinstance(line, str) else " ".join(map(quote, line)) for line in lines(change.target, change)]
 
 
 def ip(netns, *words):
@@ -62,9 +61,8 @@ def link_lines(target, change):
     if old is None:
         out.append(make(target, kind, words, typed))
     elif old.netns != target.netns:
-        # The host's own namespace has no name: it is that of the shell.
         name = ["name", target.name] if old.name != target.name else []
-        out.append(ip(old.netns, "link", "set", "dev", old.name, "netns", target.netns or "$$", *name))
+        out.append(ip(old.netns, "link", "set", "dev", old.name, "netns", target.netns or HOME, *name))
     elif old.name != target.name:
         words = ["name", target.name] + words
         out.append(ip(old.netns, "link", "set", "dev", old.name, *words))
@@ -85,7 +83,7 @@ def make(target, kind, words, typed):
     if target.peer and target.netns and not target.peer[0] and "master" not in words:
         return ip("", "link", "add", "name", target.peer[1], "type", kind.name, "peer", "name", target.name, "netns", target.netns, *words)
     if target.peer:
-        netns = ["netns", target.peer[0] or "$$"] if target.peer[0] != target.netns else []
+        netns = ["netns", target.peer[0] or HOME] if target.peer[0] != target.netns else []
         typed = ["peer", "name", target.peer[1]] + netns
     return ip(target.netns, "link", "add", *(start + words + ["type", kind.name] + typed))
 

@@ -290,10 +290,11 @@ class Kernel:
         for m in netlink.request(ifaddrmsg(), GETADDR, DUMP):
             if m["index"] in names:
                 yield address_of(name, m, names[m["index"]])
-        for m in netlink.request(rtmsg(), GETROUTE, DUMP):
-            route = route_of(name, m, names)
-            if route is not None:
-                yield route
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for m in netlink.request(rtmsg(), GETROUTE, DUMP, header=dict(family=family)):
+                route = route_of(name, m, names)
+                if route is not None:
+                    yield route
 
     def read_sysctls(self, name):
         keys = [(family, dev, word) for family, words in SYSCTLS.items() for word in words
@@ -356,9 +357,10 @@ class Kernel:
     def delete_netns(self, name):
         links, dummy = self.read_links(name)
         for link, far in links:
-            home = self.name_of(name, far[0], list(self.files)) if far and link.kind == "veth" else None
-            if home is not None and home != name:
-                self.leaving.append((home, far[1]))
+            if link.kind == "veth" and far and far[0] is not None:
+                home = self.name_of(name, far[0], list(self.files))
+                home = self.name_of(name, far[0]) if home is None else home
+                self.leaving += [(home, far[1])] if home is not None else []
         self.forget(name)
         check(libc.umount2(("%s/%s" % (NETNS_DIR, name)).encode(), MNT_DETACH))
         os.unlink("%s/%s" % (NETNS_DIR, name))

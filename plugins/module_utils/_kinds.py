@@ -15,7 +15,7 @@ class Attr:
 
     name: str
     nla: str
-    type: str = "bool"  # bool, int, str, or ticks: hundredths of a second, which the kernel rounds to its clock
+    type: str = "bool"  # bool, int, str; onoff: a bool that ip(8) spells so; ticks: hundredths of a second, rounded
     values: Any = None  # a range of numbers, or the netlink value of each word
     default: Any = None  # what the kernel takes when nothing is said
     fixed: bool = False  # only a new link takes it
@@ -29,16 +29,17 @@ class Attr:
             return self.default
         if isinstance(self.values, dict):
             return {number: word for word, number in self.values.items()}.get(raw, raw)
-        return bool(raw) if self.type == "bool" else raw
+        return bool(raw) if self.type in ("bool", "onoff") else raw
 
     def same(self, one, other):
         return abs(one - other) <= 1 if self.type == "ticks" and None not in (one, other) else one == other
 
     def words(self, value):
-        return [self.name, str(int(value) if self.type == "bool" else value)]
+        word = ("on" if value else "off") if self.type == "onoff" else int(value) if self.type == "bool" else value
+        return [self.name, str(word)]
 
     def spec(self):
-        spec = {"type": "int" if self.type == "ticks" else self.type}
+        spec = {"type": {"ticks": "int", "onoff": "bool"}.get(self.type, self.type)}
         return dict(spec, choices=list(self.values)) if isinstance(self.values, dict) else spec
 
 
@@ -84,12 +85,12 @@ KINDS = {
             port=(
                 Attr("cost", "IFLA_BRPORT_COST", "int", range(1, 65536)),
                 Attr("priority", "IFLA_BRPORT_PRIORITY", "int", range(64), 32),
-                Attr("hairpin", "IFLA_BRPORT_MODE", default=False),
-                Attr("isolated", "IFLA_BRPORT_ISOLATED", default=False),
-                Attr("learning", "IFLA_BRPORT_LEARNING", default=True),
-                Attr("guard", "IFLA_BRPORT_GUARD", default=False),
-                Attr("root_block", "IFLA_BRPORT_PROTECT", default=False),
-                Attr("fastleave", "IFLA_BRPORT_FAST_LEAVE", default=False),
+                Attr("hairpin", "IFLA_BRPORT_MODE", "onoff", default=False),
+                Attr("isolated", "IFLA_BRPORT_ISOLATED", "onoff", default=False),
+                Attr("learning", "IFLA_BRPORT_LEARNING", "onoff", default=True),
+                Attr("guard", "IFLA_BRPORT_GUARD", "onoff", default=False),
+                Attr("root_block", "IFLA_BRPORT_PROTECT", "onoff", default=False),
+                Attr("fastleave", "IFLA_BRPORT_FAST_LEAVE", "onoff", default=False),
             ),
         ),
     )

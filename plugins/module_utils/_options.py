@@ -52,16 +52,16 @@ def link_name(option, text):
     """A link's name as the kernel takes it."""
     if not 0 < len(text.encode()) <= 15:
         raise Refused(option, "the name %r has %d bytes; a link's name has 1 to 15" % (text, len(text.encode())))
-    if text in (".", "..") or re.search(r"[\s/:]", text) or text[0] in "-$":
-        raise Refused(option, "%r is no name for a link: no '/', ':' or white space, not '.' or '..', no '-' or '$' at the start" % text)
+    if text in (".", "..") or re.search(r"[\s/:]", text) or text[0] == "-":
+        raise Refused(option, "%r is no name for a link: no '/', ':' or white space, not '.' or '..', no '-' at the start" % text)
     return text
 
 
 def netns_name(option, text):
     if not text:
         return ""
-    if len(text.encode()) > 255 or text in (".", "..") or re.search(r"[\s/\0]", text) or text[0] in "-$":
-        raise Refused(option, "%r is no name for a network namespace: no '/' or white space, not '.' or '..', no '-' or '$' at the start" % text)
+    if len(text.encode()) > 255 or text in (".", "..") or re.search(r"[\s/\0]", text) or text[0] == "-":
+        raise Refused(option, "%r is no name for a network namespace: no '/' or white space, not '.' or '..', no '-' at the start" % text)
     return text
 
 

@@ -455,9 +455,14 @@ def relocate(state, before, now):
 # Prerequisites
 
 
+def comes(link, observed):
+    """Whether a link can be made, or taken from where it is."""
+    return link.kind in KINDS or bool(link.taken_from and observed.links(link.taken_from))
+
+
 def missing(wish, observed):
     """The (option, key) of all that the wish takes for granted and that is not there."""
-    coming = {want.key for want in wish.wanted if not isinstance(want, Link) or want.kind in KINDS}
+    coming = {want.key for want in wish.wanted if not isinstance(want, Link) or comes(want, observed)}
     coming |= {("link", want.name, "lo") for want in wish.wanted if isinstance(want, Netns)}
     gone = {}
     for want in wish.wanted:
@@ -465,7 +470,7 @@ def missing(wish, observed):
         if isinstance(want, Link):
             needs = [("link" if key[0] == "link" else option, key) for option, key in needs]
             needs += [("master", ("link", want.netns, want.master))] if want.master else []
-            if want.kind not in KINDS and not (want.taken_from and observed.links(want.taken_from)):
+            if not comes(want, observed):
                 needs.append((want.option, want.key))
         elif isinstance(want, Masquerade):
             needs = []
@@ -540,7 +545,7 @@ def restore(steps, before, now):
     for r in sorted((r for r in before if r.key in keys and not made_by_kernel(r)), key=order):
         if isinstance(r, Link):
             r = replace(r, taken_from=went.get(r.ref))
-            if not (r.kind in KINDS or r.key in now or r.taken_from and now.links(r.taken_from)):
+            if not (comes(r, now) or r.key in now or r.name == "lo"):
                 continue
         elif isinstance(r, Netns):
             r = replace(r, inode=r.inode if r.path else None, nsid=None if r.key in now else r.nsid)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Golden plans: what is there, one task, and the commands and the way back that it must come to."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
+from ansible_collections.virtnet.linux.plugins.module_utils._model import Refused, State
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
+from ansible_collections.virtnet.linux.plugins.module_utils._planner import (
+    absent,
+    forward,
+    missing,
+    plan,
+    restore,
+)
+
+FILES = sorted(Path(__file__).parent.glob("plans/*.yml"))
+CASES = [(f.stem, case) for f in FILES for case in yaml.safe_load(f.read_text())]
+
+
+def wish_of(task):
+    ((module, params),) = task.items()
+    spec, rules, build = OPTIONS[module]
+    checked = ArgumentSpecValidator(spec, **rules).validate(params)
+    assert not checked.error_messages, checked.error_messages
+    return build(checked.validated_parameters, None)
+
+
+def steps_of(task, state):
+    wish = wish_of(task)
+    for option, key in missing(wish, state):
+        raise absent(option, key)
+    return plan(wish, state)
+
+
+def applied(steps, state):
+    after = state.copy()
+    for change in steps:
+        forward(after, change)
+    return after
+
+
+@pytest.mark.parametrize(("area", "case"), CASES, ids=["%s: %s" % (area, case["name"]) for area, case in CASES])
+def test_plan(area, case):
+    state = State()
+    for task in case.get("there", []):
+        state = applied(steps_of(task, state), state)
+    if "refused" in case:
+        with pytest.raises(Refused) as refused:
+            steps_of(case["task"], state)
+        assert str(refused.value) == case["refused"]
+        return
+    steps = steps_of(case["task"], state)
+    assert [line for step in steps for line in commands(step)] == case["commands"]
+    after = applied(steps, state)
+    assert steps_of(case["task"], after) == ()
+    if "back" in case:
+        assert [line for step in restore(steps, state, after) for line in commands(step)] == case["back"]
