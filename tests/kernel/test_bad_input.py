@@ -11,7 +11,11 @@ ip link add vc type veth peer name vd
 ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bridge
 """
 LONG = "sixteen-letters-"
-VETH, ROUTE, NAT = {"name": "x1", "peer": {"name": "x2"}}, {"dest": ["198.51.100.0/24"]}, {"netns": "n1", "backend": "nft"}
+VETH, ROUTE, NAT = (
+    {"name": "x1", "peer": {"name": "x2"}},
+    {"dest": ["198.51.100.0/24"]},
+    {"netns": "n1", "backend": "nft"},
+)
 
 # module, options, what the sentence must begin with or contain
 BAD = [
@@ -74,7 +78,11 @@ BAD = [
     ("linux_bridge", {"name": "va", "state": "absent"}, "name: va"),
     ("linux_bridge", {"name": "br2", "priority": 65536}, "priority: "),
     ("linux_bridge", {"name": "br2", "hello_time": 99}, "hello_time: 99 is not between 100 and 1000"),
-    ("linux_bridge", {"name": "br2", "group_fwd_mask": 1}, "group_fwd_mask: 1 is not between 0 and 65528 in steps of 8"),
+    (
+        "linux_bridge",
+        {"name": "br2", "group_fwd_mask": 1},
+        "group_fwd_mask: 1 is not between 0 and 65528 in steps of 8",
+    ),
     ("linux_bridge", {"name": "br2", "vlan_protocol": "802.1x"}, "vlan_protocol"),
     ("linux_bridge", {"name": "br2", "vlan_default_pvid": 4095}, "vlan_default_pvid: "),
     ("linux_bridge", {"name": "br2", "ports": [{"name": "eth9"}]}, "ports: there is no link eth9"),
@@ -117,8 +125,16 @@ BAD = [
     ("sysctl_forward", {"rp_filter": 3}, "rp_filter"),
     ("nat_masquerade", dict(NAT), "name, source, out_interface"),
     ("nat_masquerade", dict(NAT, source="192.168.1.1/24"), "source: "),
-    ("nat_masquerade", dict(NAT, source="192.168.1.0/24", exclude_destinations=["2001:db8::/64"]), "exclude_destinations: "),
-    ("nat_masquerade", dict(NAT, source="192.168.1.0/24", exclude_destinations=["10.0.0.0/8"] * 2), "exclude_destinations: "),
+    (
+        "nat_masquerade",
+        dict(NAT, source="192.168.1.0/24", exclude_destinations=["2001:db8::/64"]),
+        "exclude_destinations: ",
+    ),
+    (
+        "nat_masquerade",
+        dict(NAT, source="192.168.1.0/24", exclude_destinations=["10.0.0.0/8"] * 2),
+        "exclude_destinations: ",
+    ),
     ("nat_masquerade", dict(NAT, source="192.168.1.0/24", to_ports="1-2"), "protocol: "),
     ("nat_masquerade", dict(NAT, source="192.168.1.0/24", protocol="tcp", to_ports="9-1"), "to_ports: "),
     ("nat_masquerade", dict(NAT, name='x"; flush ruleset', source="192.168.1.0/24"), "name: "),
@@ -133,6 +149,8 @@ def test_bad_input(host, module, options, sentence):
     before = snapshot(host.observe())
     said = run(module, **options)
     assert said.get("failed"), said
-    assert sentence in said["msg"] and "\n" not in said["msg"] and "Traceback" not in said.get("exception", ""), said["msg"]
+    assert sentence in said["msg"] and "\n" not in said["msg"] and "Traceback" not in said.get("exception", ""), said[
+        "msg"
+    ]
     assert not said.get("changed")
     assert snapshot(host.observe()) == before

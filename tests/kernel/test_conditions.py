@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.virtnet.linux.plugins.module_utils import _options
 from conftest import run, snapshot
+
+from ansible_collections.virtnet.linux.plugins.module_utils import _options
 
 
 def test_without_root_one_sentence(host):
@@ -20,10 +21,22 @@ def test_without_root_one_sentence(host):
 
 
 def test_without_pyroute2_one_sentence(host):
-    code = "import sys; sys.modules['pyroute2'] = None; from ansible_collections.virtnet.linux.plugins.modules import netns; netns.main()"
+    lines = [
+        "import sys",
+        "sys.modules['pyroute2'] = None",
+        "from ansible_collections.virtnet.linux.plugins.modules import netns",
+        "netns.main()",
+    ]
     env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2] / ".venv/collections"))
-    done = subprocess.run([sys.executable, "-c", code], input='{"ANSIBLE_MODULE_ARGS": {"name": ["n1"]}}', text=True, env=env,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        input='{"ANSIBLE_MODULE_ARGS": {"name": ["n1"]}}',
+        text=True,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
     assert "pyroute2 (0.7.2 or newer" in done.stdout and "n1" not in host.output("ip netns list")
 
 
@@ -39,7 +52,9 @@ def test_a_process_keeps_a_namespace_and_gets_its_name_back(host):
         assert ("link", "", "va") in snapshot(host.observe()), "the process still has its end"
         back = run("netns", name=["n1"], pid=sleeper.pid)
         assert back["changed"] and snapshot(host.observe()) == {
-            **before, ("link", "n1", "lo"): {**before[("link", "n1", "lo")], "up": True}}
+            **before,
+            ("link", "n1", "lo"): {**before[("link", "n1", "lo")], "up": True},
+        }
         assert not run("netns", name=["n1"], pid=sleeper.pid)["changed"]
         assert not run("netns", name=["n1"], path="/proc/%d/ns/net" % sleeper.pid)["changed"]
     finally:
@@ -61,17 +76,20 @@ def test_an_empty_file_is_no_namespace(host):
     host.shell("ip netns exec n1 true")
 
 
-@pytest.mark.parametrize("module, options", [
-    ("link", {"name": "va", "netns": "later", "up": True, "addresses": ["192.0.2.1/24"]}),
-    ("veth", {"name": "va", "netns": "later", "peer": {"name": "vb", "netns": "later2"}}),
-    ("linux_bridge", {"name": "br0", "netns": "later", "ports": [{"name": "va", "cost": 3}]}),
-    ("linux_bridge", {"name": "br0", "ports": [{"name": "nowhere"}]}),
-    ("address", {"netns": "later", "dev": "va", "address": ["192.0.2.1/24"]}),
-    ("route", {"netns": "later", "dest": ["default"], "via": "192.0.2.9"}),
-    ("route", {"netns": "later", "dest": ["198.51.100.0/24"], "dev": "va"}),
-    ("sysctl_forward", {"netns": "later", "ipv4": True, "rp_filter": 0}),
-    ("nat_masquerade", {"netns": "later", "source": "10.0.0.0/8"}),
-])
+@pytest.mark.parametrize(
+    "module, options",
+    [
+        ("link", {"name": "va", "netns": "later", "up": True, "addresses": ["192.0.2.1/24"]}),
+        ("veth", {"name": "va", "netns": "later", "peer": {"name": "vb", "netns": "later2"}}),
+        ("linux_bridge", {"name": "br0", "netns": "later", "ports": [{"name": "va", "cost": 3}]}),
+        ("linux_bridge", {"name": "br0", "ports": [{"name": "nowhere"}]}),
+        ("address", {"netns": "later", "dev": "va", "address": ["192.0.2.1/24"]}),
+        ("route", {"netns": "later", "dest": ["default"], "via": "192.0.2.9"}),
+        ("route", {"netns": "later", "dest": ["198.51.100.0/24"], "dev": "va"}),
+        ("sysctl_forward", {"netns": "later", "ipv4": True, "rp_filter": 0}),
+        ("nat_masquerade", {"netns": "later", "source": "10.0.0.0/8"}),
+    ],
+)
 def test_a_dry_run_before_anything_is_there(host, module, options):
     before = snapshot(host.observe())
     said = run(module, check=True, **options)

@@ -6,12 +6,13 @@ import signal
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from conftest import snapshot
+
 from ansible_collections.virtnet.linux.plugins.module_utils import _task
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import ACK, Kernel, Netlink
 from ansible_collections.virtnet.linux.plugins.module_utils._model import Wish
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import plan
-from conftest import snapshot
 
 # What is there before: addresses of both families, routes, a port, a sysctl and a rule, all in the way of the wish.
 BEFORE = """
@@ -29,9 +30,29 @@ ip netns exec f1 nft 'add table ip mine; add chain ip mine post { type nat hook 
 TASKS = [
     ("netns", dict(name=["f3"])),
     # Both ends change their names, one its namespace.
-    ("veth", dict(name="va", netns="f1", mtu=1400, address="02:00:00:00:00:0b", addresses=["192.0.2.7/24"], exclusive=True,
-                  peer=dict(name="c", netns="f3", addresses=["192.0.2.8/24", "2001:db8::8/64"]))),
-    ("linux_bridge", dict(name="br8", netns="", stp_state=True, addresses=["10.9.8.1/24"], take_over=True, ports=[dict(name="vp", cost=9)])),
+    (
+        "veth",
+        dict(
+            name="va",
+            netns="f1",
+            mtu=1400,
+            address="02:00:00:00:00:0b",
+            addresses=["192.0.2.7/24"],
+            exclusive=True,
+            peer=dict(name="c", netns="f3", addresses=["192.0.2.8/24", "2001:db8::8/64"]),
+        ),
+    ),
+    (
+        "linux_bridge",
+        dict(
+            name="br8",
+            netns="",
+            stp_state=True,
+            addresses=["10.9.8.1/24"],
+            take_over=True,
+            ports=[dict(name="vp", cost=9)],
+        ),
+    ),
     ("route", dict(netns="f1", dest=["203.0.113.0/24"], via="192.0.2.8", dev="va")),
     ("sysctl_forward", dict(netns="f1", ipv4=True)),
     ("nat_masquerade", dict(netns="f1", name="out", source="10.0.0.0/8", backend="nft")),

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
 from ansible_collections.virtnet.linux.plugins.module_utils import _model
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, plan
