@@ -9,13 +9,13 @@ LINK := .venv/collections/ansible_collections/virtnet/linux
 SUITES := lint unit $(if $(wildcard tests/kernel/test_*.py),kernel) $(if $(wildcard tests/integration/*),integration) sanity build cells
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export LC_ALL := C.UTF-8
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 # The commands that pyenv puts on PATH stand for one version each: the others have their own folders.
 PYENVS := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin)
 EVERY_PYTHON := PATH="$(CURDIR)/.venv/bin:$(subst : ,:,$(addsuffix :,$(PYENVS)))$$PATH"
 
 RUN = @tests/report run $(RESULTS) $@
-SANDBOX := tests/sandbox
 
 # A failing check does not keep the others from running.
 MAKEFLAGS += --keep-going --no-print-directory
@@ -56,26 +56,25 @@ changelog: setup
 	$(RUN) --suite lint -- antsibull-changelog lint
 
 unit: setup
-	$(RUN) --junit unit.xml -- pytest --junit-xml=$(RESULTS)/unit.xml tests/unit
+	$(RUN) --cases unit.xml -- pytest --junit-xml=$(RESULTS)/unit.xml tests/unit
 
 kernel: setup
-	$(RUN) --junit kernel.xml -- $(SANDBOX) pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
+	$(RUN) --cases kernel.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
 
 integration: setup
-	$(RUN) --junit integration.xml -- $(SANDBOX) pytest --junit-xml=$(RESULTS)/integration.xml tests/integration
+	$(RUN) --cases integration.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/integration.xml tests/integration
 
 sanity: setup
-	@rm -rf tests/output/junit
-	$(RUN) --junit '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/ansible-sanity $(LINK) $(CACHE)/home
+	$(RUN) --cases '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/ansible-sanity $(LINK) $(CACHE)/home
 
 build: setup
 	$(RUN) -- tests/artifact $(CACHE)/artifact
 
 cells: setup
-	$(RUN) --nox cells.json -- env $(EVERY_PYTHON) nox --tags few --report $(RESULTS)/cells.json
+	$(RUN) --cases cells.json -- env $(EVERY_PYTHON) nox --tags few --report $(RESULTS)/cells.json
 
 matrix: setup
-	$(RUN) --nox matrix.json -- env $(EVERY_PYTHON) nox --report $(RESULTS)/matrix.json
+	$(RUN) --cases matrix.json -- env $(EVERY_PYTHON) nox --report $(RESULTS)/matrix.json
 
 clean:
 	rm -rf .venv .cache tests/output

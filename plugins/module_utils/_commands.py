@@ -9,8 +9,8 @@ from functools import singledispatch
 from shlex import quote
 
 from ._kinds import KINDS, kind_of, said
-from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
 from ._model import MAIN, Address, AltName, Link, Masquerade, NatTable, Netns, Route, Sysctl, SysctlFile
+from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
 
 # The host's own namespace has no name for ip(8): it is that of process 1.
 HOME = "1"
@@ -41,7 +41,10 @@ def netns_lines(target, change):
         return [["ip", "netns", "delete", name]]
     out = []
     if change.verb == "add" and target.path:
-        out.append("mkdir -p /run/netns && touch /run/netns/%s && mount --bind %s /run/netns/%s" % (name, quote(target.path), name))
+        out.append(
+            "mkdir -p /run/netns && touch /run/netns/%s && mount --bind %s /run/netns/%s"
+            % (name, quote(target.path), name)
+        )
     elif change.verb == "add":
         out.append(["ip", "netns", "add", name])
     return out + [["ip", "netns", "set", name, str(nsid)] for dummy, nsid in change.news("nsid")]
@@ -57,7 +60,11 @@ def link_lines(target, change):
     for name, value in change.news("mtu", "address", "alias", "txqueuelen", "master"):
         words += ["nomaster"] if value == "" and name == "master" else [name, str(value)]
     words += ["up" if up else "down" for dummy, up in change.news("up")]
-    typed = [word for attr, value in said(kind.attrs, base.attrs if base else (), target.attrs, not base) for word in attr.words(value)]
+    typed = [
+        word
+        for attr, value in said(kind.attrs, base.attrs if base else (), target.attrs, not base)
+        for word in attr.words(value)
+    ]
     if old is None:
         out.append(make(target, kind, words, typed))
     elif old.netns != target.netns:
@@ -68,10 +75,23 @@ def link_lines(target, change):
         out.append(ip(old.netns, "link", "set", "dev", old.name, *words))
         words = []
     if old is not None and (words or typed):
-        out.append(ip(target.netns, "link", "set", "dev", target.name, *(words + (["type", kind.name] + typed if typed else []))))
+        out.append(
+            ip(
+                target.netns,
+                "link",
+                "set",
+                "dev",
+                target.name,
+                *(words + (["type", kind.name] + typed if typed else [])),
+            )
+        )
     ports = KINDS[target.slave_kind].port if target.slave_kind else ()
     fresh = base is None or base.master != target.master
-    port = [word for attr, value in said(ports, () if fresh else base.port, target.port, fresh) for word in attr.words(value)]
+    port = [
+        word
+        for attr, value in said(ports, () if fresh else base.port, target.port, fresh)
+        for word in attr.words(value)
+    ]
     if port:
         out.append(ip(target.netns, "link", "set", "dev", target.name, "type", target.slave_kind + "_slave", *port))
     return out
@@ -81,7 +101,21 @@ def make(target, kind, words, typed):
     """`ip link add`, for a veth from that end which is in the host's own namespace, if one is."""
     start = ["name", target.name]
     if target.peer and target.netns and not target.peer[0] and "master" not in words:
-        return ip("", "link", "add", "name", target.peer[1], "type", kind.name, "peer", "name", target.name, "netns", target.netns, *words)
+        return ip(
+            "",
+            "link",
+            "add",
+            "name",
+            target.peer[1],
+            "type",
+            kind.name,
+            "peer",
+            "name",
+            target.name,
+            "netns",
+            target.netns,
+            *words,
+        )
     if target.peer:
         netns = ["netns", target.peer[0] or HOME] if target.peer[0] != target.netns else []
         typed = ["peer", "name", target.peer[1]] + netns
@@ -120,7 +154,11 @@ def route_lines(target, change):
     hops = target.hops or ()
     if len(hops) == 1:
         words += hop_words(hops[0])
-    words += ["metric", str(target.metric)] if target.metric is not None and target.metric != (1024 if ":" in target.dest else 0) else []
+    words += (
+        ["metric", str(target.metric)]
+        if target.metric is not None and target.metric != (1024 if ":" in target.dest else 0)
+        else []
+    )
     words += ["table", str(target.table)] if target.table != MAIN else []
     if change.verb != "delete":
         for name in ("proto", "scope", "src"):
@@ -134,7 +172,11 @@ def route_lines(target, change):
 
 def hop_words(hop):
     # Without the family ip(8) would take an IPv6 gateway for one of the destination's family.
-    return (["via", hop.via] if hop.via else []) + (["dev", hop.dev] if hop.dev else []) + (["onlink"] if hop.onlink else [])
+    return (
+        (["via", hop.via] if hop.via else [])
+        + (["dev", hop.dev] if hop.dev else [])
+        + (["onlink"] if hop.onlink else [])
+    )
 
 
 @lines.register(Sysctl)

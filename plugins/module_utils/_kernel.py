@@ -66,8 +66,19 @@ IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 40
 NETNS_DIR = "/run/netns"
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 PROTOS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
-TYPES = {1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
+TYPES = {
+    1: "unicast",
+    2: "local",
+    3: "broadcast",
+    4: "anycast",
+    5: "multicast",
+    6: "blackhole",
+    7: "unreachable",
+    8: "prohibit",
+    9: "throw",
+}
 ONLINK = 4
+NO_NSID = (-1, 0xFFFFFFFF)  # the same number; some versions of pyroute2 read it as unsigned
 SYSCTLS = {"ipv4": ("forwarding", "rp_filter", "proxy_arp"), "ipv6": ("forwarding",)}
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -213,12 +224,10 @@ class Kernel:
         found, queue, follow = {}, sorted(set(names) | {""}), set(follow)
         while queue:
             name = queue.pop(0)
-            if name in found or name and self.path(name) is None:
+            if name in found or (name and self.path(name) is None):
                 continue
-            found[name] = self.read_links(name)
-            for link, far in found[name][0]:
-                if far and ({name, link.ref} & follow):
-                    queue += [n for n in [self.name_of(name, far[0])] if n is not None]
+            found[name], homes = self.read_settled(name, follow)
+            queue += [home for home in homes if home is not None]
         state = State(found_file for found_file in map(read_file, files) if found_file)
         for name, (links, others) in found.items():
             if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
@@ -244,8 +253,7 @@ class Kernel:
         """What the namespace `name` is called in the namespace `here`."""
         answer = self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_FD", self.file(name))])
         nsid = answer[0].get_attr("NETNSA_NSID")
-        # Some versions of pyroute2 read the kernel's -1, none, as unsigned.
-        return None if nsid in (-1, 0xFFFFFFFF) else nsid
+        return None if nsid in NO_NSID else nsid
 
     def name_of(self, here, nsid, among=None):
         """The name of the namespace that `here` calls `nsid`; None if it has no name."""
@@ -253,6 +261,25 @@ class Kernel:
             return here
         names = [""] + self.names() if among is None else among
         return next((name for name in names if name != here and self.nsid(here, name) == nsid), None)
+
+    def read_settled(self, name, follow):
+        """The links, and the namespaces where the far ends of those in `follow` are."""
+        end = time.monotonic() + 5
+        while True:
+            links = self.read_links(name)
+            nsids = {far[0] for link, far in links[0] if far and {name, link.ref} & follow}
+            homes = {nsid: self.name_of(name, nsid) for nsid in nsids}
+            # A far end in a namespace that is none any more: the kernel is about to take away both.
+            dying = any(home is None and not self.lives(name, nsid) for nsid, home in homes.items())
+            if not dying or time.monotonic() > end:
+                return links, set(homes.values())
+            time.sleep(0.002)
+
+    def lives(self, here, nsid):
+        try:
+            return bool(self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_NSID", nsid)]))
+        except OSError:
+            return False
 
     def read_links(self, name):
         """The links with (nsid, index) of their far or lower link, and their alternative names."""
@@ -297,8 +324,12 @@ class Kernel:
                     yield route
 
     def read_sysctls(self, name):
-        keys = [(family, dev, word) for family, words in SYSCTLS.items() for word in words
-                for dev in ["all", "default"] + list(self.netlink(name).indexes)]
+        keys = [
+            (family, dev, word)
+            for family, words in SYSCTLS.items()
+            for word in words
+            for dev in ["all", "default"] + list(self.netlink(name).indexes)
+        ]
         with self.inside(name):
             for key in [("ipv4", "", "ip_forward")] + keys:
                 sysctl = Sysctl(name, *key)
@@ -323,7 +354,14 @@ class Kernel:
 
     def nat_backend(self, netns, family):
         """nft where this host can do NAT with it, else iptables."""
-        chain = {"family": NFT_FAMILY[family], "table": TABLE, "name": "try", "type": "nat", "hook": "postrouting", "prio": 100}
+        chain = {
+            "family": NFT_FAMILY[family],
+            "table": TABLE,
+            "name": "try",
+            "type": "nat",
+            "hook": "postrouting",
+            "prio": 100,
+        }
         commands = [{"add": {"table": {"family": NFT_FAMILY[family], "name": TABLE}}}, {"add": {"chain": chain}}]
         with self.inside(netns if self.path(netns) else ""):
             try:
@@ -371,8 +409,14 @@ def output(argv):
     program = shutil.which(argv[0], path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if program is None:
         return None
-    done = subprocess.run([program] + argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, universal_newlines=True)
+    done = subprocess.run(
+        [program] + argv[1:],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        universal_newlines=True,
+    )
     return done.stdout if done.returncode == 0 else None
 
 
@@ -381,7 +425,14 @@ def feed(argv, text):
     program = shutil.which(argv[0], path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if program is None:
         raise OSError(errno.ENOENT, "%s is not installed" % argv[0])
-    done = subprocess.run([program] + argv[1:], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    done = subprocess.run(
+        [program] + argv[1:],
+        check=False,
+        input=text,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
     if done.returncode:
         raise OSError(errno.EINVAL, "%s: %s" % (argv[0], " ".join((done.stderr or done.stdout).split())))
 
@@ -451,12 +502,17 @@ def address_of(netns, m, dev):
     prefixed = "%s/%d" % (own, m["prefixlen"])
     if local and address and local != address:
         prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, m["prefixlen"])
-    by_itself = not flags & 0x80 or dev == "lo" and own in ("127.0.0.1", "::1") or is_eui64(own)
+    by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own)
     return Address(
-        netns, dev, prefixed, peer, m.get_attr("IFA_BROADCAST") or "",
+        netns,
+        dev,
+        prefixed,
+        peer,
+        m.get_attr("IFA_BROADCAST") or "",
         "" if m.get_attr("IFA_LABEL") in (dev, None) else m.get_attr("IFA_LABEL"),
         SCOPES.get(m["scope"], str(m["scope"])),
-        proto="kernel" if by_itself else None, secondary=bool(flags & 1) and ":" not in own,
+        proto="kernel" if by_itself else None,
+        secondary=bool(flags & 1) and ":" not in own,
     )
 
 
@@ -472,7 +528,7 @@ def route_of(netns, m, names):
         return None
     if table == 255 or kind not in ("unicast", "blackhole", "unreachable", "prohibit", "throw"):
         return None
-    zero = "::" if m["family"] == socket.AF_INET6 else "0.0.0.0"
+    zero = "::" if m["family"] == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
     if kind != "unicast":
         hops = ()
     elif m.get_attr("RTA_MULTIPATH"):
@@ -481,9 +537,16 @@ def route_of(netns, m, names):
         hops = (hop_of(m, m.get_attr("RTA_OIF"), 1, m["flags"], names),)
     metrics = m.get_attr("RTA_METRICS")
     return Route(
-        netns, "%s/%d" % (m.get_attr("RTA_DST") or zero, m["dst_len"]), table, m.get_attr("RTA_PRIORITY") or 0, kind, hops,
-        m.get_attr("RTA_PREFSRC") or "", SCOPES.get(m["scope"], str(m["scope"])),
-        metrics.get_attr("RTAX_MTU") or 0 if metrics else 0, PROTOS.get(m["proto"], str(m["proto"])),
+        netns,
+        "%s/%d" % (m.get_attr("RTA_DST") or zero, m["dst_len"]),
+        table,
+        m.get_attr("RTA_PRIORITY") or 0,
+        kind,
+        hops,
+        m.get_attr("RTA_PREFSRC") or "",
+        SCOPES.get(m["scope"], str(m["scope"])),
+        metrics.get_attr("RTAX_MTU") or 0 if metrics else 0,
+        PROTOS.get(m["proto"], str(m["proto"])),
     )
 
 
@@ -553,7 +616,13 @@ def do_link(target, change, kernel):
         attrs.append(("IFLA_IFNAME", target.name))
     if before is not None and before.netns != target.netns:
         # The rest is said where the link has gone to.
-        here.request(ifinfmsg(), NEWLINK, ACK, attrs + [("IFLA_NET_NS_FD", kernel.file(target.netns))], header=dict(index=here.index(before.name)))
+        here.request(
+            ifinfmsg(),
+            NEWLINK,
+            ACK,
+            attrs + [("IFLA_NET_NS_FD", kernel.file(target.netns))],
+            header=dict(index=here.index(before.name)),
+        )
         here.indexes.pop(before.name, None)
         here, attrs = kernel.netlink(target.netns), []
         here.indexes.pop(target.name, None)
@@ -571,7 +640,11 @@ def do_link(target, change, kernel):
         here.indexes.pop(target.name, None)
         say(here, ACK | CREATE | EXCL, attrs + [("IFLA_LINKINFO", {"attrs": info})], header, kind, typed)
     elif attrs or typed or header:
-        info = [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": typed})]})] if typed else []
+        info = (
+            [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": typed})]})]
+            if typed
+            else []
+        )
         index = here.index(before.name if before.netns == target.netns else target.name)
         say(here, ACK, attrs + info, dict(header, index=index), kind, typed)
         here.indexes.pop(before.name, None)
@@ -599,7 +672,9 @@ def do_port(target, base, here):
     data = [(a.nla, a.encode(v)) for a, v in said(port, () if fresh else base.port, target.port, fresh)]
     if data:
         info = [("IFLA_INFO_SLAVE_KIND", target.slave_kind), ("IFLA_INFO_SLAVE_DATA", {"attrs": data})]
-        here.request(ifinfmsg(), NEWLINK, ACK, [("IFLA_LINKINFO", {"attrs": info})], header=dict(index=here.index(target.name)))
+        here.request(
+            ifinfmsg(), NEWLINK, ACK, [("IFLA_LINKINFO", {"attrs": info})], header=dict(index=here.index(target.name))
+        )
 
 
 @do.register(AltName)
@@ -614,8 +689,11 @@ def do_altname(target, change, kernel):
 def do_address(target, change, kernel):
     here = kernel.netlink(target.netns)
     same = change.before == change.after
-    for address, verb, flags in ((change.before, DELADDR, 0), (change.after, NEWADDR, CREATE | (REPLACE if same else EXCL))):
-        if address is None or same and verb == DELADDR:
+    for address, verb, flags in (
+        (change.before, DELADDR, 0),
+        (change.after, NEWADDR, CREATE | (REPLACE if same else EXCL)),
+    ):
+        if address is None or (same and verb == DELADDR):
             continue
         local = address.address.split("/")[0]
         length = (address.peer or address.address).split("/")[1]
@@ -623,9 +701,16 @@ def do_address(target, change, kernel):
         attrs += [("IFA_BROADCAST", address.broadcast)] if address.broadcast and verb == NEWADDR else []
         attrs += [("IFA_LABEL", address.label)] if address.label and verb == NEWADDR else []
         here.request(
-            ifaddrmsg(), verb, ACK | flags, attrs,
-            dict(index=here.index(address.dev), prefixlen=int(length), family=socket.AF_INET6 if ":" in local else socket.AF_INET,
-                 scope=number(SCOPES, address.scope or "global")),
+            ifaddrmsg(),
+            verb,
+            ACK | flags,
+            attrs,
+            dict(
+                index=here.index(address.dev),
+                prefixlen=int(length),
+                family=socket.AF_INET6 if ":" in local else socket.AF_INET,
+                scope=number(SCOPES, address.scope or "global"),
+            ),
         )
 
 
@@ -641,21 +726,39 @@ def do_route(target, change, kernel):
     attrs += [("RTA_METRICS", {"attrs": [("RTAX_MTU", target.mtu)]})] if target.mtu else []
     hops, flags = target.hops or (), 0
     if len(hops) > 1:
-        several = [dict(hops=h.weight - 1, flags=ONLINK if h.onlink else 0, oif=here.index(h.dev) if h.dev else 0, attrs=gateway(h, family))
-                   for h in hops]
+        several = [
+            dict(
+                hops=h.weight - 1,
+                flags=ONLINK if h.onlink else 0,
+                oif=here.index(h.dev) if h.dev else 0,
+                attrs=gateway(h, family),
+            )
+            for h in hops
+        ]
         attrs.append(("RTA_MULTIPATH", several))
     elif hops:
         attrs += gateway(hops[0], family) + ([("RTA_OIF", here.index(hops[0].dev))] if hops[0].dev else [])
         flags = ONLINK if hops[0].onlink else 0
     direct = target.type in (None, "unicast") and not any(h.via for h in hops) and family == socket.AF_INET
     scope = number(SCOPES, target.scope or ("link" if direct else "global"))
-    header = dict(family=family, dst_len=int(length), table=target.table if target.table < 256 else 0, flags=flags,
-                  type=number(TYPES, target.type or "unicast"))
+    header = dict(
+        family=family,
+        dst_len=int(length),
+        table=target.table if target.table < 256 else 0,
+        flags=flags,
+        type=number(TYPES, target.type or "unicast"),
+    )
     if change.verb == "delete":
         here.request(rtmsg(), DELROUTE, ACK, attrs, dict(header, proto=0, scope=255 if family == socket.AF_INET else 0))
     else:
         how = CREATE | (REPLACE if change.verb == "set" else EXCL)
-        here.request(rtmsg(), NEWROUTE, ACK | how, attrs, dict(header, proto=number(PROTOS, target.proto or "static"), scope=scope))
+        here.request(
+            rtmsg(),
+            NEWROUTE,
+            ACK | how,
+            attrs,
+            dict(header, proto=number(PROTOS, target.proto or "static"), scope=scope),
+        )
 
 
 def gateway(hop, family):

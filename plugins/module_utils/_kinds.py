@@ -78,9 +78,7 @@ KINDS = {
                 Attr("mcast_snooping", "IFLA_BR_MCAST_SNOOPING", default=True),
                 Attr("vlan_filtering", "IFLA_BR_VLAN_FILTERING", default=False),
                 Attr("vlan_default_pvid", "IFLA_BR_VLAN_DEFAULT_PVID", "int", range(4095), 1),
-                Attr(
-                    "vlan_protocol", "IFLA_BR_VLAN_PROTOCOL", "str", {"802.1Q": 0x8100, "802.1ad": 0x88A8}, "802.1Q"
-                ),
+                Attr("vlan_protocol", "IFLA_BR_VLAN_PROTOCOL", "str", {"802.1Q": 0x8100, "802.1ad": 0x88A8}, "802.1Q"),
             ),
             port=(
                 Attr("cost", "IFLA_BRPORT_COST", "int", range(1, 65536)),

@@ -30,7 +30,9 @@ def nft_texts(rule, adding):
     if not adding:
         return ["flush chain " + where, "delete chain " + where]
     words = ["%s saddr %s" % (family, rule.source)] if rule.source else []
-    words += ["%s daddr != { %s }" % (family, ", ".join(rule.exclude_destinations))] if rule.exclude_destinations else []
+    words += (
+        ["%s daddr != { %s }" % (family, ", ".join(rule.exclude_destinations))] if rule.exclude_destinations else []
+    )
     words += ['oifname "%s"' % rule.out_interface] if rule.out_interface else []
     words += ["meta l4proto %s" % rule.protocol] if rule.protocol else []
     words += ["masquerade" + (" to :%s" % rule.to_ports if rule.to_ports else "")]
@@ -162,11 +164,17 @@ def from_iptables(netns, family, text):
             continue
         said = {word: following for word, following in zip(words, words[1:] + [""])}
         if words[1].startswith("VIRTNET-"):
-            own = chains.setdefault(words[1], dict(exclude_destinations=[], to_ports="", random=False, fully_random=False))
+            own = chains.setdefault(
+                words[1], dict(exclude_destinations=[], to_ports="", random=False, fully_random=False)
+            )
             if said["-j"] == "RETURN":
                 own["exclude_destinations"].append(net_text(said["-d"], family))
             else:
-                own.update(to_ports=said.get("--to-ports", ""), random="--random" in said, fully_random="--random-fully" in said)
+                own.update(
+                    to_ports=said.get("--to-ports", ""),
+                    random="--random" in said,
+                    fully_random="--random-fully" in said,
+                )
         elif said.get("--comment", "").startswith(TABLE + ":"):
             rules.append((said, said["--comment"].split(":", 1)[1]))
     out = []
@@ -174,6 +182,16 @@ def from_iptables(netns, family, text):
         own = dict(chains.get(said.get("-j"), {}))
         own["exclude_destinations"] = tuple(sorted(own.get("exclude_destinations", ())))
         source = net_text(said["-s"], family) if "-s" in said else ""
-        out.append(Masquerade(netns, name, family, "iptables", source, out_interface=said.get("-o", ""),
-                              protocol=said.get("-p", ""), **own))
+        out.append(
+            Masquerade(
+                netns,
+                name,
+                family,
+                "iptables",
+                source,
+                out_interface=said.get("-o", ""),
+                protocol=said.get("-p", ""),
+                **own,
+            )
+        )
     return out

@@ -11,7 +11,6 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from ._kinds import KINDS
 from ._model import (
-    MAIN,
     Address,
     AltName,
     Hop,
@@ -53,7 +52,9 @@ def link_name(option, text):
     if not 0 < len(text.encode()) <= 15:
         raise Refused(option, "the name %r has %d bytes; a link's name has 1 to 15" % (text, len(text.encode())))
     if text in (".", "..") or re.search(r"[\s/:]", text) or text[0] == "-":
-        raise Refused(option, "%r is no name for a link: no '/', ':' or white space, not '.' or '..', no '-' at the start" % text)
+        raise Refused(
+            option, "%r is no name for a link: no '/', ':' or white space, not '.' or '..', no '-' at the start" % text
+        )
     return text
 
 
@@ -61,7 +62,10 @@ def netns_name(option, text):
     if not text:
         return ""
     if len(text.encode()) > 255 or text in (".", "..") or re.search(r"[\s/\0]", text) or text[0] == "-":
-        raise Refused(option, "%r is no name for a network namespace: no '/' or white space, not '.' or '..', no '-' at the start" % text)
+        raise Refused(
+            option,
+            "%r is no name for a network namespace: no '/' or white space, not '.' or '..', no '-' at the start" % text,
+        )
     return text
 
 
@@ -88,7 +92,10 @@ def interface(option, text):
     except ValueError:
         raise Refused(option, "%r is no IP address like 192.0.2.1/24" % text)
     if "/" not in text:
-        raise Refused(option, "%s has no prefix length; write for instance %s/%d" % (text, text, 24 if parsed.version == 4 else 64))
+        raise Refused(
+            option,
+            "%s has no prefix length; write for instance %s/%d" % (text, text, 24 if parsed.version == 4 else 64),
+        )
     if parsed.ip.is_multicast or parsed.ip.is_unspecified or "%" in text:
         raise Refused(option, "%s cannot be the address of a link" % text)
     return "%s/%d" % (parsed.ip, parsed.network.prefixlen)
@@ -156,7 +163,9 @@ def stated(attrs, p, prefix=""):
         value = p.get(attr.name)
         if value is not None and isinstance(attr.values, range) and value not in attr.values:
             step = "" if attr.values.step == 1 else " in steps of %d" % attr.values.step
-            raise Refused(prefix + attr.name, "%d is not between %d and %d%s" % (value, attr.values[0], attr.values[-1], step))
+            raise Refused(
+                prefix + attr.name, "%d is not between %d and %d%s" % (value, attr.values[0], attr.values[-1], step)
+            )
     return tuple(sorted((attr.name, p[attr.name]) for attr in attrs if p.get(attr.name) is not None))
 
 
@@ -238,7 +247,14 @@ def linux_bridge_wish(p, host_):
         raise Refused("ports", "%s cannot be its own port" % link.name)
     table = KINDS["bridge"].port
     ports = [
-        Link(link.netns, port["name"], master=link.name, port=stated(table, port, "ports."), slave_kind="bridge", option="ports")
+        Link(
+            link.netns,
+            port["name"],
+            master=link.name,
+            port=stated(table, port, "ports."),
+            slave_kind="bridge",
+            option="ports",
+        )
         for port in p["ports"] or ()
     ]
     sweep = strangers(p, Address, *link.ref)
@@ -287,7 +303,11 @@ def route_wish(p, host_):
     if len(unique("multipath", several)) == 1:
         raise Refused("multipath", "one next hop is no multipath; say via and dev")
     if p["state"] == "present" and bool(hops) == (p["type"] not in (None, "unicast")):
-        option, text = ("via", "say via, dev or multipath") if not hops else ("type", "a %s route has no via, dev or multipath" % p["type"])
+        option, text = (
+            ("via", "say via, dev or multipath")
+            if not hops
+            else ("type", "a %s route has no via, dev or multipath" % p["type"])
+        )
         raise Refused(option, text)
     routes = [route_of(p, netns, dest, tuple(hops)) for dest in p["dest"]]
     unique("dest", [route.dest for route in routes])
@@ -303,7 +323,7 @@ def hop_of(prefix, p):
 
 
 def route_of(p, netns, dest, hops):
-    six = p["family"] == "inet6" or any(":" in hop.via for hop in hops if hop.via) and dest == "default"
+    six = p["family"] == "inet6" or (any(":" in hop.via for hop in hops if hop.via) and dest == "default")
     dest = ("::/0" if six else "0.0.0.0/0") if dest == "default" else network("dest", dest)
     if p["family"] and (":" in dest) != (p["family"] == "inet6"):
         raise Refused("family", "%s is not of the family %s" % (dest, p["family"]))
@@ -333,7 +353,9 @@ def table(text):
 def sysctl_forward_wish(p, host_):
     netns, dev = netns_name("netns", p["netns"]), p["dev"] and link_name("dev", p["dev"])
     if p["persistent"] and netns:
-        raise Refused("persistent", "it is for the host's own network namespace; %s is gone after a reboot anyway" % netns)
+        raise Refused(
+            "persistent", "it is for the host's own network namespace; %s is gone after a reboot anyway" % netns
+        )
     given = {name: int(p[name]) for name in ("ipv4", "ipv6", "rp_filter", "proxy_arp") if p[name] is not None}
     if not given:
         raise Refused("ipv4", "say at least one of ipv4, ipv6, rp_filter and proxy_arp")
@@ -351,7 +373,9 @@ def sysctl_forward_wish(p, host_):
     }
     gone = p["state"] == "absent"
     sysctls = [
-        Sysctl(netns, *key, value=0 if gone else value) for name, value in given.items() for key in (one if dev else wide)[name]
+        Sysctl(netns, *key, value=0 if gone else value)
+        for name, value in given.items()
+        for key in (one if dev else wide)[name]
     ]
     files = [SysctlFile("", sysctl_file(s), ((sysctl_line(s), s.value),)) for s in sysctls] if not netns else []
     returns = (("sysctls", [s.key for s in sysctls]),)
@@ -375,7 +399,9 @@ def nat_masquerade_wish(p, host_):
     source = p["source"] and network("source", p["source"])
     excluded = p["exclude_destinations"]
     if excluded is not None:
-        excluded = tuple(sorted(unique("exclude_destinations", [network("exclude_destinations", net) for net in excluded])))
+        excluded = tuple(
+            sorted(unique("exclude_destinations", [network("exclude_destinations", net) for net in excluded]))
+        )
     families = {"ipv6" if ":" in net else "ipv4" for net in ([source] if source else []) + list(excluded or ())}
     if p["family"]:
         families.add(p["family"])
@@ -395,7 +421,17 @@ def nat_masquerade_wish(p, host_):
         return Wish(unwanted=(Masquerade(netns, name, family),), returns=returns)
     backend = host_.nat_backend(netns, family) if p["backend"] == "auto" else p["backend"]
     rule = Masquerade(
-        netns, name, family, backend, source, excluded, device, p["protocol"], p["to_ports"], p["random"], p["fully_random"]
+        netns,
+        name,
+        family,
+        backend,
+        source,
+        excluded,
+        device,
+        p["protocol"],
+        p["to_ports"],
+        p["random"],
+        p["fully_random"],
     )
     tables = (NatTable(netns, family),) if backend == "nft" else ()
     return Wish(tables + (rule,), returns=returns)
@@ -460,7 +496,11 @@ OPTIONS = {
             **{attr.name: attr.spec() for attr in KINDS["bridge"].attrs},
             exclusive=dict(type="bool", default=False),
             exclusive_ports=dict(type="bool", default=False),
-            ports=dict(type="list", elements="dict", options=dict(NAME, **{attr.name: attr.spec() for attr in KINDS["bridge"].port})),
+            ports=dict(
+                type="list",
+                elements="dict",
+                options=dict(NAME, **{attr.name: attr.spec() for attr in KINDS["bridge"].port}),
+            ),
         ),
         {},
         linux_bridge_wish,

@@ -74,9 +74,10 @@ class _Planner:
         """What fell by the way and nobody wished away is made sure of."""
         for r in sorted(resources, key=order):
             unwanted = any(pattern.key == r.key for pattern in self.wish.unwanted) or self.is_stranger(r)
-            if not (r.key in self.state or made_by_kernel(r) or unwanted or isinstance(r, Sysctl)):
-                if all(key in self.state for key in r.requires()) and usable(self.state, r):
-                    self.step(Change(r, r))
+            if r.key in self.state or made_by_kernel(r) or unwanted or isinstance(r, Sysctl):
+                continue
+            if all(key in self.state for key in r.requires()) and usable(self.state, r):
+                self.step(Change(r, r))
 
     def is_stranger(self, r):
         keys = {want.key for want in self.wish.wanted}
@@ -159,7 +160,9 @@ class _Planner:
         master = port_kind(self.state, after)
         old = base.port if after.master == base.master else ()
         port = {**dict(old), **dict((a.name, v) for a, v in said(master.port, old, want.port))}
-        return replace(after, attrs=tuple(sorted(attrs.items())), port=tuple(sorted(port.items())), slave_kind=master.name)
+        return replace(
+            after, attrs=tuple(sorted(attrs.items())), port=tuple(sorted(port.items())), slave_kind=master.name
+        )
 
     def fixed(self, have, want):
         """What only a new link can have: the option and a sentence, or nothing."""
@@ -182,7 +185,7 @@ class _Planner:
     def pair(self, want, have):
         """This end of a veth pair, wherever it is; the far end goes to where it is wished."""
         far = self.state.links(want.peer)
-        if have is None and far is None or have is not None and (have.kind != "veth" or have.peer == want.peer):
+        if (have is None and far is None) or (have is not None and (have.kind != "veth" or have.peer == want.peer)):
             return have
         near = have or far
         other = self.state.links(near.peer) if near.kind == "veth" and near.peer else None
@@ -201,14 +204,18 @@ class _Planner:
         raise Refused("peer", "the other end of %s is %s; recreate: true makes the pair anew" % (near.name, where))
 
     def check_master(self, have, want):
-        if want.master and have.master and have.master != want.master and have.netns == want.netns:
-            if "take_over" not in self.wish.allow:
-                option = want.option if want.option == "ports" else "master"
-                text = "%s is a port of %s; take_over: true gives it to %s"
-                raise Refused(option, text % (have.name, have.master, want.master))
+        taken = want.master and have.master and have.master != want.master and have.netns == want.netns
+        if taken and "take_over" not in self.wish.allow:
+            option = "ports" if want.option == "ports" else "master"
+            text = "%s is a port of %s; take_over: true gives it to %s"
+            raise Refused(option, text % (have.name, have.master, want.master))
 
     def check_port(self, after, want):
-        if want.port and not port_kind(self.state, after).port and (not after.master or self.state.links((after.netns, after.master)).kind is not None):
+        if (
+            want.port
+            and not port_kind(self.state, after).port
+            and (not after.master or self.state.links((after.netns, after.master)).kind is not None)
+        ):
             raise Refused("ports", "%s is no port of a bridge" % after.name)
 
 
@@ -249,7 +256,9 @@ def siblings(state, address):
     """What can fall with an address: the others on its link, and routes."""
     link = ("link", address.netns, address.dev)
     routes = [r for r in state if isinstance(r, Route) and r.netns == address.netns and r.src == host(address)]
-    return {r.key: r for r in state.on(link) + routes if isinstance(r, (Address, Route)) and r.key != address.key}.values()
+    return {
+        r.key: r for r in state.on(link) + routes if isinstance(r, (Address, Route)) and r.key != address.key
+    }.values()
 
 
 def host(address):
@@ -294,9 +303,13 @@ def matching(state, pattern):
         if not found:
             return []
         if pattern.kind and found.kind is not None and found.kind != pattern.kind:
-            raise Refused("name", "%s in %s is %s, not a %s" % (found.name, place(found.netns), called(found), pattern.kind))
+            raise Refused(
+                "name", "%s in %s is %s, not a %s" % (found.name, place(found.netns), called(found), pattern.kind)
+            )
         if found.kind == "" or found.name in FALLBACK:
-            raise Refused("state", "%s in %s is %s: it cannot be deleted" % (found.name, place(found.netns), called(found)))
+            raise Refused(
+                "state", "%s in %s is %s: it cannot be deleted" % (found.name, place(found.netns), called(found))
+            )
         return [found]
     if isinstance(pattern, (Route, Address)):
         near = [r for r in state if type(r) is type(pattern) and r.netns == pattern.netns]
@@ -327,7 +340,9 @@ def forward(state, change):
     elif isinstance(after, Sysctl):
         state.add(after)
         if (after.dev, after.name) in (("", "ip_forward"), ("all", "forwarding")):
-            for r in [r for r in state if isinstance(r, Sysctl) and r.netns == after.netns and r.family == after.family]:
+            for r in [
+                r for r in state if isinstance(r, Sysctl) and r.netns == after.netns and r.family == after.family
+            ]:
                 if r.name in ("forwarding", "ip_forward"):
                     state.add(replace(r, value=after.value))
     else:
@@ -375,7 +390,10 @@ def is_secondary(state, address):
         return False
     others = state.on(("link", address.netns, address.dev))
     return any(
-        isinstance(a, Address) and a.key != address.key and ":" not in a.address and not a.secondary
+        isinstance(a, Address)
+        and a.key != address.key
+        and ":" not in a.address
+        and not a.secondary
         and network(a) == network(address)
         for a in others
     )
@@ -410,9 +428,15 @@ def forward_link(state, change):
     ports = port_kind(state, after).port
     if before is None:
         # A bridge made with an MTU still takes that of its ports; with a MAC address it keeps it.
-        now = replace(after, up=bool(after.up), master=after.master or "", alias="",
-                      attrs=defaults(kind_of(after).attrs, after.attrs), port=defaults(ports, after.port),
-                      pinned=pinned - {"mtu"})
+        now = replace(
+            after,
+            up=bool(after.up),
+            master=after.master or "",
+            alias="",
+            attrs=defaults(kind_of(after).attrs, after.attrs),
+            port=defaults(ports, after.port),
+            pinned=pinned - {"mtu"},
+        )
         state.add(now)
         if after.peer:
             state.add(Link(after.peer[0], after.peer[1], after.kind, peer=after.ref, up=False, master="", alias=""))
@@ -421,11 +445,14 @@ def forward_link(state, change):
     port = after.port if after.master == base.master else defaults(ports, after.port)
     now = replace(after, pinned=before.pinned | pinned, port=port if after.master else ())
     relocate(state, before, now)
+    down, no_ipv6 = before.up is not False and now.up is False, drops_ipv6(before, after)
     for child in state.on(now.key):
         ipv6 = isinstance(child, (Address, Route)) and ":" in str(child.key)
-        if before.up is not False and now.up is False and (ipv6 or isinstance(child, Route)):
-            fall(state, child)
-        elif drops_ipv6(before, after) and (ipv6 or isinstance(child, Sysctl) and child.family == "ipv6"):
+        if (
+            (down and (ipv6 or isinstance(child, Route)))
+            or (no_ipv6 and ipv6)
+            or (no_ipv6 and isinstance(child, Sysctl) and child.family == "ipv6")
+        ):
             fall(state, child)
         elif isinstance(child, Link) and pinned:
             state.add(replace(child, mtu=None, address=None if child.address == before.address else child.address))
@@ -536,8 +563,11 @@ def inherited(sysctl, state):
 def restore(steps, before, now):
     """The steps that lead from `now` back to the snapshot `before`, as far as `steps` can have reached."""
     keys = reach(steps, before, now)
-    went = {c.before.ref: c.after.ref for c in steps
-            if isinstance(c.before, Link) and isinstance(c.after, Link) and c.before.ref != c.after.ref}
+    went = {
+        c.before.ref: c.after.ref
+        for c in steps
+        if isinstance(c.before, Link) and isinstance(c.after, Link) and c.before.ref != c.after.ref
+    }
     came = {new: old for old, new in went.items()}
     # A namespace that lost its name to us but not its processes still has all that was in it.
     held = {r.name for r in before if isinstance(r, Netns) and r.holders and r.key not in now}
@@ -563,7 +593,18 @@ def restore(steps, before, now):
         if isinstance(r, Link):
             return r.kind != "" and r.ref not in came
         home = came.get((r.netns, getattr(r, "dev", None)))
-        return home is None or home[0] == r.netns and renamed(r, (r.netns, r.dev), home).key not in before
+        return home is None or (home[0] == r.netns and renamed(r, (r.netns, r.dev), home).key not in before)
 
     unwanted = sorted((r for r in now if r.key in keys and goes(r)), key=order)
-    return plan(Wish(tuple(wanted), tuple(unwanted), allow=frozenset(("recreate", "take_over"))), now)
+    # A namespace that only got its name from us is set right before it loses it again.
+    adopted = {r.netns for r in before if r.netns and ("netns", r.netns) not in before}
+    back, state = (), now.copy()
+    for inside in (True, False):
+        parts = [
+            [r for r in rs if (r.netns in adopted and not isinstance(r, Netns)) == inside] for rs in (wanted, unwanted)
+        ]
+        steps = plan(Wish(*map(tuple, parts), allow=frozenset(("recreate", "take_over"))), state)
+        for change in steps:
+            forward(state, change)
+        back += steps
+    return back

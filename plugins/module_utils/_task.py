@@ -13,7 +13,19 @@ from dataclasses import fields
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
-from ._model import Address, AltName, Link, Masquerade, NatTable, Netns, Refused, Route, Sysctl, SysctlFile, made_by_kernel
+from ._model import (
+    Address,
+    AltName,
+    Link,
+    Masquerade,
+    NatTable,
+    Netns,
+    Refused,
+    Route,
+    Sysctl,
+    SysctlFile,
+    made_by_kernel,
+)
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
 
@@ -54,14 +66,18 @@ def task(name):
         module.fail_json(msg=str(e))
     except OSError as e:
         if e.errno in (errno.EPERM, errno.EACCES):
-            module.fail_json(msg="this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true")
+            module.fail_json(
+                msg="this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
+            )
         module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
     finally:
         kernel.close()
     for r in before:
         if isinstance(r, Netns) and r.holders and r.key not in after:
             names = ", ".join("%d (%s)" % holder for holder in r.holders)
-            module.warn("network namespace %s has lost its name but lives on: these processes are in it: %s" % (r.name, names))
+            module.warn(
+                "network namespace %s has lost its name but lives on: these processes are in it: %s" % (r.name, names)
+            )
     module.exit_json(**report(wish, before, steps, after))
 
 
@@ -88,7 +104,8 @@ def scope(wish):
         names=names,
         follow=follow,
         sysctls=deep or any(isinstance(r, Sysctl) for r in wish),
-        nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish) or any(isinstance(r, Netns) for r in wish.unwanted),
+        nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish)
+        or any(isinstance(r, Netns) for r in wish.unwanted),
         files=[r.path for r in wish if isinstance(r, SysctlFile)],
     )
 
@@ -111,7 +128,9 @@ def apply(kernel, wish, before, steps):
         after = kernel.observe(**scope(wish))
         left = plan(wish, after)
         if left:
-            raise OSError(errno.EOPNOTSUPP, "the kernel did not take: %s" % "; ".join(c for s in left for c in commands(s)))
+            raise OSError(
+                errno.EOPNOTSUPP, "the kernel did not take: %s" % "; ".join(c for s in left for c in commands(s))
+            )
         return after
     except (Exception, KeyboardInterrupt) as e:
         reason = "%s" % (getattr(e, "strerror", None) or e)
@@ -146,9 +165,11 @@ def report(wish, before, steps, after):
     return dict(
         changed=bool(steps),
         commands=[line for change in steps for line in commands(change)],
-        rollback_commands=[line for change in restore(steps, before, foretold(before, steps)) for line in commands(change)],
+        rollback_commands=[
+            line for change in restore(steps, before, foretold(before, steps)) for line in commands(change)
+        ],
         diff=dict(before=shown(before, keys, steps, after), after=shown(after, keys, steps, before)),
-        **{name: described(after, key) for name, key in wish.returns}
+        **{name: described(after, key) for name, key in wish.returns},
     )
 
 
@@ -157,7 +178,7 @@ def shown(state, keys, steps, other):
     out, touched = {}, {change.target.key for change in steps}
     for key in sorted(keys, key=str):
         mine, theirs = state.get(key), other.get(key)
-        by_itself = made_by_kernel(mine) or isinstance(mine, Sysctl) and theirs is None and key not in touched
+        by_itself = made_by_kernel(mine) or (isinstance(mine, Sysctl) and theirs is None and key not in touched)
         if mine is not None and mine != theirs and not by_itself:
             out[" ".join(str(part) for part in key if part not in ("", None))] = plain(mine)
     return out
@@ -184,7 +205,9 @@ def described(state, key):
 def plain(r):
     """A resource as plain data."""
     pairs = [(f.name, getattr(r, f.name)) for f in fields(r) if f.compare]
-    out = {name: value for name, value in pairs if value is not None and (value != () or name == "exclude_destinations")}
+    out = {
+        name: value for name, value in pairs if value is not None and (value != () or name == "exclude_destinations")
+    }
     for name in {"attrs", "port", "lines"} & set(out):
         out.update(dict(out.pop(name)))
     for name in {"peer", "link"} & set(out):

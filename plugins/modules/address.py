@@ -5,6 +5,166 @@
 
 from __future__ import annotations
 
+DOCUMENTATION = r"""
+module: address
+short_description: IP addresses of a link
+version_added: 0.1.0
+author: virtnet developers (@virtnet)
+description:
+  - Adds IPv4 and IPv6 addresses to a link that is there, or takes them away.
+  - When an IPv4 address goes, the kernel lets others of its network and routes go with it. Those that nobody wished
+    away are put back.
+extends_documentation_fragment:
+  - virtnet.linux.attributes
+  - virtnet.linux.state
+  - virtnet.linux.netns
+options:
+  dev:
+    description: The name of the link.
+    type: str
+    required: true
+  address:
+    description:
+      - The addresses, each with its prefix length, for instance V(192.0.2.1/24).
+      - With O(peer) a single one, whose prefix length does not matter.
+    type: list
+    elements: str
+    required: true
+  peer:
+    description:
+      - The address at the other end of a point-to-point link; its prefix length is that of the whole host if left out.
+      - Only for a single O(address), and of its family.
+    type: str
+  broadcast:
+    description: The broadcast address. A new address has none if this is left out. Only for a single IPv4 O(address).
+    type: str
+  label:
+    description:
+      - A name for the address, as ip-address(8) has it. It begins with the name of the link and has at most 15 bytes.
+      - Only for a single IPv4 O(address).
+    type: str
+  scope:
+    description:
+      - Where the address is valid. A new IPv4 address has V(global) if this is left out. The kernel sets it itself
+        for IPv6.
+      - Only for a single O(address).
+    type: str
+    choices: [global, link, host]
+  exclusive:
+    description:
+      - Whether all other addresses of the link are taken away, of both families.
+      - Link-local addresses that the kernel made by itself always stay.
+    type: bool
+    default: false
+notes:
+  - O(state=absent) takes away the O(address) with this prefix length. Other options, if given, must fit as well.
+seealso:
+  - module: virtnet.linux.link
+  - module: virtnet.linux.route
+"""
+
+EXAMPLES = r"""
+- name: An IPv4 and an IPv6 address
+  virtnet.linux.address:
+    dev: eth1
+    address:
+      - 192.0.2.1/24
+      - 2001:db8:1::1/64
+
+- name: An address with a label and a broadcast address
+  virtnet.linux.address:
+    dev: eth1
+    address: 198.51.100.1/24
+    broadcast: 198.51.100.255
+    label: eth1:lab
+
+- name: An address whose other end is known
+  virtnet.linux.address:
+    dev: eth2
+    address: 203.0.113.1
+    peer: 203.0.113.2
+
+- name: One address taken away
+  virtnet.linux.address:
+    dev: eth1
+    address: 192.0.2.1/24
+    state: absent
+
+- name: This address and no other
+  virtnet.linux.address:
+    dev: eth1
+    address: 192.0.2.9/24
+    exclusive: true
+
+- name: A network namespace
+  virtnet.linux.netns:
+    name: lab
+
+- name: One more address for its loopback link
+  virtnet.linux.address:
+    netns: lab
+    dev: lo
+    address: 192.0.2.53/32
+"""
+
+RETURN = r"""
+addresses:
+  description: Those of the addresses of the task that are there after it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    netns:
+      description: The network namespace of the link; empty is the module's own.
+      type: str
+    dev:
+      description: The name of the link.
+      type: str
+    address:
+      description: The address with its prefix length.
+      type: str
+    peer:
+      description: The address at the other end; empty if there is none.
+      type: str
+    broadcast:
+      description: The broadcast address; empty if there is none.
+      type: str
+    label:
+      description: The label; empty if it is the name of the link.
+      type: str
+    scope:
+      description: Where the address is valid.
+      type: str
+commands:
+  description:
+    - What is done, or in check mode would be done, as command lines of ip(8), bridge(8), sysctl(8), nft(8) or
+      iptables(8).
+    - They run as they stand in a root shell.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - ip address add 192.0.2.1/24 dev eth1
+rollback_commands:
+  description: Command lines that lead back to what was there before the task.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - ip address delete 192.0.2.1/24 dev eth1
+diff:
+  description: The resources that differ, before and after the task.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: These resources before the task, by their names.
+      type: dict
+    after:
+      description: These resources after the task, by their names.
+      type: dict
+"""
+
 from ansible_collections.virtnet.linux.plugins.module_utils._task import task
 
 

@@ -5,6 +5,149 @@
 
 from __future__ import annotations
 
+DOCUMENTATION = r"""
+module: sysctl_forward
+short_description: Forwarding of packets, and what goes with it
+version_added: 0.1.0
+author: virtnet developers (@virtnet)
+description:
+  - Sets forwarding, reverse path filter and proxy ARP of a network namespace or of one link, and can make the setting
+    last over a reboot.
+  - The settings are those of C(ip-sysctl.rst) in the documentation of the kernel.
+  - O(state=absent) sets the given settings to 0 and removes the files that O(persistent) wrote for them.
+extends_documentation_fragment:
+  - virtnet.linux.attributes
+  - virtnet.linux.state
+  - virtnet.linux.netns
+options:
+  dev:
+    description: The link whose settings are set. Left out, they are those of the whole network namespace.
+    type: str
+  ipv4:
+    description:
+      - Whether IPv4 packets are forwarded; C(net.ipv4.ip_forward), or C(net.ipv4.conf.DEV.forwarding) with O(dev).
+      - Setting it for the whole network namespace sets it for every link there as well.
+    type: bool
+  ipv6:
+    description:
+      - Whether IPv6 packets are forwarded; C(net.ipv6.conf.all.forwarding), or C(net.ipv6.conf.DEV.forwarding) with
+        O(dev).
+      - Setting it for the whole network namespace sets it for every link there as well. A link that forwards does not
+        accept router advertisements.
+    type: bool
+  rp_filter:
+    description:
+      - Whether a packet is dropped if its answer would not leave by the link at which it came in. V(0) is no, V(1) is
+        strict, V(2) is loose, dropping only what has no way back at all.
+      - Without O(dev) it writes C(all) and C(default). For a packet the kernel uses the larger of C(all) and the
+        link's own value.
+    type: int
+    choices: [0, 1, 2]
+  proxy_arp:
+    description:
+      - Whether the host answers ARP requests for addresses to which it has a route; C(proxy_arp) of C(all) or of
+        O(dev).
+    type: bool
+  persistent:
+    description:
+      - With V(true) each setting is also written to a file of its own, C(/etc/sysctl.d/9X-virtnet-*.conf). With
+        V(false) these files are removed, with nothing given they stay as they are. No other file is touched.
+      - Only for the host's own network namespace, without O(netns).
+    type: bool
+notes:
+  - At least one of O(ipv4), O(ipv6), O(rp_filter) and O(proxy_arp) must be given. With O(state=absent) its value does
+    not matter.
+seealso:
+  - module: virtnet.linux.nat_masquerade
+  - module: virtnet.linux.route
+"""
+
+EXAMPLES = r"""
+- name: The host forwards packets, after a reboot too
+  virtnet.linux.sysctl_forward:
+    ipv4: true
+    ipv6: true
+    persistent: true
+
+- name: One link with a loose reverse path filter and proxy ARP
+  virtnet.linux.sysctl_forward:
+    dev: eth1
+    rp_filter: 2
+    proxy_arp: true
+
+- name: A network namespace
+  virtnet.linux.netns:
+    name: router
+
+- name: It forwards IPv4
+  virtnet.linux.sysctl_forward:
+    netns: router
+    ipv4: true
+    rp_filter: 0
+
+- name: The host forwards no more, and the files are removed
+  virtnet.linux.sysctl_forward:
+    ipv4: true
+    ipv6: true
+    state: absent
+"""
+
+RETURN = r"""
+sysctls:
+  description: The settings of the task as they are after it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    netns:
+      description: The network namespace; empty is the module's own.
+      type: str
+    family:
+      description: V(ipv4) or V(ipv6).
+      type: str
+    dev:
+      description: The link, V(all), V(default), or empty for C(net.ipv4.ip_forward).
+      type: str
+    name:
+      description: The name of the setting.
+      type: str
+    value:
+      description: The value.
+      type: int
+    key:
+      description: The whole name as sysctl(8) takes it.
+      type: str
+      sample: net/ipv4/ip_forward
+commands:
+  description:
+    - What is done, or in check mode would be done, as command lines of ip(8), bridge(8), sysctl(8), nft(8) or
+      iptables(8).
+    - They run as they stand in a root shell.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - sysctl -w net/ipv4/ip_forward=1
+rollback_commands:
+  description: Command lines that lead back to what was there before the task.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - sysctl -w net/ipv4/ip_forward=0
+diff:
+  description: The resources that differ, before and after the task.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: These resources before the task, by their names.
+      type: dict
+    after:
+      description: These resources after the task, by their names.
+      type: dict
+"""
+
 from ansible_collections.virtnet.linux.plugins.module_utils._task import task
 
 

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests on a running kernel share. They make their network in a sandbox: see tests/sandbox."""
 
+import json
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
 from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, made_by_kernel
 
@@ -12,7 +16,9 @@ EVERYTHING = dict(sysctls=True, nat=True)
 
 
 def pytest_sessionstart(session):
-    if os.stat("/proc/self/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino and os.path.exists("/sys/class/net/eth0"):
+    if os.stat("/proc/self/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino and os.path.exists(
+        "/sys/class/net/eth0"
+    ):
         pytest.exit("these tests change the network: run them by tests/sandbox", returncode=3)
 
 
@@ -38,17 +44,24 @@ class Host:
 
     def shell(self, *lines):
         """Run lines in one shell; the first that fails ends it."""
-        subprocess.run(["bash", "-ec", "\n".join(lines)], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done = subprocess.run(
+            ["bash", "-exc", "\n".join(lines)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
 
     def output(self, line):
-        return subprocess.run(["bash", "-c", line], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+        return subprocess.run(
+            ["bash", "-c", line], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ).stdout
 
     def clear(self):
         lines = ["for n in $(ip netns list | cut -d' ' -f1); do ip netns delete $n; done; rm -f /run/netns/*"]
         # The far ends of a namespace's links go a little later.
         lines.append("for i in $(seq 200); do ip -o link | grep -q 'link-netns' || break; sleep 0.01; done")
         lines.append("for l in $(ls /sys/class/net); do [ $l = lo ] || ip link delete $l 2>/dev/null || true; done")
-        lines.append("nft delete table ip virtnet 2>/dev/null || true; nft delete table ip6 virtnet 2>/dev/null || true")
+        lines.append(
+            "nft delete table ip virtnet 2>/dev/null || true; nft delete table ip6 virtnet 2>/dev/null || true"
+        )
         lines.append("sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0")
         self.shell(*lines)
 
@@ -68,8 +81,23 @@ def snapshot(state, chance=True):
     out = {}
     for r in state:
         if not made_by_kernel(r):
-            fields = {k: v for k, v in vars(r).items() if r.__dataclass_fields__[k].compare and k not in ("inode", "nsid")}
+            fields = {
+                k: v for k, v in vars(r).items() if r.__dataclass_fields__[k].compare and k not in ("inode", "nsid")
+            }
             if not chance and isinstance(r, Link) and not r.address.startswith("02:00:00:"):
                 fields.pop("address")
             out[r.key] = fields
     return out
+
+
+def run(module, check=False, prefix=(), **params):
+    """Run a module as Ansible does, as a process of its own; return what it says."""
+    args = dict(params, _ansible_check_mode=check, _ansible_diff=True)
+    command = [*prefix, sys.executable, "-m", "ansible_collections.virtnet.linux.plugins.modules." + module]
+    text = json.dumps({"ANSIBLE_MODULE_ARGS": args})
+    env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2] / ".venv/collections"))
+    done = subprocess.run(
+        command, input=text, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.stdout.strip().startswith("{"), done.stdout + done.stderr
+    return json.loads(done.stdout)

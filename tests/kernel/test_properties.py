@@ -5,6 +5,11 @@ import os
 from dataclasses import replace
 
 import pytest
+from conftest import Host, snapshot
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import assume as only_if
+from hypothesis import strategies as st
+
 from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, kind_of
 from ansible_collections.virtnet.linux.plugins.module_utils._model import (
@@ -23,10 +28,6 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     made_by_kernel,
 )
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, forward, missing, plan, restore
-from conftest import snapshot
-from hypothesis import HealthCheck, Phase, given, note, settings
-from hypothesis import assume as only_if
-from hypothesis import strategies as st
 
 SPACES = ["", "pa", "pb"]
 NAMES = ["l1", "l2", "l3"]
@@ -40,7 +41,9 @@ def ends(**fields):
         {},
         optional={
             "mtu": st.integers(1280, 1500),
-            "address": st.integers(1, 2**24).map(lambda n: "02:00:00:%02x:%02x:%02x" % (n >> 16 & 255, n >> 8 & 255, n & 255)),
+            "address": st.integers(1, 2**24).map(
+                lambda n: "02:00:00:%02x:%02x:%02x" % (n >> 16 & 255, n >> 8 & 255, n & 255)
+            ),
             "up": st.booleans(),
             "alias": st.sampled_from(["", "a link", "it's"]),
             "txqueuelen": st.integers(1, 2000),
@@ -93,24 +96,62 @@ def wishes(draw):
             if link.up and link.master is None and draw(st.booleans()):
                 net = 1 + NAMES.index(link.name[:2])
                 via = "10.%d.0.%d" % (net, draw(st.integers(10, 12)))
-                wanted.append(Route(link.netns, "10.9.%d.0/24" % draw(st.integers(0, 3)), metric=draw(st.integers(0, 2)),
-                                    hops=(Hop(via, link.name),), mtu=draw(st.sampled_from([None, 1300]))))
+                wanted.append(
+                    Route(
+                        link.netns,
+                        "10.9.%d.0/24" % draw(st.integers(0, 3)),
+                        metric=draw(st.integers(0, 2)),
+                        hops=(Hop(via, link.name),),
+                        mtu=draw(st.sampled_from([None, 1300])),
+                    )
+                )
         if draw(st.booleans()):
-            wanted.append(Address(link.netns, link.name, "2001:db8:%d::%d/64" % (1 + NAMES.index(link.name[:2]), draw(st.integers(1, 2)))))
+            wanted.append(
+                Address(
+                    link.netns,
+                    link.name,
+                    "2001:db8:%d::%d/64" % (1 + NAMES.index(link.name[:2]), draw(st.integers(1, 2))),
+                )
+            )
         if draw(st.integers(0, 5)) == 0:
             wanted.append(AltName(link.netns, link.name, link.name + "-other"))
         if draw(st.integers(0, 3)) == 0:
-            wanted.append(Sysctl(link.netns, "ipv4", link.name, draw(st.sampled_from(["forwarding", "proxy_arp"])), draw(st.integers(0, 1))))
+            wanted.append(
+                Sysctl(
+                    link.netns,
+                    "ipv4",
+                    link.name,
+                    draw(st.sampled_from(["forwarding", "proxy_arp"])),
+                    draw(st.integers(0, 1)),
+                )
+            )
     for netns in SPACES[1:]:
         if draw(st.booleans()):
             wanted.append(Sysctl(netns, "ipv4", "", "ip_forward", draw(st.integers(0, 1))))
         if draw(st.integers(0, 4)) == 0:
-            wanted.append(Route(netns, "198.51.100.0/24", metric=0, type=draw(st.sampled_from(["blackhole", "unreachable", "prohibit"]))))
+            wanted.append(
+                Route(
+                    netns,
+                    "198.51.100.0/24",
+                    metric=0,
+                    type=draw(st.sampled_from(["blackhole", "unreachable", "prohibit"])),
+                )
+            )
         if draw(st.integers(0, 4)) == 0:
-            wanted += [NatTable(netns, "ipv4"), Masquerade(
-                netns, "m", "ipv4", "nft", draw(st.sampled_from(["10.1.0.0/24", "10.2.0.0/16"])),
-                draw(st.sampled_from([(), ("10.1.0.0/24",), ("10.0.0.0/8", "192.168.0.0/16")])),
-                draw(st.sampled_from(["", "l1"])), protocol="tcp" if draw(st.booleans()) else "", random=draw(st.booleans()))]
+            wanted += [
+                NatTable(netns, "ipv4"),
+                Masquerade(
+                    netns,
+                    "m",
+                    "ipv4",
+                    "nft",
+                    draw(st.sampled_from(["10.1.0.0/24", "10.2.0.0/16"])),
+                    draw(st.sampled_from([(), ("10.1.0.0/24",), ("10.0.0.0/8", "192.168.0.0/16")])),
+                    draw(st.sampled_from(["", "l1"])),
+                    protocol="tcp" if draw(st.booleans()) else "",
+                    random=draw(st.booleans()),
+                ),
+            ]
     unique = {r.key: r for r in wanted}
     return Wish(tuple(links) + tuple(unique.values()), allow=ALLOW)
 
@@ -120,16 +161,27 @@ def changes(draw):
     """A wish, and a second one that may take away some of what the first made."""
     first, second = draw(wishes()), draw(wishes())
     mode = draw(st.sampled_from(["change", "remove", "both"]))
-    links = [r for r in first.wanted if isinstance(r, (Link, Address, Route, Netns, Masquerade)) and (isinstance(r, Netns) or r.netns)]
-    gone = draw(st.lists(st.sampled_from(links), max_size=3, unique_by=lambda r: r.key)) if links and mode != "change" else []
+    links = [
+        r
+        for r in first.wanted
+        if isinstance(r, (Link, Address, Route, Netns, Masquerade)) and (isinstance(r, Netns) or r.netns)
+    ]
+    gone = (
+        draw(st.lists(st.sampled_from(links), max_size=3, unique_by=lambda r: r.key))
+        if links and mode != "change"
+        else []
+    )
     gone = [replace(r, peer=None) if isinstance(r, Link) else r for r in gone]
     if mode == "remove":
         second = Wish((), tuple(gone), allow=ALLOW)
     elif gone:
         keys = {r.key for r in gone if not isinstance(r, Netns)}
         keys |= {r.key for r in second.wanted if isinstance(r, Link) and r.peer and ("link", *r.peer) in keys}
-        second = replace(second, wanted=tuple(r for r in second.wanted if r.key not in keys and not set(r.requires()) & keys),
-                         unwanted=tuple(r for r in gone if not isinstance(r, Netns)))
+        second = replace(
+            second,
+            wanted=tuple(r for r in second.wanted if r.key not in keys and not set(r.requires()) & keys),
+            unwanted=tuple(r for r in gone if not isinstance(r, Netns)),
+        )
         only_if(not missing(second, State()))
     return first, second
 
@@ -149,16 +201,20 @@ def reached(host, wish):
 @pytest.fixture(scope="module", autouse=True)
 def lacking():
     """Which attributes of each kind this kernel does not take: asked one by one."""
-    from conftest import Host
-
     host = Host()
     for kind in KINDS.values():
         for attr in kind.attrs:
             host.clear()
-            value = next(v for v in (attr.values if isinstance(attr.values, range) else list(attr.values or (True, False))) if v != attr.default)
+            value = next(
+                v
+                for v in (attr.values if isinstance(attr.values, range) else list(attr.values or (True, False)))
+                if v != attr.default
+            )
             peer = ("", "tryp") if kind.paired else None
             try:
-                host.execute(plan(Wish((Link("", "try", kind.name, peer=peer, attrs=((attr.name, value),)),)), host.observe()))
+                host.execute(
+                    plan(Wish((Link("", "try", kind.name, peer=peer, attrs=((attr.name, value),)),)), host.observe())
+                )
             except OSError:
                 LACKING.setdefault(kind.name, set()).add(attr.name)
                 continue
@@ -169,9 +225,16 @@ def lacking():
 
 
 def checked(**more):
-    return settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, report_multiple_bugs=False,
-                    phases=(Phase.generate, Phase.shrink),
-                    suppress_health_check=list(HealthCheck), **more)
+    return settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        report_multiple_bugs=False,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
 
 
 @checked()
@@ -179,7 +242,7 @@ def checked(**more):
 def test_settles_and_is_foretold_and_restorable(host, two):
     host.clear()
     first, second = two
-    dummy, dummy, built = reached(host, first)
+    built = reached(host, first)[2]
     assert plan(first, built) == ()
     before, steps, after = reached(host, second)
     assert plan(second, after) == (), "a second run would change something"
@@ -210,9 +273,16 @@ def check_foretold(expected, after):
             if not r.__dataclass_fields__[name].compare or value is None or name == "inode":
                 continue
             if name in ("attrs", "port"):
-                table = {a.name: a for a in kind_of(r).attrs if name == "attrs"} or {a.name: a for a in KINDS.get(found.slave_kind, kind_of(r)).port}
+                table = {a.name: a for a in kind_of(r).attrs if name == "attrs"} or {
+                    a.name: a for a in KINDS.get(found.slave_kind, kind_of(r)).port
+                }
                 for word, said in value:
-                    assert said is None or table[word].same(said, dict(getattr(found, name))[word]), (r.key, word, said, found)
+                    assert said is None or table[word].same(said, dict(getattr(found, name))[word]), (
+                        r.key,
+                        word,
+                        said,
+                        found,
+                    )
             elif name == "hops":
                 assert [(h.via, h.dev) for h in value] == [(h.via, h.dev) for h in found.hops], r.key
             else:
@@ -238,5 +308,5 @@ def test_the_dry_run_of_the_first_wish_says_the_same_commands(host, two):
     nothing = host.observe()
     first = two[0]
     told = [line for change in plan(first, assume(nothing, first)) for line in commands(change)]
-    dummy, steps, dummy = reached(host, first)
+    steps = reached(host, first)[1]
     assert told == [line for change in steps for line in commands(change)]

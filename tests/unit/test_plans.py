@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
 from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
 from ansible_collections.virtnet.linux.plugins.module_utils._model import Refused, State
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS

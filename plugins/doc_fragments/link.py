@@ -1,0 +1,63 @@
+# Copyright (c) 2026 virtnet developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # What any link has.
+    DOCUMENTATION = r"""
+options:
+  name:
+    description:
+      - The name of the link, 1 to 15 bytes without slash, colon or white space. It is not V(.) or V(..) and does not
+        begin with C(-) or C($).
+    type: str
+    required: true
+  mtu:
+    description:
+      - The largest packet in bytes, from 68; the driver may take less than 2147483647. Below 1280 the kernel takes
+        IPv6 away from the link.
+    type: int
+  address:
+    description: The MAC address, for instance V(02:00:5e:00:53:01). A multicast address or zeros are refused.
+    type: str
+  master:
+    description:
+      - The link, in the same network namespace, of which this one is a port, for instance a bridge. An empty string
+        makes it a port of nothing.
+    type: str
+  alias:
+    description: A text of at most 255 bytes that is kept with the link. An empty string takes it away.
+    type: str
+  txqueuelen:
+    description: The length of the transmit queue in packets, from 0 to 2147483647.
+    type: int
+  addresses:
+    description:
+      - IPv4 and IPv6 addresses, each with its prefix length, for instance V(192.0.2.1/24).
+      - They are added to those that the link has, unless O(exclusive=true). For peer, label and the like see
+        M(virtnet.linux.address).
+    type: list
+    elements: str
+  take_over:
+    description: Whether a link may be taken from another master. Without it, a task that asks for another master fails.
+    type: bool
+    default: false
+"""
+
+    # What a link has that a module makes.
+    NEW = r"""
+options:
+  up:
+    description: Whether the link is up.
+    type: bool
+    default: true
+  recreate:
+    description:
+      - Whether a link may be deleted and made again where the kernel cannot change it in place, for instance one of
+        another kind that has this name. Without it, such a task fails.
+    type: bool
+    default: false
+"""

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input: one sentence that names the option, and everything is as it was."""
+
+import pytest
+from conftest import run, snapshot
+
+THERE = """
+ip netns add n1
+ip link add va up type veth peer name vb; ip link set vb up; ip address add 192.0.2.1/24 dev va
+ip link add vc type veth peer name vd
+ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bridge
+"""
+LONG = "sixteen-letters-"
+VETH, ROUTE, NAT = (
+    {"name": "x1", "peer": {"name": "x2"}},
+    {"dest": ["198.51.100.0/24"]},
+    {"netns": "n1", "backend": "nft"},
+)
+
+# module, options, what the sentence must begin with or contain
+BAD = [
+    ("netns", {"name": ["a/b"]}, "name: "),
+    ("netns", {"name": [".."]}, "name: "),
+    ("netns", {"name": ["."]}, "name: "),
+    ("netns", {"name": [""]}, "name: "),
+    ("netns", {"name": ["-n"]}, "name: "),
+    ("netns", {"name": ["a b"]}, "name: "),
+    ("netns", {"name": ["n" * 256]}, "name: "),
+    ("netns", {"name": ["n2", "n2"]}, "name: n2 is given twice"),
+    ("netns", {"name": ["n2", "n3"], "nsid": 3}, "nsid: "),
+    ("netns", {"name": ["n2"], "nsid": -3}, "nsid: "),
+    ("netns", {"name": ["n2"], "pid": 4194304}, "pid: "),
+    ("netns", {"name": ["n2"], "path": "/etc/passwd"}, "path: "),
+    ("netns", {"name": ["n1"], "pid": 1}, "name: n1 is there already"),
+    ("netns", {"name": ["n2"], "pid": 1, "path": "/x"}, "mutually exclusive: pid|path"),
+    ("link", {"name": LONG}, "name: the name 'sixteen-letters-' has 16 bytes"),
+    ("link", {"name": ""}, "name: "),
+    ("link", {"name": "a/b"}, "name: "),
+    ("link", {"name": ".."}, "name: "),
+    ("link", {"name": "a:b"}, "name: "),
+    ("link", {"name": "eth9", "up": True}, "name: there is no link eth9"),
+    ("link", {"name": "va", "netns": "n2", "up": True}, "netns: there is no network namespace n2"),
+    ("link", {"name": "va", "netns": "n1", "up": True}, "name: there is no link va in network namespace n1"),
+    ("link", {"name": "va", "netns": "../n1"}, "netns: "),
+    ("link", {"name": "va", "mtu": 10}, "mtu: "),
+    ("link", {"name": "va", "mtu": "big"}, "mtu"),
+    ("link", {"name": "va", "address": "02:00:00:00:00"}, "address: "),
+    ("link", {"name": "va", "address": "01:00:5e:00:00:01"}, "address: 01:00:5e:00:00:01 is a multicast"),
+    ("link", {"name": "va", "address": "00:00:00:00:00:00"}, "address: "),
+    ("link", {"name": "va", "master": "br9"}, "master: there is no link br9"),
+    ("link", {"name": "va", "master": "va"}, "master: va cannot be its own master"),
+    ("link", {"name": "vc", "master": "br1"}, "master: vc is a port of br0; take_over: true gives it to br1"),
+    ("link", {"name": "va", "master": "vb"}, "va"),
+    ("link", {"name": "va", "alias": "a\nb"}, "alias: "),
+    ("link", {"name": "va", "alias": "x" * 256}, "alias: "),
+    ("link", {"name": "va", "altnames": ["a/b"]}, "altnames: "),
+    ("link", {"name": "va", "altnames": ["x", "x"]}, "altnames: x is given twice"),
+    ("link", {"name": "va", "txqueuelen": -1}, "txqueuelen: "),
+    ("link", {"name": "va", "addresses": ["192.0.2.9"]}, "addresses: 192.0.2.9 has no prefix length"),
+    ("link", {"name": "va", "addresses": ["192.0.2.9/33"]}, "addresses: "),
+    ("link", {"name": "va", "addresses": ["192.0.2.9/24", "192.0.2.9/24"]}, "addresses: 192.0.2.9/24 is given twice"),
+    ("link", {"name": "va", "addresses": ["224.0.0.1/4"]}, "addresses: "),
+    ("link", {"name": "lo", "state": "absent"}, "state: lo in the host's own network namespace is the loopback link"),
+    ("link", {"name": "va", "state": "gone"}, "state"),
+    ("veth", {"name": "x1"}, "peer: "),
+    ("veth", {"name": "x1", "peer": {"name": "x1"}}, "peer: both ends are called x1"),
+    ("veth", {"name": "x1", "peer": {}}, "name"),
+    ("veth", {"name": LONG, "peer": {"name": "x2"}}, "name: "),
+    ("veth", {"name": "x1", "peer": {"name": LONG}}, "peer.name: "),
+    ("veth", {"name": "x1", "peer": {"name": "x2", "netns": "n2"}}, "netns: there is no network namespace n2"),
+    ("veth", {"name": "x1", "peer": {"name": "x2", "mtu": 1}}, "peer.mtu: "),
+    ("veth", {"name": "x1", "peer": {"name": "x2", "address": "zz"}}, "peer.address: "),
+    ("veth", {"name": "va", "peer": {"name": "vc"}}, "peer: the other end of va is vb"),
+    ("veth", {"name": "x1", "peer": {"name": "br0"}}, "peer.name: br0"),
+    ("veth", {"name": "br0", "peer": {"name": "x2"}}, "name: br0"),
+    ("veth", {"name": "br0", "state": "absent"}, "name: br0"),
+    ("linux_bridge", {"name": "va"}, "name: va"),
+    ("linux_bridge", {"name": "va", "state": "absent"}, "name: va"),
+    ("linux_bridge", {"name": "br2", "priority": 65536}, "priority: "),
+    ("linux_bridge", {"name": "br2", "hello_time": 99}, "hello_time: 99 is not between 100 and 1000"),
+    (
+        "linux_bridge",
+        {"name": "br2", "group_fwd_mask": 1},
+        "group_fwd_mask: 1 is not between 0 and 65528 in steps of 8",
+    ),
+    ("linux_bridge", {"name": "br2", "vlan_protocol": "802.1x"}, "vlan_protocol"),
+    ("linux_bridge", {"name": "br2", "vlan_default_pvid": 4095}, "vlan_default_pvid: "),
+    ("linux_bridge", {"name": "br2", "ports": [{"name": "eth9"}]}, "ports: there is no link eth9"),
+    ("linux_bridge", {"name": "br2", "ports": [{"name": "br2"}]}, "ports: br2 cannot be its own port"),
+    ("linux_bridge", {"name": "br2", "ports": [{"name": "va"}, {"name": "va"}]}, "ports: va is given twice"),
+    ("linux_bridge", {"name": "br2", "ports": [{"name": "va", "cost": 0}]}, "ports.cost: "),
+    ("linux_bridge", {"name": "br2", "ports": [{"name": "va", "speed": 1}]}, "speed"),
+    ("linux_bridge", {"name": "br1", "ports": [{"name": "vc"}]}, "ports: vc is a port of br0; take_over: true"),
+    ("linux_bridge", {"name": "br1", "ports": [{"name": "br0"}]}, "bridge"),
+    ("address", {"dev": "eth9", "address": ["192.0.2.9/24"]}, "dev: there is no link eth9"),
+    ("address", {"dev": "va", "address": ["192.0.2.9"]}, "address: 192.0.2.9 has no prefix length"),
+    ("address", {"dev": "va", "address": ["192.0.2.300/24"]}, "address: "),
+    ("address", {"dev": "va", "address": ["192.0.2.9/24", "192.0.2.9/24"]}, "address: 192.0.2.9/24 is given twice"),
+    ("address", {"dev": "va", "address": ["192.0.2.9/24", "192.0.2.8/24"], "label": "va:1"}, "label: "),
+    ("address", {"dev": "va", "address": ["192.0.2.9/24"], "label": "vb:1"}, "label: "),
+    ("address", {"dev": "va", "address": ["2001:db8::1/64"], "label": "va:1"}, "label: "),
+    ("address", {"dev": "va", "address": ["192.0.2.9/24"], "peer": "2001:db8::1"}, "peer: "),
+    ("address", {"dev": "va", "address": ["fe80::1%va/64"]}, "address: "),
+    ("route", dict(ROUTE), "via: say via, dev or multipath"),
+    ("route", {"dest": ["198.51.100.1/24"], "dev": "va"}, "dest: "),
+    ("route", {"dest": ["nowhere"], "dev": "va"}, "dest: "),
+    ("route", dict(ROUTE, via="192.0.2.300"), "via: "),
+    ("route", dict(ROUTE, via="203.0.113.1"), "route add 198.51.100.0/24 via 203.0.113.1"),
+    ("route", dict(ROUTE, dev="eth9"), "dev: there is no link eth9"),
+    ("route", dict(ROUTE, dev="va", type="blackhole"), "type: "),
+    ("route", dict(ROUTE, dev="va", src="2001:db8::1"), "src: "),
+    ("route", dict(ROUTE, dev="va", src="203.0.113.1"), "src 203.0.113.1"),
+    ("route", dict(ROUTE, dev="va", family="inet6"), "family: "),
+    ("route", dict(ROUTE, dev="va", table="local"), "table: "),
+    ("route", dict(ROUTE, dev="va", table="0"), "table: "),
+    ("route", dict(ROUTE, multipath=[{"dev": "va"}]), "multipath: "),
+    ("route", dict(ROUTE, multipath=[{"dev": "va"}], via="192.0.2.2"), "multipath"),
+    ("route", dict(ROUTE, multipath=[{"via": "192.0.2.2", "weight": 0}, {"dev": "va"}]), "multipath.weight: "),
+    ("route", {"dest": ["2001:db8:1::/48"], "via": "192.0.2.2"}, "via: "),
+    ("route", {"dest": ["198.51.100.0/24", "198.51.100.0/24"], "dev": "va"}, "dest: "),
+    ("sysctl_forward", {}, "ipv4: say at least one"),
+    ("sysctl_forward", {"netns": "n2", "ipv4": True}, "netns: there is no network namespace n2"),
+    ("sysctl_forward", {"dev": "eth9", "ipv4": True}, "dev: there is no link eth9"),
+    ("sysctl_forward", {"netns": "n1", "ipv4": True, "persistent": True}, "persistent: "),
+    ("sysctl_forward", {"rp_filter": 3}, "rp_filter"),
+    ("nat_masquerade", dict(NAT), "name, source, out_interface"),
+    ("nat_masquerade", dict(NAT, source="192.168.1.1/24"), "source: "),
+    (
+        "nat_masquerade",
+        dict(NAT, source="192.168.1.0/24", exclude_destinations=["2001:db8::/64"]),
+        "exclude_destinations: ",
+    ),
+    (
+        "nat_masquerade",
+        dict(NAT, source="192.168.1.0/24", exclude_destinations=["10.0.0.0/8"] * 2),
+        "exclude_destinations: ",
+    ),
+    ("nat_masquerade", dict(NAT, source="192.168.1.0/24", to_ports="1-2"), "protocol: "),
+    ("nat_masquerade", dict(NAT, source="192.168.1.0/24", protocol="tcp", to_ports="9-1"), "to_ports: "),
+    ("nat_masquerade", dict(NAT, name='x"; flush ruleset', source="192.168.1.0/24"), "name: "),
+    ("nat_masquerade", dict(NAT, netns="n2", source="192.168.1.0/24"), "netns: there is no network namespace n2"),
+    ("nat_masquerade", dict(NAT, source="192.168.1.0/24", family="ipv6"), "family: "),
+]
+
+
+@pytest.mark.parametrize(("module", "options", "sentence"), BAD, ids=["%s %s" % (m, o) for m, o, _ in BAD])
+def test_bad_input(host, module, options, sentence):
+    host.shell(THERE)
+    before = snapshot(host.observe())
+    said = run(module, **options)
+    assert said.get("failed"), said
+    assert sentence in said["msg"] and "\n" not in said["msg"] and "Traceback" not in said.get("exception", ""), said[
+        "msg"
+    ]
+    assert not said.get("changed")
+    assert snapshot(host.observe()) == before

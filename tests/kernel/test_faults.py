@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever goes wrong: what was there is put back, and after a sudden death the next run converges."""
+
+import os
+import signal
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from conftest import snapshot
+
+from ansible_collections.virtnet.linux.plugins.module_utils import _task
+from ansible_collections.virtnet.linux.plugins.module_utils._kernel import ACK, Kernel, Netlink
+from ansible_collections.virtnet.linux.plugins.module_utils._model import Wish
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
+from ansible_collections.virtnet.linux.plugins.module_utils._planner import plan
+
+# What is there before: addresses of both families, routes, a port, a sysctl and a rule, all in the way of the wish.
+BEFORE = """
+ip netns add f1; ip netns add f2
+ip link add br9 type bridge; ip link set br9 up
+ip -n f1 link add name va address 02:00:00:00:00:0a type veth peer name vb netns f2
+ip -n f1 link set va up; ip -n f2 link set vb up
+ip -n f1 address add 192.0.2.1/24 dev va; ip -n f1 address add 192.0.2.2/24 dev va
+ip -n f1 address add 2001:db8::1/64 dev va nodad; ip -n f1 route add 198.51.100.0/24 via 192.0.2.9 metric 3
+ip -n f1 -6 route add 2001:db8:9::/48 via 2001:db8::9
+ip -n f2 address add 192.0.2.9/24 dev vb; ip netns exec f2 sysctl -qw net.ipv4.conf.vb.forwarding=1
+ip link add name vp type veth peer name vq; ip link set vp master br9
+ip netns exec f1 nft 'add table ip mine; add chain ip mine post { type nat hook postrouting priority 100; }'
+"""
+TASKS = [
+    ("netns", dict(name=["f3"])),
+    # Both ends change their names, one its namespace.
+    (
+        "veth",
+        dict(
+            name="va",
+            netns="f1",
+            mtu=1400,
+            address="02:00:00:00:00:0b",
+            addresses=["192.0.2.7/24"],
+            exclusive=True,
+            peer=dict(name="c", netns="f3", addresses=["192.0.2.8/24", "2001:db8::8/64"]),
+        ),
+    ),
+    (
+        "linux_bridge",
+        dict(
+            name="br8",
+            netns="",
+            stp_state=True,
+            addresses=["10.9.8.1/24"],
+            take_over=True,
+            ports=[dict(name="vp", cost=9)],
+        ),
+    ),
+    ("route", dict(netns="f1", dest=["203.0.113.0/24"], via="192.0.2.8", dev="va")),
+    ("sysctl_forward", dict(netns="f1", ipv4=True)),
+    ("nat_masquerade", dict(netns="f1", name="out", source="10.0.0.0/8", backend="nft")),
+    ("netns", dict(name=["f2"], state="absent")),
+]
+
+
+def wish():
+    """All of the tasks as one."""
+    wishes = []
+    for module, params in TASKS:
+        spec, rules, build = OPTIONS[module]
+        checked = ArgumentSpecValidator(spec, **rules).validate(params)
+        assert not checked.error_messages
+        wishes.append(build(checked.validated_parameters, None))
+    parts = {name: sum((tuple(getattr(w, name)) for w in wishes), ()) for name in ("wanted", "unwanted", "exclusive")}
+    return Wish(allow=frozenset(["take_over"]), **parts)
+
+
+def attempt(kernel):
+    it = wish()
+    before = kernel.observe(**_task.scope(it))
+    return _task.apply(kernel, it, before, plan(it, before))
+
+
+def steps(host):
+    host.clear()
+    host.shell(BEFORE)
+    return len(plan(wish(), host.observe()))
+
+
+def test_every_step_that_fails_is_undone(host, monkeypatch):
+    count = steps(host)
+    assert count > 12
+    execute = Kernel.execute
+    for broken in range(count):
+        host.clear()
+        host.shell(BEFORE)
+        before = snapshot(host.observe())
+        kernel, seen = Kernel(), []
+
+        def fails(self, change, broken=broken, seen=seen):
+            seen.append(change)
+            if len(seen) == broken + 1:
+                raise OSError(5, "Input/output error")
+            execute(self, change)
+
+        monkeypatch.setattr(Kernel, "execute", fails)
+        with pytest.raises(_task.Failed) as failed:
+            attempt(kernel)
+        monkeypatch.setattr(Kernel, "execute", execute)
+        kernel.close()
+        text = str(failed.value)
+        assert "step %d of %d" % (broken + 1, count) in text and "Input/output error; everything was put back" in text
+        assert snapshot(host.observe()) == before, text
+
+
+def test_killed_before_any_request_the_next_run_converges(host):
+    host.clear()
+    host.shell(BEFORE)
+    kernel = Kernel()
+    attempt(kernel)
+    kernel.close()
+    target = snapshot(host.observe(), chance=False)
+    for last in range(200):
+        host.clear()
+        host.shell(BEFORE)
+        if killed_at(last) == 0:
+            break
+        kernel = Kernel()
+        attempt(kernel)
+        assert plan(wish(), host.observe()) == ()
+        kernel.close()
+        assert snapshot(host.observe(), chance=False) == target, last
+    assert last > 20
+
+
+def killed_at(last):
+    """Do the wish in a process that dies before its n-th step or request to write; 0 when it got to the end."""
+    pid = os.fork()
+    if pid:
+        return os.waitpid(pid, 0)[1]
+    request, execute, writes = Netlink.request, Kernel.execute, []
+
+    def count():
+        writes.append(1)
+        if len(writes) > last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def dying_request(self, message, verb, flags, *args, **kwargs):
+        if flags & ACK:
+            count()
+        return request(self, message, verb, flags, *args, **kwargs)
+
+    def dying_execute(self, change):
+        count()
+        execute(self, change)
+
+    Netlink.request, Kernel.execute = dying_request, dying_execute
+    try:
+        attempt(Kernel())
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def test_a_terminated_task_puts_back(host, monkeypatch):
+    host.shell(BEFORE)
+    before = snapshot(host.observe())
+    execute, seen = Kernel.execute, []
+
+    def terminated(self, change):
+        seen.append(change)
+        if len(seen) == 9:
+            os.kill(os.getpid(), signal.SIGTERM)
+        execute(self, change)
+
+    monkeypatch.setattr(Kernel, "execute", terminated)
+    old = signal.signal(signal.SIGTERM, _task.stop)
+    kernel = Kernel()
+    try:
+        with pytest.raises(_task.Failed, match="signal 15; everything was put back"):
+            attempt(kernel)
+    finally:
+        signal.signal(signal.SIGTERM, old)
+        kernel.close()
+    assert snapshot(host.observe()) == before
