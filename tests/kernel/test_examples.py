@@ -6,6 +6,7 @@ from importlib import import_module
 
 import pytest
 import yaml
+
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 
 
