@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ class Host:
             ["bash", "-exc", "\n".join(lines)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
         assert done.returncode == 0, done.stdout
+
+    def settle(self):
+        """Wait for what has lost its name: the kernel takes such a namespace away a little after its last user."""
+        end = time.monotonic() + 10
+        while any(r.peer and r.peer[0] == "?" for r in self.observe() if isinstance(r, Link)) or any(
+            "name:" not in line for line in self.output("ip netns list-id").splitlines()
+        ):
+            assert time.monotonic() < end
 
     def output(self, line):
         return subprocess.run(
