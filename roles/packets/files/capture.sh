@@ -4,13 +4,12 @@
 IFS='|' read -r from to
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-filter="icmp[0] == 0 or icmp[0] == 8 or icmp6[0] == 128 or icmp6[0] == 129"
 pids=
 while IFS='|' read -r netns dev expected; do
     place="$folder/$dev in ${netns:-the host}"
     echo "$expected" >"$place.expected"
     : >"$place.log"
-    ${netns:+ip netns exec "$netns"} tcpdump -t -n -q -l --immediate-mode -i "$dev" "$filter" >"$place.raw" 2>"$place.log" &
+    ${netns:+ip netns exec "$netns"} tcpdump -t -n -q -l --immediate-mode -i "$dev" "icmp or icmp6" >"$place.raw" 2>"$place.log" &
     pids="$pids $!"
 done
 stop() {
@@ -23,7 +22,12 @@ packets() {
 for log in "$folder"/*.log; do
     tries=100
     until grep -q "^listening on" "$log"; do
-        [ $((tries -= 1)) != 0 ] || { cat "$log" >&2; stop; exit 1; }
+        if [ $((tries -= 1)) = 0 ]; then
+            place=${log%.log}
+            echo "on ${place##*/}: $(cat "$log")" >&2
+            stop
+            exit
+        fi
         sleep 0.05
     done
 done
