@@ -1,6 +1,7 @@
 # First line of input: network namespace|address, from where to where a ping goes. Each other line: network namespace|link
 # to capture on|packets to be seen there, as "source > destination request", sorted, joined by ", ".
 # What is seen goes to the standard output, what is not as expected to the standard error.
+export LC_ALL=C
 IFS='|' read -r from to
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

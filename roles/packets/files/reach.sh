@@ -1,5 +1,6 @@
 # Each line of input: network namespace|address|ttl of the reply|words of ping's error. Neither of the last two: no reply.
 # Every answer goes to the standard output, those that are not as expected to the standard error.
+export LC_ALL=C
 end=$(($(date +%s) + 5))
 ask() {
     until answer=$(${1:+ip netns exec "$1"} ping -n -c 1 -W 1 "$2" 2>&1) || [ -z "$3" ] || [ "$(date +%s)" -ge $end ]; do
