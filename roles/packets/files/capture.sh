@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # First line of input: network namespace|address, from where to where a ping goes. Each other line: network namespace|link
 # to capture on|packets to be seen there, as "source > destination request", sorted, joined by ", ".
 # What is seen goes to the standard output, what is not as expected to the standard error.
@@ -14,11 +15,12 @@ while IFS='|' read -r netns dev expected; do
     pids="$pids $!"
 done
 stop() {
+    # shellcheck disable=SC2086
     kill $pids 2>/dev/null
     wait
 }
 packets() {
-    sed -n 's/^IP6\{0,1\} \(.*\): ICMP6\{0,1\},\{0,1\} echo \([a-z]*\).*/\1 \2/p' "$1" | sort -u | sed -n 'H;${x;s/\n//;s/\n/, /g;p;}'
+    sed -n 's/^IP6\{0,1\} \(.*\): ICMP6\{0,1\},\{0,1\} echo \([a-z]*\).*/\1 \2/p' "$1" | sort -u | paste -s -d , - | sed 's/,/, /g'
 }
 for log in "$folder"/*.log; do
     tries=100

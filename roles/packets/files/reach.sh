@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Each line of input: network namespace|address|ttl of the reply|words of ping's error. Neither of the last two: no reply.
 # Every answer goes to the standard output, those that are not as expected to the standard error.
 export LC_ALL=C
