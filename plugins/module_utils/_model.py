@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Optional, Tuple
 
 Ref = Tuple[str, str]  # (network namespace, link name); the module's own namespace is ""
 MAIN, HOST_WIDE = 254, ("all", "default", "")
+
+
+# A field that tells how to get there or where a value came from: it is no part of the value.
+aside = partial(field, compare=False)
 
 
 class Refused(Exception):
@@ -18,11 +23,6 @@ class Refused(Exception):
 
     def __init__(self, option, text):
         super().__init__("%s: %s" % (option, text))
-
-
-def aside(default=None):
-    """A field that tells how to get there or where a value came from: it is no part of the value."""
-    return field(default=default, compare=False)
 
 
 def place(netns):
@@ -35,8 +35,8 @@ class Netns:
     name: str
     nsid: Optional[int] = None
     inode: Optional[int] = None
-    path: Optional[str] = aside()
-    holders: Tuple[Tuple[int, str], ...] = aside(())  # processes
+    path: Optional[str] = aside(default=None)
+    holders: Tuple[Tuple[int, str], ...] = aside(default=())  # processes
 
     @property
     def key(self):
@@ -65,10 +65,10 @@ class Link:
     txqueuelen: Optional[int] = None
     attrs: Tuple[Tuple[str, Any], ...] = ()
     port: Tuple[Tuple[str, Any], ...] = ()
-    taken_from: Optional[Ref] = aside()
-    slave_kind: Optional[str] = aside()  # what kind of master the port options belong to
-    pinned: frozenset = aside(frozenset())  # of address and mtu: what a bridge does not take from its ports
-    option: str = aside("name")
+    taken_from: Optional[Ref] = aside(default=None)
+    slave_kind: Optional[str] = aside(default=None)  # what kind of master the port options belong to
+    pinned: frozenset = aside(default=frozenset())  # of address and mtu: what a bridge does not take from its ports
+    option: str = aside(default="name")
 
     @property
     def ref(self):
@@ -105,8 +105,8 @@ class Address:
     broadcast: Optional[str] = None
     label: Optional[str] = None
     scope: Optional[str] = None
-    proto: Optional[str] = aside()  # "kernel" where the kernel made it by itself
-    secondary: bool = aside(False)
+    proto: Optional[str] = aside(default=None)  # "kernel" where the kernel made it by itself
+    secondary: bool = aside(default=False)
 
     @property
     def key(self):
@@ -192,7 +192,7 @@ class NatTable:
 
     netns: str
     family: str  # ipv4 or ipv6
-    shared: bool = aside(False)  # somebody put something else into it
+    shared: bool = aside(default=False)  # somebody put something else into it
 
     @property
     def key(self):

@@ -82,7 +82,7 @@ class _Planner:
     def is_stranger(self, r):
         keys = {want.key for want in self.wish.wanted}
         return r.key not in keys and any(
-            type(r) is kind and all(getattr(r, f) == v for f, v in where) for kind, where in self.wish.exclusive
+            isinstance(r, kind) and all(getattr(r, f) == v for f, v in where) for kind, where in self.wish.exclusive
         )
 
     def remove_strangers(self):
