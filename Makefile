@@ -1,5 +1,7 @@
 # make setup     what the tests need: Debian packages, .venv, the checkout as virtnet.linux on the collections path
 # make test      every suite and a table of the results; a suite alone by its name: make unit
+# make demo      a bridge LAN behind a router with NAT, built in a sandbox and proven by packets
+# make bench     times of tasks, as ratios to their peers
 # make matrix    unit and kernel suites on every supported pair of Python and ansible-core with every pyroute2
 
 PYTHON ?= python3
@@ -19,7 +21,7 @@ RUN = @tests/report run $(RESULTS) $@
 
 # A failing check does not keep the others from running.
 MAKEFLAGS += --keep-going --no-print-directory
-.PHONY: setup packages test suites lint unit kernel integration sanity build cells matrix clean
+.PHONY: setup packages test suites lint unit kernel integration sanity build cells matrix demo bench clean
 
 setup: .venv/ready
 
@@ -72,6 +74,13 @@ build: setup
 
 cells: setup
 	$(RUN) --cases cells.json -- env $(EVERY_PYTHON) nox --tags few --report $(RESULTS)/cells.json
+
+demo: setup
+	@tests/demo/run
+
+bench: setup
+	@echo "The time of one task, beside its peers in the same run:"
+	@tests/sandbox tests/bench/one_task
 
 matrix: setup
 	$(RUN) --cases matrix.json -- env $(EVERY_PYTHON) nox --report $(RESULTS)/matrix.json
