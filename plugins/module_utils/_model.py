@@ -32,6 +32,8 @@ def place(netns):
 
 @dataclass(frozen=True)
 class Netns:
+    """A named network namespace."""
+
     name: str
     nsid: Optional[int] = None
     inode: Optional[int] = None
@@ -52,6 +54,8 @@ class Netns:
 
 @dataclass(frozen=True)
 class Link:
+    """A link: ip-link(8)."""
+
     netns: str
     name: str
     kind: Optional[str] = None
@@ -84,6 +88,8 @@ class Link:
 
 @dataclass(frozen=True)
 class AltName:
+    """One more name of a link."""
+
     netns: str
     dev: str
     name: str
@@ -98,6 +104,8 @@ class AltName:
 
 @dataclass(frozen=True)
 class Address:
+    """An address on a link: ip-address(8)."""
+
     netns: str
     dev: str
     address: str  # with its prefix length
@@ -121,6 +129,8 @@ class Address:
 
 @dataclass(frozen=True)
 class Hop:
+    """A way that a route takes."""
+
     via: Optional[str] = None
     dev: Optional[str] = None
     weight: int = 1
@@ -129,6 +139,8 @@ class Hop:
 
 @dataclass(frozen=True)
 class Route:
+    """A route: ip-route(8)."""
+
     netns: str
     dest: str  # always with its prefix length: 0.0.0.0/0 and ::/0 are the default routes
     table: int = MAIN
@@ -153,6 +165,8 @@ class Route:
 
 @dataclass(frozen=True)
 class Sysctl:
+    """A value under /proc/sys/net."""
+
     netns: str
     family: str  # ipv4 or ipv6
     dev: str  # a link, all, default, or "" for net.ipv4.ip_forward
@@ -174,6 +188,8 @@ class Sysctl:
 
 @dataclass(frozen=True)
 class SysctlFile:
+    """A file of this collection in sysctl.d(5)."""
+
     netns: str
     path: str
     lines: Tuple[Tuple[str, int], ...] = ()
@@ -204,6 +220,8 @@ class NatTable:
 
 @dataclass(frozen=True)
 class Masquerade:
+    """A rule that puts the router's address in the place of the source."""
+
     netns: str
     name: str
     family: str
