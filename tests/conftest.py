@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests on a running kernel share. They make their network in a sandbox: see tests/sandbox."""
+"""What the tests that change the network share. They do it in a sandbox: see tests/sandbox."""
 
 import json
 import os
@@ -16,15 +16,13 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, 
 EVERYTHING = dict(sysctls=True, nat=True)
 
 
-def pytest_sessionstart(session):
-    if os.stat("/proc/self/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino and os.path.exists(
-        "/sys/class/net/eth0"
-    ):
-        pytest.exit("these tests change the network: run them by tests/sandbox", returncode=3)
-
-
 class Host:
     """The sandbox: what is there, and back to nothing."""
+
+    def __init__(self):
+        same = os.stat("/proc/self/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino
+        if same and os.path.exists("/sys/class/net/eth0"):
+            pytest.exit("these tests change the network: run them by tests/sandbox", returncode=3)
 
     def observe(self, **more):
         kernel = Kernel()
@@ -104,7 +102,7 @@ def run(module, check=False, prefix=(), **params):
     args = dict(params, _ansible_check_mode=check, _ansible_diff=True)
     command = [*prefix, sys.executable, "-m", "ansible_collections.virtnet.linux.plugins.modules." + module]
     text = json.dumps({"ANSIBLE_MODULE_ARGS": args})
-    env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2] / ".venv/collections"))
+    env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[1] / ".venv/collections"))
     done = subprocess.run(
         command, input=text, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
     )
