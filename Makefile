@@ -8,7 +8,7 @@ PYTHON ?= python3
 CACHE := $(CURDIR)/.cache
 RESULTS := $(CACHE)/results
 LINK := .venv/collections/ansible_collections/virtnet/linux
-SUITES := lint unit $(if $(wildcard tests/kernel/test_*.py),kernel) playbooks sanity build cells
+SUITES := lint unit $(if $(wildcard tests/kernel/test_*.py),kernel) playbooks demonstration sanity build cells
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -21,7 +21,7 @@ RUN = @tests/report run $(RESULTS) $@
 
 # A failing check does not keep the others from running.
 MAKEFLAGS += --keep-going --no-print-directory
-.PHONY: setup packages test suites lint unit kernel playbooks sanity build cells matrix demo bench clean
+.PHONY: setup packages test suites lint unit kernel playbooks demonstration sanity build cells matrix demo bench clean
 
 setup: .venv/ready
 
@@ -69,6 +69,9 @@ playbooks: setup
 .PHONY: lives turns
 lives turns: setup
 	$(RUN) --suite playbooks --cases $@.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/$@.xml tests/playbooks/test_$@.py
+
+demonstration: setup
+	$(RUN) --cases demonstration.xml -- pytest --junit-xml=$(RESULTS)/demonstration.xml tests/demo
 
 sanity: setup
 	$(RUN) --cases '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/ansible-sanity $(LINK) $(CACHE)/home
