@@ -2,7 +2,7 @@
 # make test      every suite and a table of the results; a suite alone by its name: make unit
 # make demo      a bridge LAN behind a router with NAT, built in a sandbox and proven by packets
 # make bench     times of tasks, as ratios to their peers
-# make matrix    unit and kernel suites on every supported pair of Python and ansible-core with every pyroute2
+# make matrix    a bit of every suite on every supported pair of Python and ansible-core with every pyroute2
 
 PYTHON ?= python3
 CACHE := $(CURDIR)/.cache
