@@ -1,12 +1,14 @@
 # make setup     what the tests need: Debian packages, .venv, the checkout as virtnet.linux on the collections path
 # make test      every suite and a table of the results; a suite alone by its name: make unit
-# make matrix    unit and kernel suites on every supported pair of Python and ansible-core with every pyroute2
+# make demo      a bridge LAN behind a router with NAT, built in a sandbox and proven by packets
+# make bench     times of tasks, as ratios to their peers
+# make matrix    a bit of every suite on every supported pair of Python and ansible-core with every pyroute2
 
 PYTHON ?= python3
 CACHE := $(CURDIR)/.cache
 RESULTS := $(CACHE)/results
 LINK := .venv/collections/ansible_collections/virtnet/linux
-SUITES := lint unit $(if $(wildcard tests/kernel/test_*.py),kernel) playbooks sanity build cells
+SUITES := lint unit $(if $(wildcard tests/kernel/test_*.py),kernel) playbooks demonstration sanity build cells
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -19,7 +21,7 @@ RUN = @tests/report run $(RESULTS) $@
 
 # A failing check does not keep the others from running.
 MAKEFLAGS += --keep-going --no-print-directory
-.PHONY: setup packages test suites lint unit kernel playbooks sanity build cells matrix clean
+.PHONY: setup packages test suites lint unit kernel playbooks demonstration sanity build cells matrix demo bench clean
 
 setup: .venv/ready
 
@@ -68,6 +70,9 @@ playbooks: setup
 lives turns: setup
 	$(RUN) --suite playbooks --cases $@.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/$@.xml tests/playbooks/test_$@.py
 
+demonstration: setup
+	$(RUN) --cases demonstration.xml -- pytest --junit-xml=$(RESULTS)/demonstration.xml tests/demo
+
 sanity: setup
 	$(RUN) --cases '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/ansible-sanity $(LINK) $(CACHE)/home
 
@@ -76,6 +81,13 @@ build: setup
 
 cells: setup
 	$(RUN) --cases cells.json -- env $(EVERY_PYTHON) nox --tags few --report $(RESULTS)/cells.json
+
+demo: setup
+	@tests/demo/run
+
+bench: setup
+	@echo "The time of one task, beside its peers in the same run:"
+	@tests/sandbox tests/bench/one_task
 
 matrix: setup
 	$(RUN) --cases matrix.json -- env $(EVERY_PYTHON) nox --report $(RESULTS)/matrix.json

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 import types
 from contextlib import contextmanager
 from dataclasses import replace
@@ -57,7 +58,11 @@ def pyroute2_messages():
     return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
 
 
-ifinfmsg, ifaddrmsg, rtmsg, nsidmsg = pyroute2_messages()
+try:
+    ifinfmsg, ifaddrmsg, rtmsg, nsidmsg = pyroute2_messages()
+    IMPORT_ERROR = None
+except Exception:  # pyroute2 0.9.2 raises TypeError on Python 3.8
+    IMPORT_ERROR = traceback.format_exc()
 
 NEWLINK, DELLINK, GETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = 16, 17, 18, 20, 21, 22, 24, 25, 26
 NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 88, 90, 108, 109
@@ -347,10 +352,8 @@ class Kernel:
             if table:
                 rules, shared = from_nft(name, family, json.loads(table)["nftables"])
                 yield NatTable(name, family, shared)
-                for rule in rules:
-                    yield rule
-            for rule in from_iptables(name, family, saved or ""):
-                yield rule
+                yield from rules
+            yield from from_iptables(name, family, saved or "")
 
     def nat_backend(self, netns, family):
         """nft where this host can do NAT with it, else iptables."""

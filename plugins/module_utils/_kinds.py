@@ -45,6 +45,8 @@ class Attr:
 
 @dataclass(frozen=True)
 class Kind:
+    """A kind of link, as the kernel calls it."""
+
     name: str
     attrs: Tuple[Attr, ...] = ()
     port: Tuple[Attr, ...] = ()  # what each port of such a master has

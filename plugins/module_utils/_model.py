@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Optional, Tuple
 
 Ref = Tuple[str, str]  # (network namespace, link name); the module's own namespace is ""
 MAIN, HOST_WIDE = 254, ("all", "default", "")
+
+
+# A field that tells how to get there or where a value came from: it is no part of the value.
+aside = partial(field, compare=False)
 
 
 class Refused(Exception):
@@ -20,11 +25,6 @@ class Refused(Exception):
         super().__init__("%s: %s" % (option, text))
 
 
-def aside(default=None):
-    """A field that tells how to get there or where a value came from: it is no part of the value."""
-    return field(default=default, compare=False)
-
-
 def place(netns):
     """How a namespace is called in a sentence."""
     return "network namespace %s" % netns if netns else "the host's own network namespace"
@@ -32,11 +32,13 @@ def place(netns):
 
 @dataclass(frozen=True)
 class Netns:
+    """A named network namespace."""
+
     name: str
     nsid: Optional[int] = None
     inode: Optional[int] = None
-    path: Optional[str] = aside()
-    holders: Tuple[Tuple[int, str], ...] = aside(())  # processes
+    path: Optional[str] = aside(default=None)
+    holders: Tuple[Tuple[int, str], ...] = aside(default=())  # processes
 
     @property
     def key(self):
@@ -52,6 +54,8 @@ class Netns:
 
 @dataclass(frozen=True)
 class Link:
+    """A link: ip-link(8)."""
+
     netns: str
     name: str
     kind: Optional[str] = None
@@ -65,10 +69,10 @@ class Link:
     txqueuelen: Optional[int] = None
     attrs: Tuple[Tuple[str, Any], ...] = ()
     port: Tuple[Tuple[str, Any], ...] = ()
-    taken_from: Optional[Ref] = aside()
-    slave_kind: Optional[str] = aside()  # what kind of master the port options belong to
-    pinned: frozenset = aside(frozenset())  # of address and mtu: what a bridge does not take from its ports
-    option: str = aside("name")
+    taken_from: Optional[Ref] = aside(default=None)
+    slave_kind: Optional[str] = aside(default=None)  # what kind of master the port options belong to
+    pinned: frozenset = aside(default=frozenset())  # of address and mtu: what a bridge does not take from its ports
+    option: str = aside(default="name")
 
     @property
     def ref(self):
@@ -84,6 +88,8 @@ class Link:
 
 @dataclass(frozen=True)
 class AltName:
+    """One more name of a link."""
+
     netns: str
     dev: str
     name: str
@@ -98,6 +104,8 @@ class AltName:
 
 @dataclass(frozen=True)
 class Address:
+    """An address on a link: ip-address(8)."""
+
     netns: str
     dev: str
     address: str  # with its prefix length
@@ -105,8 +113,8 @@ class Address:
     broadcast: Optional[str] = None
     label: Optional[str] = None
     scope: Optional[str] = None
-    proto: Optional[str] = aside()  # "kernel" where the kernel made it by itself
-    secondary: bool = aside(False)
+    proto: Optional[str] = aside(default=None)  # "kernel" where the kernel made it by itself
+    secondary: bool = aside(default=False)
 
     @property
     def key(self):
@@ -121,6 +129,8 @@ class Address:
 
 @dataclass(frozen=True)
 class Hop:
+    """A way that a route takes."""
+
     via: Optional[str] = None
     dev: Optional[str] = None
     weight: int = 1
@@ -129,6 +139,8 @@ class Hop:
 
 @dataclass(frozen=True)
 class Route:
+    """A route: ip-route(8)."""
+
     netns: str
     dest: str  # always with its prefix length: 0.0.0.0/0 and ::/0 are the default routes
     table: int = MAIN
@@ -153,6 +165,8 @@ class Route:
 
 @dataclass(frozen=True)
 class Sysctl:
+    """A value under /proc/sys/net."""
+
     netns: str
     family: str  # ipv4 or ipv6
     dev: str  # a link, all, default, or "" for net.ipv4.ip_forward
@@ -174,6 +188,8 @@ class Sysctl:
 
 @dataclass(frozen=True)
 class SysctlFile:
+    """A file of this collection in sysctl.d(5)."""
+
     netns: str
     path: str
     lines: Tuple[Tuple[str, int], ...] = ()
@@ -192,7 +208,7 @@ class NatTable:
 
     netns: str
     family: str  # ipv4 or ipv6
-    shared: bool = aside(False)  # somebody put something else into it
+    shared: bool = aside(default=False)  # somebody put something else into it
 
     @property
     def key(self):
@@ -204,6 +220,8 @@ class NatTable:
 
 @dataclass(frozen=True)
 class Masquerade:
+    """A rule that puts the router's address in the place of the source."""
+
     netns: str
     name: str
     family: str

@@ -162,7 +162,7 @@ def from_iptables(netns, family, text):
         words = shlex.split(line)
         if words[:1] != ["-A"]:
             continue
-        said = {word: following for word, following in zip(words, words[1:] + [""])}
+        said = dict(zip(words, words[1:] + [""]))
         if words[1].startswith("VIRTNET-"):
             own = chains.setdefault(
                 words[1], dict(exclude_destinations=[], to_ports="", random=False, fully_random=False)

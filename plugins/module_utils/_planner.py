@@ -82,7 +82,7 @@ class _Planner:
     def is_stranger(self, r):
         keys = {want.key for want in self.wish.wanted}
         return r.key not in keys and any(
-            type(r) is kind and all(getattr(r, f) == v for f, v in where) for kind, where in self.wish.exclusive
+            isinstance(r, kind) and all(getattr(r, f) == v for f, v in where) for kind, where in self.wish.exclusive
         )
 
     def remove_strangers(self):
@@ -179,7 +179,8 @@ class _Planner:
         kept = self.state.on(have.key) if have.ref == want.ref else []
         master = have.master if want.master is None and have.kind == want.kind else want.master
         self.step(Change(have, None))
-        self.step(Change(None, replace(want, master=master, alias=None)))
+        up = have.up if want.up is None else want.up
+        self.step(Change(None, replace(want, master=master, up=up, alias=None)))
         self.put_back(kept)
 
     def pair(self, want, have):
@@ -220,8 +221,12 @@ class _Planner:
 
 
 def usable(state, r):
-    """Whether the kernel would take a route: it wants addresses on the links and a source of its own."""
-    if not isinstance(r, Route) or ":" in r.dest:
+    """Whether the kernel would take a route: it wants links that are up, with addresses, and a source of its own."""
+    if not isinstance(r, Route):
+        return True
+    if any(hop.dev and not state.links((r.netns, hop.dev)).up for hop in r.hops or ()):
+        return False
+    if ":" in r.dest:
         return True
     addresses = [a for a in state if isinstance(a, Address) and a.netns == r.netns and ":" not in a.address]
     return all(any(a.dev == hop.dev for a in addresses) for hop in r.hops or ()) and (

@@ -13,6 +13,7 @@ from dataclasses import fields
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
+from ._kernel import IMPORT_ERROR, Kernel
 from ._model import (
     Address,
     AltName,
@@ -29,13 +30,6 @@ from ._model import (
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
 
-try:
-    from ._kernel import Kernel
-
-    IMPORT_ERROR = None
-except Exception:  # pyroute2 0.9.2 raises TypeError on Python 3.8
-    Kernel, IMPORT_ERROR = None, traceback.format_exc()
-
 
 class Failed(Exception):
     """A step that failed; the text says which, why, and what became of the others."""
@@ -45,7 +39,7 @@ def task(name):
     """Run the module of this name."""
     spec, rules, wish_of = OPTIONS[name]
     module = AnsibleModule(spec, supports_check_mode=True, **rules)
-    if Kernel is None:
+    if IMPORT_ERROR:
         text = missing_required_lib("pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)")
         module.fail_json(msg=text, exception=IMPORT_ERROR)
     signal.signal(signal.SIGTERM, stop)

@@ -143,7 +143,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("module", "options", "sentence"), BAD, ids=["%s %s" % (m, o) for m, o, _ in BAD])
+@pytest.mark.parametrize(("module", "options", "sentence"), BAD, ids=["%s %s" % (m, o) for m, o, dummy in BAD])
 def test_bad_input(host, module, options, sentence):
     host.shell(THERE)
     before = snapshot(host.observe())

@@ -92,11 +92,10 @@ def test_every_step_that_fails_is_undone(host, monkeypatch):
         host.clear()
         host.shell(BEFORE)
         before = snapshot(host.observe())
-        kernel, seen = Kernel(), []
+        kernel, left = Kernel(), iter(range(broken, -1, -1))
 
-        def fails(self, change, broken=broken, seen=seen):
-            seen.append(change)
-            if len(seen) == broken + 1:
+        def fails(self, change, left=left):
+            if next(left, None) == 0:
                 raise OSError(5, "Input/output error")
             execute(self, change)
 
