@@ -98,14 +98,19 @@ def snapshot(state, chance=True):
     return out
 
 
+def environment():
+    """Of a module's process: it finds the collection, and what this one was given."""
+    path = [str(Path(__file__).parents[2] / ".venv/collections"), os.environ.get("PYTHONPATH", "")]
+    return dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, path)))
+
+
 def run(module, check=False, prefix=(), **params):
     """Run a module as Ansible does, as a process of its own; return what it says."""
     args = dict(params, _ansible_check_mode=check, _ansible_diff=True)
     command = [*prefix, sys.executable, "-m", "ansible_collections.virtnet.linux.plugins.modules." + module]
     text = json.dumps({"ANSIBLE_MODULE_ARGS": args})
-    env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2] / ".venv/collections"))
     done = subprocess.run(
-        command, input=text, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
+        command, input=text, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
     )
     assert done.stdout.strip().startswith("{"), done.stdout + done.stderr
     return json.loads(done.stdout)
