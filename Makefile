@@ -6,7 +6,7 @@ PYTHON ?= python3
 CACHE := $(CURDIR)/.cache
 RESULTS := $(CACHE)/results
 LINK := .venv/collections/ansible_collections/virtnet/linux
-SUITES := lint unit $(if $(wildcard tests/kernel/test_*.py),kernel) $(if $(wildcard tests/integration/*),integration) sanity build cells
+SUITES := lint unit $(if $(wildcard tests/kernel/test_*.py),kernel) playbooks sanity build cells
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -19,7 +19,7 @@ RUN = @tests/report run $(RESULTS) $@
 
 # A failing check does not keep the others from running.
 MAKEFLAGS += --keep-going --no-print-directory
-.PHONY: setup packages test suites lint unit kernel integration sanity build cells matrix clean
+.PHONY: setup packages test suites lint unit kernel playbooks sanity build cells matrix clean
 
 setup: .venv/ready
 
@@ -61,8 +61,12 @@ unit: setup
 kernel: setup
 	$(RUN) --cases kernel.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
 
-integration: setup
-	$(RUN) --cases integration.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/integration.xml tests/integration
+playbooks: setup
+	@$(MAKE) -j2 --output-sync lives turns
+
+.PHONY: lives turns
+lives turns: setup
+	$(RUN) --suite playbooks --cases $@.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/$@.xml tests/playbooks/test_$@.py
 
 sanity: setup
 	$(RUN) --cases '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/ansible-sanity $(LINK) $(CACHE)/home

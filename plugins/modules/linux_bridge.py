@@ -173,8 +173,7 @@ EXAMPLES = r"""
 - name: Another bridge, which takes this port away from the first
   virtnet.linux.linux_bridge:
     name: br1
-    vlan_filtering: true
-    vlan_default_pvid: 10
+    mcast_snooping: false
     ports:
       - name: eth2
     take_over: true

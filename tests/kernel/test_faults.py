@@ -122,6 +122,7 @@ def test_killed_before_any_request_the_next_run_converges(host):
         host.shell(BEFORE)
         if killed_at(last) == 0:
             break
+        host.settle()
         kernel = Kernel()
         attempt(kernel)
         assert plan(wish(), host.observe()) == ()

@@ -37,6 +37,7 @@ def test_life(host, name):
         # The way back is good in a shell, and so is the way there.
         host.shell(*wet["rollback_commands"])
         assert snapshot(host.observe()) == snapshot(before), wet["rollback_commands"]
+        host.settle()
         host.shell(*wet["commands"])
         assert snapshot(host.observe(), chance=False) == drop_chance(after)
     if module in ("netns", "route", "nat_masquerade", "address"):

@@ -33,7 +33,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._planner import assu
 
 SPACES = ["", "pa", "pb"]
 NAMES = ["l1", "l2", "l3"]
-EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 ALLOW = frozenset(("recreate", "take_over"))
 
 

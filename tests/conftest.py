@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests on a running kernel share. They make their network in a sandbox: see tests/sandbox."""
+"""What the tests that change the network share. They do it in a sandbox: see tests/sandbox."""
 
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,13 @@ from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALL
 EVERYTHING = dict(sysctls=True, nat=True)
 
 
-def pytest_sessionstart(session):
-    if os.stat("/proc/self/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino and os.path.exists(
-        "/sys/class/net/eth0"
-    ):
-        pytest.exit("these tests change the network: run them by tests/sandbox", returncode=3)
-
-
 class Host:
     """The sandbox: what is there, and back to nothing."""
+
+    def __init__(self):
+        same = os.stat("/proc/self/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino
+        if same and os.path.exists("/sys/class/net/eth0"):
+            pytest.exit("these tests change the network: run them by tests/sandbox", returncode=3)
 
     def observe(self, **more):
         kernel = Kernel()
@@ -49,6 +48,14 @@ class Host:
             ["bash", "-exc", "\n".join(lines)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
         assert done.returncode == 0, done.stdout
+
+    def settle(self):
+        """Wait for what has lost its name: the kernel takes such a namespace away a little after its last user."""
+        end = time.monotonic() + 10
+        while any(r.peer and r.peer[0] == "?" for r in self.observe() if isinstance(r, Link)) or any(
+            "name:" not in line for line in self.output("ip netns list-id").splitlines()
+        ):
+            assert time.monotonic() < end
 
     def output(self, line):
         return subprocess.run(
@@ -100,7 +107,7 @@ def snapshot(state, chance=True):
 
 def environment():
     """Of a module's process: it finds the collection, and what this one was given."""
-    path = [str(Path(__file__).parents[2] / ".venv/collections"), os.environ.get("PYTHONPATH", "")]
+    path = [str(Path(__file__).parents[1] / ".venv/collections"), os.environ.get("PYTHONPATH", "")]
     return dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, path)))
 
 

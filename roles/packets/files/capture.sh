@@ -1,0 +1,47 @@
+# First line of input: network namespace|address, from where to where a ping goes. Each other line: network namespace|link
+# to capture on|packets to be seen there, as "source > destination request", sorted, joined by ", ".
+# What is seen goes to the standard output, what is not as expected to the standard error.
+export LC_ALL=C
+IFS='|' read -r from to
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+pids=
+while IFS='|' read -r netns dev expected; do
+    place="$folder/$dev in ${netns:-the host}"
+    echo "$expected" >"$place.expected"
+    : >"$place.log"
+    ${netns:+ip netns exec "$netns"} tcpdump -t -n -q -l --immediate-mode -i "$dev" "icmp or icmp6" >"$place.raw" 2>"$place.log" &
+    pids="$pids $!"
+done
+stop() {
+    kill $pids 2>/dev/null
+    wait
+}
+packets() {
+    sed -n 's/^IP6\{0,1\} \(.*\): ICMP6\{0,1\},\{0,1\} echo \([a-z]*\).*/\1 \2/p' "$1" | sort -u | sed -n 'H;${x;s/\n//;s/\n/, /g;p;}'
+}
+for log in "$folder"/*.log; do
+    tries=100
+    until grep -q "^listening on" "$log"; do
+        if [ $((tries -= 1)) = 0 ]; then
+            place=${log%.log}
+            echo "on ${place##*/}: $(cat "$log")" >&2
+            stop
+            exit
+        fi
+        sleep 0.05
+    done
+done
+${from:+ip netns exec "$from"} ping -n -c 1 -W 1 "$to" >/dev/null 2>&1
+for raw in "$folder"/*.raw; do
+    tries=10
+    until [ "$(packets "$raw")" = "$(cat "${raw%.raw}.expected")" ] || [ $((tries -= 1)) = 0 ]; do
+        sleep 0.1
+    done
+done
+stop
+for raw in "$folder"/*.raw; do
+    place=${raw%.raw} seen=$(packets "$raw") expected=$(cat "${raw%.raw}.expected")
+    echo "on ${place##*/}: ${seen:-nothing}"
+    [ "$seen" = "$expected" ] || echo "on ${place##*/}: expected ${expected:-nothing}, seen ${seen:-nothing}" >&2
+done

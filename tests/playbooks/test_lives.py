@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The life of each topology through its playbook: dry, for real, again, disturbed, repaired, gone, gone again."""
+
+from dataclasses import dataclass
+from typing import Sequence
+
+import pytest
+from conftest import snapshot
+from playing import LOST, absent, play
+
+
+@dataclass
+class Life:
+    """What is done to a topology by hand, what verification says of it, and what a dry run says of the repair."""
+
+    disturb: Sequence[str]
+    lost: Sequence[str]
+    repair: Sequence[str]
+    # Whether the host forwards from then on, even when the topology is gone: others may rely on it by then.
+    forwards: bool = False
+
+
+LIVES = {
+    "netns_pair": Life(
+        disturb=["ip -n ns1 link delete tap1"],
+        lost=[LOST % ("ns1", "192.168.40.2", 64, "Network is unreachable")],
+        repair=['"link ns1 tap1"', '"link ns2 tap2"'],
+    ),
+    "bridge_lan": Life(
+        disturb=["ip link set tap3_peer down", "ip -n ns4 address delete 192.168.50.4/24 dev tap4"],
+        lost=[
+            LOST % ("ns1", "192.168.50.3", 64, "no reply"),
+            LOST % ("ns3", "192.168.50.2", 64, "no reply"),
+            LOST % ("ns4", "192.168.50.1", 64, "Network is unreachable"),
+        ],
+        repair=['"up": true', "192.168.50.4/24"],
+    ),
+    "routed_lan": Life(
+        disturb=["sysctl -qw net.ipv4.ip_forward=0", "ip -n ns6 route delete 192.168.100.0/24"],
+        lost=[
+            LOST % ("ns5", "192.168.200.2", 63, "no reply"),
+            LOST % ("ns6", "192.168.100.2", 63, "Network is unreachable"),
+        ],
+        repair=["ip_forward", "192.168.100.0/24"],
+        forwards=True,
+    ),
+    "nat_gateway": Life(
+        disturb=["nft flush ruleset", "ip link set tap1 nomaster"],
+        lost=[
+            LOST % ("guest1", "203.0.113.2", 63, "no reply"),
+            LOST % ("guest1", "192.168.1.11", 64, "no reply"),
+        ],
+        repair=["192.168.1.0/24", '"master": "br0"'],
+        forwards=True,
+    ),
+    "return_routes": Life(
+        disturb=["ip -n net2 route delete default", "ip netns exec net1 sysctl -qw net.ipv4.ip_forward=0"],
+        lost=[
+            LOST % ("net2", "10.168.111.1", 62, "Network is unreachable"),
+            LOST % ("station", "10.167.2.2", 62, "no reply"),
+        ],
+        repair=["ip_forward", '"via": "10.167.2.1"'],
+        forwards=True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_life(host, name):
+    life, start = LIVES[name], snapshot(host.observe())
+    dry = play(name, "--check")
+    assert dry.changed and snapshot(host.observe()) == start, dry.output
+    made = play(name)
+    assert made.changed == dry.changed
+    state = host.observe()
+    built = snapshot(state)
+    assert not play(name, "--skip-tags", "verify").changed
+    assert not play(name, "--check").changed
+    assert snapshot(host.observe()) == built
+
+    host.shell(*life.disturb)
+    disturbed = snapshot(host.observe())
+    broken = play(name, "--tags", "verify", fails=True)
+    assert [words for words in life.lost if words not in broken.output] == [], broken.output
+    dry = play(name, "--check", "--diff")
+    assert [words for words in life.repair if words not in dry.output] == [], dry.output
+    assert snapshot(host.observe()) == disturbed
+    repaired = play(name)
+    assert repaired.changed and repaired.changed == dry.changed
+    assert snapshot(host.observe(), chance=False) == snapshot(state, chance=False)
+
+    assert absent(name).changed
+    assert not absent(name).changed
+    if life.forwards:
+        assert host.output("sysctl -n net.ipv4.ip_forward") == "1\n"
+        host.shell("sysctl -qw net.ipv4.ip_forward=0")
+    host.settle()
+    assert snapshot(host.observe()) == start

@@ -1,0 +1,34 @@
+"""Each role's defaults, argument spec, README and playbook agree."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+# `packets` builds nothing.
+TOPOLOGIES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.name != "packets")
+
+
+def load(path):
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+@pytest.fixture(params=TOPOLOGIES)
+def role(request):
+    return request.param
+
+
+def test_defaults_are_those_of_the_argument_spec(role):
+    options = load("roles/%s/meta/argument_specs.yml" % role)["argument_specs"]["main"]["options"]
+    assert load("roles/%s/defaults/main.yml" % role) == {name: option["default"] for name, option in options.items()}
+
+
+def test_readme_names_every_variable(role):
+    rows = [line for line in (ROOT / "roles" / role / "README.md").read_text().splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == list(load("roles/%s/defaults/main.yml" % role))
+
+
+def test_a_playbook_runs_it(role):
+    (play,) = load("playbooks/%s.yml" % role)
+    assert play["roles"] == [{"role": "virtnet.linux." + role}]
