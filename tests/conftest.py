@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
-from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, made_by_kernel
-from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK
+from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, Wish, made_by_kernel
+from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
 
 EVERYTHING = dict(sysctls=True, nat=True)
 
@@ -62,6 +63,22 @@ class Host:
             ["bash", "-c", line], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ).stdout
 
+    def there(self, *wanted):
+        """What is there after this was wanted; None if the kernel does not take it."""
+        self.clear()
+        try:
+            self.execute(plan(Wish(wanted), self.observe()))
+        except OSError:
+            return None
+        return self.observe()
+
+    def lacks(self, kind):
+        """Whether the kernel has no links of this kind; of a test host the table must say it."""
+        lacking = self.there(*example(kind)) is None
+        name = os.environ.get("FLEET_HOST")
+        assert not (lacking and name and kind.name not in gaps(name)), "tests/fleet/gaps.yml does not say it"
+        return lacking
+
     def clear(self):
         spaces = names("/run/netns")
         if spaces:
@@ -79,6 +96,20 @@ class Host:
 
 def names(folder):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def gaps(name):
+    """What the kernel of this test host is known to lack."""
+    return yaml.safe_load((Path(__file__).parent / "fleet/gaps.yml").read_text()).get(name, {})
+
+
+def example(kind, **attrs):
+    """A link of this kind, and what it needs."""
+    attrs = {**{attr.name: attr.values[0] for attr in kind.attrs if attr.default is None}, **attrs}
+    low = Link("", "low", "veth", ("", "lowp"))
+    peer, lower = ("", "tryp") if kind.paired else None, low.ref if kind.stands else None
+    link = Link("", "try", kind.name, peer, lower, attrs=tuple(sorted(attrs.items())))
+    return [low, link] if lower else [link]
 
 
 @pytest.fixture

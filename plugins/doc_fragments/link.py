@@ -61,3 +61,30 @@ options:
     type: bool
     default: false
 """
+
+    # What a link has that stands on another one.
+    UPPER = r"""
+options:
+  link:
+    description:
+      - The link on which this one stands, its lower link. It must be given unless O(state=absent).
+      - A link that stands on another one than this is refused, unless O(recreate=true).
+      - What stands on a link goes when that is deleted, and its MTU is never more than that of its lower link.
+    type: str
+  link_netns:
+    description:
+      - The network namespace of the lower link. Left out it is that of O(netns); empty is the one in which the module
+        runs.
+    type: str
+  altnames:
+    description: Alternative names, which ip(8) takes as well; they are added to those that the link has.
+    type: list
+    elements: str
+  exclusive:
+    description:
+      - Whether other addresses are taken away when O(addresses) is given, and other alternative names when
+        O(altnames) is given.
+      - Link-local addresses that the kernel made by itself always stay.
+    type: bool
+    default: false
+"""

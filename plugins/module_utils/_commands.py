@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import singledispatch
 from shlex import quote
 
-from ._kinds import KINDS, kind_of, said
+from ._kinds import KINDS, kind_of
+from ._kinds import words as spelled
 from ._model import MAIN, Address, AltName, Link, Masquerade, NatTable, Netns, Route, Sysctl, SysctlFile
 from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
 
@@ -60,13 +61,9 @@ def link_lines(target, change):
     for name, value in change.news("mtu", "address", "alias", "txqueuelen", "master"):
         words += ["nomaster"] if value == "" and name == "master" else [name, str(value)]
     words += ["up" if up else "down" for dummy, up in change.news("up")]
-    typed = [
-        word
-        for attr, value in said(kind.attrs, base.attrs if base else (), target.attrs, not base)
-        for word in attr.words(value)
-    ]
+    typed = spelled(kind.attrs, base.attrs if base else (), target.attrs, not base)
     if old is None:
-        out.append(make(target, kind, words, typed))
+        out += make(target, kind, words, typed)
     elif old.netns != target.netns:
         name = ["name", target.name] if old.name != target.name else []
         out.append(ip(old.netns, "link", "set", "dev", old.name, "netns", target.netns or HOME, *name))
@@ -87,39 +84,33 @@ def link_lines(target, change):
         )
     ports = KINDS[target.slave_kind].port if target.slave_kind else ()
     fresh = base is None or base.master != target.master
-    port = [
-        word
-        for attr, value in said(ports, () if fresh else base.port, target.port, fresh)
-        for word in attr.words(value)
-    ]
+    port = spelled(ports, () if fresh else base.port, target.port, fresh)
     if port:
         out.append(ip(target.netns, "link", "set", "dev", target.name, "type", target.slave_kind + "_slave", *port))
     return out
 
 
 def make(target, kind, words, typed):
-    """`ip link add`, for a veth from that end which is in the host's own namespace, if one is."""
+    """`ip link add`, from where the lower link is, or for a veth from the host's own namespace if one end is there."""
     start = ["name", target.name]
     if target.peer and target.netns and not target.peer[0] and "master" not in words:
-        return ip(
-            "",
-            "link",
-            "add",
-            "name",
-            target.peer[1],
-            "type",
-            kind.name,
-            "peer",
-            "name",
-            target.name,
-            "netns",
-            target.netns,
-            *words,
-        )
+        typed = ["peer", "name", target.name, "netns", target.netns] + words
+        return [ip("", "link", "add", "name", target.peer[1], "type", kind.name, *typed)]
     if target.peer:
         netns = ["netns", target.peer[0] or HOME] if target.peer[0] != target.netns else []
         typed = ["peer", "name", target.peer[1]] + netns
-    return ip(target.netns, "link", "add", *(start + words + ["type", kind.name] + typed))
+    home, more = target.netns, []
+    if target.link:
+        home = target.link[0]
+        start += ["link", target.link[1]]
+    if home != target.netns:
+        start += ["netns", target.netns or HOME]
+        if target.master:
+            # ip(8) would look for it where the lower link is.
+            at = words.index("master")
+            words = words[:at] + words[at + 2 :]
+            more = [ip(target.netns, "link", "set", "dev", target.name, "master", target.master)]
+    return [ip(home, "link", "add", *(start + words + ["type", kind.name] + typed))] + more
 
 
 @lines.register(AltName)

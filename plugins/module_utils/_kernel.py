@@ -22,7 +22,7 @@ from dataclasses import replace
 from functools import singledispatch
 from importlib.machinery import PathFinder
 
-from ._kinds import KINDS, kind_of, said
+from ._kinds import KINDS, encoded, kind_of
 from ._model import (
     Address,
     AltName,
@@ -168,7 +168,8 @@ class Kernel:
 
     def __init__(self):
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self.sockets, self.files, self.paths, self.far, self.leaving = {"": Netlink()}, {"": self.home}, {}, {}, []
+        self.sockets, self.files, self.paths, self.leaving = {"": Netlink()}, {"": self.home}, {}, []
+        self.standing = None  # the outliers, once they had to be looked for
 
     def close(self):
         for netlink in self.sockets.values():
@@ -224,9 +225,12 @@ class Kernel:
 
     # Reading
 
-    def observe(self, names, follow=(), sysctls=False, nat=False, files=()):
-        """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are."""
+    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, files=()):
+        """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are,
+        and with `above` those where links stand on a link in another namespace.
+        """
         found, queue, follow = {}, sorted(set(names) | {""}), set(follow)
+        queue += [name for name, dummy, dummy in self.outliers()] if above else []
         while queue:
             name = queue.pop(0)
             if name in found or (name and self.path(name) is None):
@@ -285,6 +289,20 @@ class Kernel:
             return bool(self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_NSID", nsid)]))
         except OSError:
             return False
+
+    def outliers(self):
+        """The (namespace, index, nsid of the lower link) of links that stand on one in another namespace."""
+        out, known = [], set(self.sockets)
+        for name in [""] + self.names():
+            try:
+                links, dummy = self.read_links(name)
+            except OSError:
+                continue  # it has gone meanwhile
+            far_off = [(link, far) for link, far in links if far and far[0] is not None and link.kind != "veth"]
+            out += [(name, self.netlink(name).indexes[link.name], far[0]) for link, far in far_off]
+            if not far_off and name not in known:
+                self.forget(name)
+        return out
 
     def read_links(self, name):
         """The links with (nsid, index) of their far or lower link, and their alternative names."""
@@ -402,6 +420,10 @@ class Kernel:
                 home = self.name_of(name, far[0], list(self.files))
                 home = self.name_of(name, far[0]) if home is None else home
                 self.leaving += [(home, far[1])] if home is not None else []
+        if self.standing is None:
+            self.standing = self.outliers()
+        self.leaving += [(home, index) for home, index, nsid in self.standing if self.nsid(home, name) == nsid]
+        self.standing = [one for one in self.standing if one[0] != name]
         self.forget(name)
         check(libc.umount2(("%s/%s" % (NETNS_DIR, name)).encode(), MNT_DETACH))
         os.unlink("%s/%s" % (NETNS_DIR, name))
@@ -613,7 +635,7 @@ def do_link(target, change, kernel):
         here.request(ifinfmsg(), DELLINK, ACK, header=dict(index=here.index(target.name)))
         here.indexes.pop(target.name, None)
         return
-    typed = [(a.nla, a.encode(v)) for a, v in said(kind.attrs, base.attrs if base else (), target.attrs, not base)]
+    typed = encoded(kind.attrs, base.attrs if base else (), target.attrs, not base)
     attrs, flags = [], dict(change.news("up"))
     if before is None or before.ref != target.ref:
         attrs.append(("IFLA_IFNAME", target.name))
@@ -641,7 +663,13 @@ def do_link(target, change, kernel):
             kernel.netlink(target.peer[0]).indexes.pop(target.peer[1], None)
         info = [("IFLA_INFO_KIND", kind.name)] + ([("IFLA_INFO_DATA", {"attrs": data})] if data else [])
         here.indexes.pop(target.name, None)
-        say(here, ACK | CREATE | EXCL, attrs + [("IFLA_LINKINFO", {"attrs": info})], header, kind, typed)
+        start = here
+        if target.link:
+            # The kernel looks for the lower link where it is told of the new one.
+            start = kernel.netlink(target.link[0])
+            attrs.append(("IFLA_LINK", start.index(target.link[1])))
+            attrs += [("IFLA_NET_NS_FD", kernel.file(target.netns))] if start is not here else []
+        say(start, ACK | CREATE | EXCL, attrs + [("IFLA_LINKINFO", {"attrs": info})], header, kind, typed)
     elif attrs or typed or header:
         info = (
             [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": typed})]})]
@@ -659,12 +687,13 @@ def say(here, flags, attrs, header, kind, typed):
     try:
         here.request(ifinfmsg(), NEWLINK, flags, attrs, header)
     except OSError as e:
-        if e.errno == errno.EOPNOTSUPP and typed:
-            names = ", ".join(attr.name for attr in kind.attrs if attr.nla in dict(typed))
-            raise OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))
-        if e.errno == errno.EOPNOTSUPP and flags & CREATE:
+        unknown = "Unknown device type" in e.strerror
+        if unknown or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
             module = kind.kernel_module or kind.name
             raise OSError(e.errno, "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, module))
+        if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):
+            names = ", ".join(attr.name for attr in kind.attrs if attr.nla in dict(typed))
+            raise OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))
         raise
 
 
@@ -672,7 +701,7 @@ def do_port(target, base, here):
     """The options of a port, which its master keeps."""
     fresh = base is None or base.master != target.master
     port = KINDS[target.slave_kind].port if target.slave_kind else ()
-    data = [(a.nla, a.encode(v)) for a, v in said(port, () if fresh else base.port, target.port, fresh)]
+    data = encoded(port, () if fresh else base.port, target.port, fresh)
     if data:
         info = [("IFLA_INFO_SLAVE_KIND", target.slave_kind), ("IFLA_INFO_SLAVE_DATA", {"attrs": data})]
         here.request(

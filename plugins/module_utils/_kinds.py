@@ -18,10 +18,23 @@ class Attr:
     type: str = "bool"  # bool, int, str; onoff: a bool that ip(8) spells so; ticks: hundredths of a second, rounded
     values: Any = None  # a range of numbers, or the netlink value of each word
     default: Any = None  # what the kernel takes when nothing is said
-    fixed: bool = False  # only a new link takes it
+    fixed: Any = False  # only a new link takes it; or the values that a link keeps or never gets
 
-    def encode(self, value):
-        return self.values[value] if isinstance(self.values, dict) else int(value) if self.type != "str" else value
+    def parse(self, value):
+        """The value of an option as it is kept; ValueError says what is wrong with it."""
+        if isinstance(self.values, range) and value not in self.values:
+            step = "" if self.values.step == 1 else " in steps of %d" % self.values.step
+            raise ValueError("%d is not between %d and %d%s" % (value, self.values[0], self.values[-1], step))
+        return value
+
+    def shown(self, value):
+        """The value as the option is given."""
+        return value
+
+    def encode(self, value, old):
+        """The netlink attributes that say a value; `old` is what the link has."""
+        number = self.values[value] if isinstance(self.values, dict) else int(value) if self.type != "str" else value
+        return {self.nla: number}
 
     def decode(self, raw):
         """The option's value; a kernel without the feature behaves like its default."""
@@ -34,13 +47,75 @@ class Attr:
     def same(self, one, other):
         return abs(one - other) <= 1 if self.type == "ticks" and None not in (one, other) else one == other
 
-    def words(self, value):
+    def keeps(self, old, new):
+        """Whether only a new link goes from one value to the other."""
+        return bool({old, new} & set(self.fixed)) if isinstance(self.fixed, tuple) else self.fixed
+
+    def words(self, value, old):
         word = ("on" if value else "off") if self.type == "onoff" else int(value) if self.type == "bool" else value
         return [self.name, str(word)]
 
     def spec(self):
         spec = {"type": {"ticks": "int", "onoff": "bool"}.get(self.type, self.type)}
         return dict(spec, choices=list(self.values)) if isinstance(self.values, dict) else spec
+
+
+@dataclass(frozen=True)
+class Bit(Attr):
+    """One bit of an attribute that has a mask."""
+
+    bit: int = 0
+
+    def encode(self, value, old):
+        return {self.nla: {"flags": self.bit if value else 0, "mask": self.bit}}
+
+    def decode(self, raw):
+        # With all bits off the kernel leaves the attribute out.
+        return bool(raw and raw["flags"] & self.bit)
+
+    def words(self, value, old):
+        return [self.name, "on" if value else "off"]
+
+
+@dataclass(frozen=True)
+class Map(Attr):
+    """Numbers to numbers, each pair spelled FROM:TO; what is not in it goes to 0."""
+
+    to: Any = None
+
+    def parse(self, value):
+        pairs = {}
+        for text in value:
+            one, dummy, other = str(text).partition(":")
+            if not (one.isdigit() and other.isdigit() and int(one) in self.values and int(other) in self.to):
+                limits = self.values[0], self.values[-1], self.to[0], self.to[-1]
+                raise ValueError("%r is not FROM:TO, %d to %d and %d to %d" % (text, *limits))
+            if int(one) in pairs:
+                raise ValueError("%s is given twice" % one)
+            pairs[int(one)] = int(other)
+        return tuple(sorted(pair for pair in pairs.items() if pair[1]))
+
+    def shown(self, value):
+        return ["%d:%d" % pair for pair in value]
+
+    def news(self, value, old):
+        """The pairs that lead from the old map to this one."""
+        gone = {one: 0 for one, dummy in old or ()}
+        return sorted(pair for pair in {**gone, **dict(value)}.items() if pair not in (old or ()))
+
+    def encode(self, value, old):
+        pairs = [("IFLA_VLAN_QOS_MAPPING", {"from": one, "to": other}) for one, other in self.news(value, old)]
+        return {self.nla: {"attrs": pairs}}
+
+    def decode(self, raw):
+        found = raw.get_attrs("IFLA_VLAN_QOS_MAPPING") if raw else ()
+        return tuple(sorted((pair["from"], pair["to"]) for pair in found if pair["to"]))
+
+    def words(self, value, old):
+        return [self.name.replace("_", "-")] + ["%d:%d" % pair for pair in self.news(value, old)]
+
+    def spec(self):
+        return dict(type="list", elements="str")
 
 
 @dataclass(frozen=True)
@@ -51,18 +126,37 @@ class Kind:
     attrs: Tuple[Attr, ...] = ()
     port: Tuple[Attr, ...] = ()  # what each port of such a master has
     paired: bool = False  # comes into being with a peer
+    stands: bool = False  # on another link, its lower link
+    follows: frozenset = frozenset()  # what changes with the lower link: up, mtu, address, or unset address
     kernel_module: Optional[str] = None  # where it differs from the kind's name
 
 
 def said(attrs, old, new, fresh=False):
-    """The (attribute, value) pairs to be said to turn `old` values into `new`; a fresh one has the defaults."""
+    """The (attribute, value, old value) to be said to turn `old` values into `new`; a fresh one has the defaults."""
     old, new = dict(old), dict(new)
     for attr in attrs:
-        value = new.get(attr.name)
-        if value is not None and not attr.same(value, attr.default if fresh else old.get(attr.name)):
-            yield attr, value
+        value, was = new.get(attr.name), attr.default if fresh else old.get(attr.name)
+        if value is not None and not attr.same(value, was):
+            yield attr, value, was
 
 
+def words(attrs, old, new, fresh=False):
+    """What is to be said to ip(8)."""
+    return [word for attr, value, was in said(attrs, old, new, fresh) for word in attr.words(value, was)]
+
+
+def encoded(attrs, old, new, fresh=False):
+    """What is to be said to the kernel: netlink attributes, the bits of one together."""
+    out = {}
+    for attr, value, was in said(attrs, old, new, fresh):
+        for nla, raw in attr.encode(value, was).items():
+            if isinstance(attr, Bit) and nla in out:
+                raw = {field: out[nla][field] | number for field, number in raw.items()}
+            out[nla] = raw
+    return list(out.items())
+
+
+VLAN_PROTOCOLS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}
 KINDS = {
     kind.name: kind
     for kind in (
@@ -80,7 +174,7 @@ KINDS = {
                 Attr("mcast_snooping", "IFLA_BR_MCAST_SNOOPING", default=True),
                 Attr("vlan_filtering", "IFLA_BR_VLAN_FILTERING", default=False),
                 Attr("vlan_default_pvid", "IFLA_BR_VLAN_DEFAULT_PVID", "int", range(4095), 1),
-                Attr("vlan_protocol", "IFLA_BR_VLAN_PROTOCOL", "str", {"802.1Q": 0x8100, "802.1ad": 0x88A8}, "802.1Q"),
+                Attr("vlan_protocol", "IFLA_BR_VLAN_PROTOCOL", "str", VLAN_PROTOCOLS, "802.1Q"),
             ),
             port=(
                 Attr("cost", "IFLA_BRPORT_COST", "int", range(1, 65536)),
@@ -93,6 +187,23 @@ KINDS = {
                 Attr("fastleave", "IFLA_BRPORT_FAST_LEAVE", "onoff", default=False),
             ),
         ),
+        Kind(
+            "vlan",
+            attrs=(
+                Attr("protocol", "IFLA_VLAN_PROTOCOL", "str", VLAN_PROTOCOLS, "802.1Q", fixed=True),
+                Attr("id", "IFLA_VLAN_ID", "int", range(1, 4095), fixed=True),
+                Bit("reorder_hdr", "IFLA_VLAN_FLAGS", default=True, bit=1),
+                Bit("gvrp", "IFLA_VLAN_FLAGS", default=False, bit=2),
+                Bit("mvrp", "IFLA_VLAN_FLAGS", default=False, bit=8),
+                Bit("loose_binding", "IFLA_VLAN_FLAGS", default=False, bit=4),
+                Bit("bridge_binding", "IFLA_VLAN_FLAGS", default=False, bit=16),
+                Map("ingress_qos_map", "IFLA_VLAN_INGRESS_QOS", "list", range(8), (), to=range(2**32)),
+                Map("egress_qos_map", "IFLA_VLAN_EGRESS_QOS", "list", range(2**32), (), to=range(8)),
+            ),
+            stands=True,
+            follows=frozenset(("up", "unset address")),
+            kernel_module="8021q",
+        ),
     )
 }
 PLAIN = Kind("")  # seen and set, never made: a network card, lo, a kind that is not in the table
@@ -100,6 +211,12 @@ PLAIN = Kind("")  # seen and set, never made: a network card, lo, a kind that is
 
 def kind_of(link):
     return KINDS.get(link.kind, PLAIN)
+
+
+def follows(link):
+    """What of a link changes with its lower link."""
+    loose = link.kind == "vlan" and dict(link.attrs).get("loose_binding")
+    return kind_of(link).follows - ({"up"} if loose else set())
 
 
 def port_kind(state, link):

@@ -159,14 +159,14 @@ def alias(option, text):
 
 def stated(attrs, p, prefix=""):
     """The values given for the attributes of a kind, each within its range."""
+    out = []
     for attr in attrs:
-        value = p.get(attr.name)
-        if value is not None and isinstance(attr.values, range) and value not in attr.values:
-            step = "" if attr.values.step == 1 else " in steps of %d" % attr.values.step
-            raise Refused(
-                prefix + attr.name, "%d is not between %d and %d%s" % (value, attr.values[0], attr.values[-1], step)
-            )
-    return tuple(sorted((attr.name, p[attr.name]) for attr in attrs if p.get(attr.name) is not None))
+        if p.get(attr.name) is not None:
+            try:
+                out.append((attr.name, attr.parse(p[attr.name])))
+            except ValueError as e:
+                raise Refused(prefix + attr.name, str(e))
+    return tuple(sorted(out))
 
 
 def strangers(p, kind, netns, dev, option="addresses"):
@@ -210,13 +210,18 @@ def link_wish(p, host_):
     returns = (("link", link.key),)
     if p["state"] == "absent":
         return Wish(unwanted=(Link(link.netns, link.name),), returns=returns)
+    return one_link(p, link, addresses)
+
+
+def one_link(p, link, addresses):
+    """The wish for a link with what stands on it."""
     others = unique("altnames", list(p["altnames"] or ()))
     for name in others:
         if not 0 < len(name.encode()) <= 127 or re.search(r"[\s/:]", name):
             raise Refused("altnames", "%r is no alternative name: 1 to 127 bytes, no '/', ':' or white space" % name)
     altnames = [AltName(link.netns, link.name, name) for name in others]
     sweep = strangers(p, Address, link.netns, link.name) + strangers(p, AltName, link.netns, link.name, "altnames")
-    return Wish((link, *altnames, *addresses), (), tuple(sweep), allowed(p), returns)
+    return Wish((link, *altnames, *addresses), (), tuple(sweep), allowed(p), (("link", link.key),))
 
 
 def veth_wish(p, host_):
@@ -235,6 +240,24 @@ def veth_wish(p, host_):
         return Wish(unwanted=(Link(link.netns, link.name, "veth", peer=link.peer),), returns=returns)
     sweep = strangers(p, Address, *link.ref) + strangers(dict(far, exclusive=p["exclusive"]), Address, *peer.ref)
     return Wish((link, peer, *addresses, *more), (), tuple(sweep), allowed(p), returns)
+
+
+def upper_wish(p, kind):
+    """A link that stands on another one."""
+    netns, lower = netns_name("netns", p["netns"]), None
+    if p["link"] is not None:
+        home = netns if p["link_netns"] is None else netns_name("link_netns", p["link_netns"])
+        lower = (home, link_name("link", p["link"]))
+    link, addresses = end_of(p, kind, link=lower)
+    if p["state"] == "absent":
+        return Wish(unwanted=(Link(link.netns, link.name, kind),), returns=(("link", link.key),))
+    if lower == link.ref:
+        raise Refused("link", "%s cannot stand on itself" % link.name)
+    return one_link(p, link, addresses)
+
+
+def vlan_wish(p, host_):
+    return upper_wish(p, "vlan")
 
 
 def linux_bridge_wish(p, host_):
@@ -444,6 +467,18 @@ def ports(text):
         raise Refused("to_ports", "%r is no port or range of ports like 1024-65535" % text)
 
 
+def made(kind, **more):
+    """The options of a module that makes links of a kind."""
+    attrs = {attr.name: attr.spec() for attr in KINDS[kind].attrs}
+    common = dict(NAME, **STATE, **NETNS, **NEW_END, **ALLOW, **RECREATE)
+    return dict(common, exclusive=dict(type="bool", default=False), **attrs, **more)
+
+
+UPPER = dict(
+    link=dict(type="str"),
+    link_netns=dict(type="str"),
+    altnames=dict(type="list", elements="str"),
+)
 OPTIONS = {
     "netns": (
         dict(
@@ -472,29 +507,13 @@ OPTIONS = {
         link_wish,
     ),
     "veth": (
-        dict(
-            NAME,
-            **STATE,
-            **NETNS,
-            **NEW_END,
-            **ALLOW,
-            **RECREATE,
-            exclusive=dict(type="bool", default=False),
-            peer=dict(type="dict", options=dict(NAME, **NETNS, **NEW_END)),
-        ),
+        made("veth", peer=dict(type="dict", options=dict(NAME, **NETNS, **NEW_END))),
         {},
         veth_wish,
     ),
     "linux_bridge": (
-        dict(
-            NAME,
-            **STATE,
-            **NETNS,
-            **NEW_END,
-            **ALLOW,
-            **RECREATE,
-            **{attr.name: attr.spec() for attr in KINDS["bridge"].attrs},
-            exclusive=dict(type="bool", default=False),
+        made(
+            "bridge",
             exclusive_ports=dict(type="bool", default=False),
             ports=dict(
                 type="list",
@@ -504,6 +523,11 @@ OPTIONS = {
         ),
         {},
         linux_bridge_wish,
+    ),
+    "vlan": (
+        made("vlan", **UPPER),
+        dict(required_if=[("state", "present", ("link", "id"))]),
+        vlan_wish,
     ),
     "address": (
         dict(

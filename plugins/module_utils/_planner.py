@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from ._kinds import KINDS, kind_of, port_kind, said
+from ._kinds import KINDS, follows, kind_of, port_kind, said
 from ._model import (
     HOST_WIDE,
     Address,
@@ -72,12 +72,23 @@ class _Planner:
 
     def put_back(self, resources):
         """What fell by the way and nobody wished away is made sure of."""
-        for r in sorted(resources, key=order):
+        for r in ordered(resources):
             unwanted = any(pattern.key == r.key for pattern in self.wish.unwanted) or self.is_stranger(r)
-            if r.key in self.state or made_by_kernel(r) or unwanted or isinstance(r, Sysctl):
+            have = self.state.get(r.key)
+            if isinstance(r, Link) and have is not None and r.up is not None and have.up != r.up:
+                lower = self.state.links(r.link) if "up" in follows(r) else None
+                if not (r.up and lower is not None and lower.up is False):
+                    self.step(Change(have, replace(have, up=r.up)))
+            if have is not None or made_by_kernel(r) or unwanted or isinstance(r, Sysctl):
                 continue
             if all(key in self.state for key in r.requires()) and usable(self.state, r):
-                self.step(Change(r, r))
+                self.step(Change(r, r)) if not isinstance(r, Link) else self.put_back_link(r)
+
+    def put_back_link(self, link):
+        lower = self.state.links(link.link)
+        low = lower.mtu and link.mtu and lower.mtu < link.mtu
+        for dummy in range(2):
+            self.make_link(replace(link, mtu=None) if low else link, self.state.get(link.key))
 
     def is_stranger(self, r):
         keys = {want.key for want in self.wish.wanted}
@@ -129,8 +140,8 @@ class _Planner:
             if want.kind not in KINDS:
                 raise Refused(want.option, "there is no link %s in %s" % (want.name, place(want.netns)))
             self.check_port(want, want)
-            # The kernel forgets the alias of a link that it makes: the next pass sets it.
-            return self.step(Change(None, replace(want, alias=None)))
+            self.check_lower(want, want)
+            return self.step(Change(None, fresh(self.state, want)))
         fixed = self.fixed(have, want)
         if fixed and "recreate" not in self.wish.allow:
             raise Refused(*fixed)
@@ -141,9 +152,11 @@ class _Planner:
         if after == have:
             return None
         self.check_port(after, want)
+        self.check_lower(after, replace(want, up=want.up if not have.up else None))
         if have.ref != after.ref and have.netns == after.netns and have.up:
             # Before Linux 6.2 a link that is up keeps its name.
-            kept = [renamed(r, have.ref, after.ref) for r in self.state.on(have.key)]
+            near = self.state.on(have.key)
+            kept = [renamed(r, have.ref, after.ref) if r in near else r for r in upon(self.state, have.key)]
             down = replace(have, up=False)
             self.step(Change(have, down))
             self.step(Change(down, replace(after, up=have.up if want.up is None else want.up)))
@@ -156,10 +169,11 @@ class _Planner:
         """The link with what is wished for; a value that the kernel would only round stays as it is."""
         base = carried(have, want)
         after = overlay(base, want)
-        attrs = {**dict(base.attrs), **dict((a.name, v) for a, v in said(kind_of(base).attrs, base.attrs, want.attrs))}
+        told = said(kind_of(base).attrs, base.attrs, want.attrs)
+        attrs = {**dict(base.attrs), **dict((a.name, value) for a, value, dummy in told)}
         master = port_kind(self.state, after)
         old = base.port if after.master == base.master else ()
-        port = {**dict(old), **dict((a.name, v) for a, v in said(master.port, old, want.port))}
+        port = {**dict(old), **dict((a.name, value) for a, value, dummy in said(master.port, old, want.port))}
         return replace(
             after, attrs=tuple(sorted(attrs.items())), port=tuple(sorted(port.items())), slave_kind=master.name
         )
@@ -167,20 +181,31 @@ class _Planner:
     def fixed(self, have, want):
         """What only a new link can have: the option and a sentence, or nothing."""
         if want.kind and have.kind is not None and have.kind != want.kind:
-            return want.option, "%s in %s is %s, not a %s" % (have.name, place(have.netns), called(have), want.kind)
+            return want.option, "%s in %s is %s, not %s" % (
+                have.name,
+                place(have.netns),
+                called(have),
+                a_kind(want.kind),
+            )
         if want.link and have.link and have.link != want.link:
             return "link", "%s stands on %s; only recreate: true puts it on another link" % (have.name, have.link[1])
-        for attr, dummy in said(kind_of(have).attrs, have.attrs, want.attrs):
-            if attr.fixed:
-                return attr.name, "%s cannot change it in place; recreate: true makes the link anew" % have.name
+        for attr, value, was in said(kind_of(have).attrs, have.attrs, want.attrs):
+            if attr.keeps(was, value):
+                text = "%s has %s and cannot change it in place; recreate: true makes the link anew"
+                return attr.name, text % (have.name, was)
         return None
 
     def recreate(self, have, want):
-        kept = self.state.on(have.key) if have.ref == want.ref else []
+        kept = []
+        for r in upon(self.state, have.key) if have.ref == want.ref else ():
+            if isinstance(r, Link) and r.link == have.ref and r.address == have.address and follows(r):
+                r = replace(r, address=None)
+            kept.append(r)
         master = have.master if want.master is None and have.kind == want.kind else want.master
         self.step(Change(have, None))
-        up = have.up if want.up is None else want.up
-        self.step(Change(None, replace(want, master=master, up=up, alias=None)))
+        want = replace(want, master=master, up=have.up if want.up is None else want.up)
+        self.check_lower(want, want)
+        self.step(Change(None, fresh(self.state, want)))
         self.put_back(kept)
 
     def pair(self, want, have):
@@ -219,6 +244,17 @@ class _Planner:
         ):
             raise Refused("ports", "%s is no port of a bridge" % after.name)
 
+    def check_lower(self, after, want):
+        """What a link cannot have where it stands."""
+        lower = self.state.links(after.link) if after.link else None
+        if not kind_of(after).stands or lower is None or "as_it_was" in self.wish.allow:
+            return
+        if want.up and lower.up is False and "up" in follows(after):
+            raise Refused("up", "%s stands on %s, which is down" % (after.name, lower.name))
+        if want.mtu and lower.mtu and want.mtu > lower.mtu and "mtu" not in follows(after):
+            text = "%d is more than the %d of %s, on which %s stands"
+            raise Refused("mtu", text % (want.mtu, lower.mtu, lower.name, after.name))
+
 
 def usable(state, r):
     """Whether the kernel would take a route: it wants links that are up, with addresses, and a source of its own."""
@@ -234,8 +270,27 @@ def usable(state, r):
     )
 
 
+def upon(state, key):
+    """All that stands on a resource, and on that, and so on."""
+    return [r for near in state.on(key) for r in [near] + upon(state, near.key)]
+
+
+def fresh(state, want):
+    """A link as the kernel is asked to make it."""
+    lower = state.links(want.link) if want.link else None
+    # The alias it forgets: the next pass sets it. What a link has from its lower one it need not be told.
+    told = {"mtu": None} if lower is not None and want.mtu == lower.mtu else {}
+    if lower is not None and want.address == lower.address and follows(want) & {"address", "unset address"}:
+        told["address"] = None
+    return replace(want, alias=None, **told)
+
+
+def a_kind(name):
+    return "%s %s" % ("an" if name[0] in "aeio" else "a", name)
+
+
 def called(link):
-    return "a %s" % link.kind if link.kind else "a network card" if link.name != "lo" else "the loopback link"
+    return a_kind(link.kind) if link.kind else "a network card" if link.name != "lo" else "the loopback link"
 
 
 def drops_ipv6(have, after):
@@ -308,9 +363,8 @@ def matching(state, pattern):
         if not found:
             return []
         if pattern.kind and found.kind is not None and found.kind != pattern.kind:
-            raise Refused(
-                "name", "%s in %s is %s, not a %s" % (found.name, place(found.netns), called(found), pattern.kind)
-            )
+            text = "%s in %s is %s, not %s"
+            raise Refused("name", text % (found.name, place(found.netns), called(found), a_kind(pattern.kind)))
         if found.kind == "" or found.name in FALLBACK:
             raise Refused(
                 "state", "%s in %s is %s: it cannot be deleted" % (found.name, place(found.netns), called(found))
@@ -363,7 +417,7 @@ def fall(state, resource):
     while todo:
         key = todo.pop()
         r = state.pop(key)
-        todo += [child.key for child in state.on(key)]
+        todo += [child.key for child in state.on(key) if not held or child.netns == resource.name]
         if isinstance(r, Link):
             if r.peer and not held:
                 todo.append(("link",) + r.peer)
@@ -408,8 +462,9 @@ def joined(state, port):
     """A bridge takes its MAC address and MTU from its ports, unless they were set."""
     bridge = state.links((port.netns, port.master)) if port.master else None
     if bridge is not None and bridge.kind == "bridge":
-        loose = {name: None for name in ("address", "mtu") if name not in bridge.pinned}
-        state.add(replace(bridge, **loose))
+        loose = replace(bridge, **{name: None for name in ("address", "mtu") if name not in bridge.pinned})
+        state.add(loose)
+        spread(state, bridge, loose)
 
 
 def renamed(r, old, new):
@@ -442,15 +497,36 @@ def forward_link(state, change):
             port=defaults(ports, after.port),
             pinned=pinned - {"mtu"},
         )
-        state.add(now)
+        state.add(inheriting(state, now))
         if after.peer:
             state.add(Link(after.peer[0], after.peer[1], after.kind, peer=after.ref, up=False, master="", alias=""))
         joined(state, now)
         return
     port = after.port if after.master == base.master else defaults(ports, after.port)
     now = replace(after, pinned=before.pinned | pinned, port=port if after.master else ())
+    if before.netns != after.netns:
+        arrived = replace(carried(before, after), pinned=now.pinned)
+        relocate(state, before, arrived)
+        spread(state, before, arrived)
+        before = arrived
     relocate(state, before, now)
-    down, no_ipv6 = before.up is not False and now.up is False, drops_ipv6(before, after)
+    spread(state, before, now)
+
+
+def inheriting(state, link):
+    """A new link with what it has from its lower link."""
+    lower = state.links(link.link) if link.link else None
+    if lower is None or not kind_of(link).stands:
+        return link
+    follow, address = follows(link), link.address
+    if "address" in follow or (address is None and "unset address" in follow):
+        address = lower.address
+    return replace(link, mtu=link.mtu or lower.mtu, address=address)
+
+
+def spread(state, before, now):
+    """What a change of a link does to what stands on it, and to its master."""
+    down, no_ipv6 = before.up is not False and now.up is False, drops_ipv6(before, now)
     for child in state.on(now.key):
         ipv6 = isinstance(child, (Address, Route)) and ":" in str(child.key)
         if (
@@ -459,11 +535,30 @@ def forward_link(state, change):
             or (no_ipv6 and isinstance(child, Sysctl) and child.family == "ipv6")
         ):
             fall(state, child)
-        elif isinstance(child, Link) and pinned:
-            state.add(replace(child, mtu=None, address=None if child.address == before.address else child.address))
-    if pinned or before.master != now.master:
+        elif isinstance(child, Link):
+            after = following(child, before, now)
+            if after != child:
+                state.add(after)
+                spread(state, child, after)
+    if (before.mtu, before.address, before.master) != (now.mtu, now.address, now.master):
         joined(state, before)
         joined(state, now)
+
+
+def following(link, before, now):
+    """A link after its lower link has changed; a value that cannot be foretold is None."""
+    follow, news = follows(link), {}
+    if before.mtu != now.mtu:
+        known = kind_of(link).stands and None not in (link.mtu, now.mtu)
+        news["mtu"] = now.mtu if "mtu" in follow else min(link.mtu, now.mtu) if known else None
+    if before.address != now.address:
+        if "address" in follow:
+            news["address"] = now.address
+        elif link.address in (before.address, None) and not (kind_of(link).stands and "address" in link.pinned):
+            news["address"] = None if "unset address" in follow or not kind_of(link).stands else link.address
+    if "up" in follow and before.up is not now.up:
+        news["up"] = False if now.up is False else True if before.up is False else link.up or None
+    return replace(link, **news)
 
 
 def relocate(state, before, now):
@@ -502,6 +597,7 @@ def missing(wish, observed):
         if isinstance(want, Link):
             needs = [("link" if key[0] == "link" else option, key) for option, key in needs]
             needs += [("master", ("link", want.netns, want.master))] if want.master else []
+            needs += [("link_netns", ("netns", want.link[0]))] if want.link and want.link[0] else []
             if not comes(want, observed):
                 needs.append((want.option, want.key))
         elif isinstance(want, Masquerade):
@@ -545,7 +641,7 @@ def reach(steps, *states):
             done.add(r)
             near = state.on(r.key)
             if isinstance(r, Link):
-                near += [state.links(ref) for ref in (r.peer, r.master and (r.netns, r.master)) if ref]
+                near += [state.links(ref) for ref in (r.peer, r.link, r.master and (r.netns, r.master)) if ref]
                 near += [state.get(key) for key in state.ports[r.key]]
             elif isinstance(r, Address):
                 near += siblings(state, r)
@@ -579,7 +675,8 @@ def restore(steps, before, now):
     wanted = []
     for r in sorted((r for r in before if r.key in keys and not made_by_kernel(r)), key=order):
         if isinstance(r, Link):
-            r = replace(r, taken_from=went.get(r.ref))
+            known = r.link is None or ("link",) + r.link in before
+            r = replace(r, taken_from=went.get(r.ref), link=r.link if known else None)
             if not (comes(r, now) or r.key in now or r.name == "lo"):
                 continue
         elif isinstance(r, Netns):
@@ -608,7 +705,7 @@ def restore(steps, before, now):
         parts = [
             [r for r in rs if (r.netns in adopted and not isinstance(r, Netns)) == inside] for rs in (wanted, unwanted)
         ]
-        steps = plan(Wish(*map(tuple, parts), allow=frozenset(("recreate", "take_over"))), state)
+        steps = plan(Wish(*map(tuple, parts), allow=frozenset(("recreate", "take_over", "as_it_was"))), state)
         for change in steps:
             forward(state, change)
         back += steps

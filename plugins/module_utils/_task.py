@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
 from ._kernel import IMPORT_ERROR, Kernel
+from ._kinds import kind_of
 from ._model import (
     Address,
     AltName,
@@ -46,7 +47,11 @@ def task(name):
     kernel = Kernel()
     try:
         wish = wish_of(module.params, kernel)
-        before = kernel.observe(**scope(wish))
+        sight = scope(wish)
+        before = kernel.observe(**sight)
+        if not missing(wish, before) and disturbs(plan(wish, before)):
+            sight["above"] = True
+            before = kernel.observe(**sight)
         if module.check_mode:
             before = assume(before, wish)
             steps = plan(wish, before)
@@ -55,7 +60,7 @@ def task(name):
             for option, key in missing(wish, before):
                 raise absent(option, key)
             steps = plan(wish, before)
-            after = apply(kernel, wish, before, steps) if steps else before
+            after = apply(kernel, wish, before, steps, sight) if steps else before
     except (Refused, Failed) as e:
         module.fail_json(msg=str(e))
     except OSError as e:
@@ -86,11 +91,11 @@ def scope(wish):
         names.add(r.netns)
         if isinstance(r, Link):
             follow.add(r.ref)
-            for ref in (r.peer, r.taken_from):
+            for ref in (r.peer, r.link, r.taken_from):
                 if ref:
                     names.add(ref[0])
                     follow.add(ref)
-            deep = deep or bool(r.taken_from or r.peer)
+            deep = deep or bool(r.taken_from or r.peer or r.link)
     for r in wish.unwanted:
         deep = deep or isinstance(r, (Link, Netns))
         follow |= {r.name} if isinstance(r, Netns) else set()
@@ -111,7 +116,19 @@ def foretold(before, steps):
     return after
 
 
-def apply(kernel, wish, before, steps):
+def disturbs(steps):
+    """Whether links that stand on others, in whatever namespace, can notice."""
+    for before, after in [(change.before, change.after) for change in steps]:
+        if isinstance(before, Netns) and after is None:
+            return True
+        if isinstance(before, Link) and (
+            after is None or any(getattr(before, f) != getattr(after, f) for f in ("netns", "mtu", "address", "up"))
+        ):
+            return True
+    return False
+
+
+def apply(kernel, wish, before, steps, sight):
     """Do the steps and return what is then there; if one fails, or does not hold, put back what was."""
     done = 0
     try:
@@ -119,7 +136,7 @@ def apply(kernel, wish, before, steps):
             kernel.execute(change)
             done += 1
         kernel.wait_for_leaving()
-        after = kernel.observe(**scope(wish))
+        after = kernel.observe(**sight)
         left = plan(wish, after)
         if left:
             raise OSError(
@@ -129,18 +146,18 @@ def apply(kernel, wish, before, steps):
     except (Exception, KeyboardInterrupt) as e:
         reason = "%s" % (getattr(e, "strerror", None) or e)
         where = "; ".join(commands(steps[min(done, len(steps) - 1)]))
-        left = put_back(kernel, wish, before, steps)
+        left = put_back(kernel, sight, before, steps)
         outcome = "everything was put back" if not left else "could not put back: %s" % "; ".join(left)
         hint = " (this needs root: use become: true)" if getattr(e, "errno", 0) in (errno.EPERM, errno.EACCES) else ""
         step = "step %d of %d (%s) failed: " % (done + 1, len(steps), where) if done < len(steps) else ""
         raise Failed("%s%s%s; %s" % (step, reason, hint, outcome))
 
 
-def put_back(kernel, wish, before, steps):
+def put_back(kernel, sight, before, steps):
     """Lead the host back to the snapshot; return what could not be done."""
     failed = []
     for dummy in range(4):
-        back = restore(steps, before, kernel.observe(**scope(wish)))
+        back = restore(steps, before, kernel.observe(**sight))
         if not back:
             return []
         failed = []
@@ -202,6 +219,9 @@ def plain(r):
     out = {
         name: value for name, value in pairs if value is not None and (value != () or name == "exclude_destinations")
     }
+    if isinstance(r, Link):
+        shown = {attr.name: attr.shown for attr in kind_of(r).attrs}
+        out["attrs"] = [(name, shown[name](value) if name in shown else value) for name, value in r.attrs]
     for name in {"attrs", "port", "lines"} & set(out):
         out.update(dict(out.pop(name)))
     for name in {"peer", "link"} & set(out):

@@ -4,6 +4,8 @@
 import pytest
 from conftest import run, snapshot
 
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+
 THERE = """
 ip netns add n1
 ip link add va up type veth peer name vb; ip link set vb up; ip address add 192.0.2.1/24 dev va
@@ -11,13 +13,13 @@ ip link add vc type veth peer name vd
 ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bridge
 """
 LONG = "sixteen-letters-"
-VETH, ROUTE, NAT = (
-    {"name": "x1", "peer": {"name": "x2"}},
+VLAN, ROUTE, NAT = (
+    {"name": "v1", "link": "va", "id": 5},
     {"dest": ["198.51.100.0/24"]},
     {"netns": "n1", "backend": "nft"},
 )
 
-# module, options, what the sentence must begin with or contain
+# module, options, what the sentence must begin with or contain; for a kernel with, or "" without, this kind of link
 BAD = [
     ("netns", {"name": ["a/b"]}, "name: "),
     ("netns", {"name": [".."]}, "name: "),
@@ -92,6 +94,25 @@ BAD = [
     ("linux_bridge", {"name": "br2", "ports": [{"name": "va", "speed": 1}]}, "speed"),
     ("linux_bridge", {"name": "br1", "ports": [{"name": "vc"}]}, "ports: vc is a port of br0; take_over: true"),
     ("linux_bridge", {"name": "br1", "ports": [{"name": "br0"}]}, "bridge"),
+    ("vlan", {"name": "v1"}, "state is present but all of the following are missing: link, id"),
+    ("vlan", dict(VLAN, id=4095), "id: 4095 is not between 1 and 4094"),
+    ("vlan", dict(VLAN, id=0), "id: 0 is not between 1 and 4094"),
+    ("vlan", dict(VLAN, link="eth9"), "link: there is no link eth9 in the host's own network namespace"),
+    ("vlan", dict(VLAN, link="a/b"), "link: "),
+    ("vlan", dict(VLAN, link="v1"), "link: v1 cannot stand on itself"),
+    ("vlan", dict(VLAN, link_netns="n2"), "link_netns: there is no network namespace n2"),
+    ("vlan", dict(VLAN, netns="n1"), "link: there is no link va in network namespace n1"),
+    ("vlan", dict(VLAN, netns="n2", link_netns=""), "netns: there is no network namespace n2"),
+    ("vlan", dict(VLAN, link="vc"), "up: v1 stands on vc, which is down"),
+    ("vlan", dict(VLAN, mtu=1504), "mtu: 1504 is more than the 1500 of va, on which v1 stands"),
+    ("vlan", dict(VLAN, protocol="802.1p"), "protocol"),
+    ("vlan", dict(VLAN, ingress_qos_map=["8:1"]), "ingress_qos_map: '8:1' is not FROM:TO, 0 to 7"),
+    ("vlan", dict(VLAN, egress_qos_map=["1:8"]), "egress_qos_map: '1:8' is not FROM:TO"),
+    ("vlan", dict(VLAN, egress_qos_map=["1:2", "1:3"]), "egress_qos_map: 1 is given twice"),
+    ("vlan", dict(VLAN, name="va", link="vb"), "name: va in the host's own network namespace is a veth, not a vlan"),
+    ("vlan", {"name": "va", "state": "absent"}, "name: va in the host's own network namespace is a veth, not a vlan"),
+    ("vlan", dict(VLAN, link="lo"), {"vlan": "VLANs not supported on device"}),
+    ("vlan", dict(VLAN), {"": "kind: this kernel has no links of kind vlan (kernel module 8021q)"}),
     ("address", {"dev": "eth9", "address": ["192.0.2.9/24"]}, "dev: there is no link eth9"),
     ("address", {"dev": "va", "address": ["192.0.2.9"]}, "address: 192.0.2.9 has no prefix length"),
     ("address", {"dev": "va", "address": ["192.0.2.300/24"]}, "address: "),
@@ -145,6 +166,11 @@ BAD = [
 
 @pytest.mark.parametrize(("module", "options", "sentence"), BAD, ids=["%s %s" % (m, o) for m, o, dummy in BAD])
 def test_bad_input(host, module, options, sentence):
+    if isinstance(sentence, dict):
+        ((kind, sentence),) = sentence.items()
+        if host.lacks(KINDS[module]) is bool(kind):
+            pytest.skip("this kernel has %s links of kind %s" % ("no" if kind else "also", module))
+        host.clear()
     host.shell(THERE)
     before = snapshot(host.observe())
     said = run(module, **options)

@@ -75,7 +75,7 @@ def wish():
 def attempt(kernel):
     it = wish()
     before = kernel.observe(**_task.scope(it))
-    return _task.apply(kernel, it, before, plan(it, before))
+    return _task.apply(kernel, it, before, plan(it, before), _task.scope(it))
 
 
 def steps(host):
