@@ -50,11 +50,27 @@ def pyroute2_messages():
         package = types.ModuleType("pyroute2")
         package.__path__ = list(spec.submodule_search_locations)
         sys.modules["pyroute2"] = package
+    from pyroute2.netlink import nla
     from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
     from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
     from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
     from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
+    # What pyroute2 lacks of these, or reads in other words than it writes.
+    listed = {"nla_map": ((4, "IFLA_MACVLAN_MACADDR", "l2addr"),)}
+    macvlan = {
+        "nla_map": (
+            (1, "IFLA_MACVLAN_MODE", "uint32"),
+            (2, "IFLA_MACVLAN_FLAGS", "uint16"),
+            (3, "IFLA_MACVLAN_MACADDR_MODE", "uint32"),
+            (5, "IFLA_MACVLAN_MACADDR_DATA", "listed"),
+            (7, "IFLA_MACVLAN_BC_QUEUE_LEN", "uint32"),
+        ),
+        "listed": type("listed", (nla,), listed),
+    }
+    ipvlan = {"nla_map": ((1, "IFLA_IPVLAN_MODE", "uint16"), (2, "IFLA_IPVLAN_FLAGS", "uint16"))}
+    for names, members in ((("macvlan", "macvtap"), macvlan), (("ipvlan", "ipvtap"), ipvlan)):
+        ifinfmsg.ifinfo.data_map.update(dict.fromkeys(names, type("data", (nla,), members)))
     return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
 
 
@@ -512,6 +528,7 @@ def link_of(netns, m, names):
         attrs=values(KINDS[kind].attrs, info.get_attr("IFLA_INFO_DATA")) if kind in KINDS else (),
         port=values(port, info.get_attr("IFLA_INFO_SLAVE_DATA")) if port else (),
         slave_kind=slave if slave in KINDS else None,
+        index=m["index"],
     )
 
 

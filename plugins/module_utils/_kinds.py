@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any, Optional, Tuple
 
 
@@ -119,6 +120,50 @@ class Map(Attr):
 
 
 @dataclass(frozen=True)
+class Macs(Attr):
+    """A list of MAC addresses."""
+
+    def parse(self, value):
+        for text in value:
+            if not re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text):
+                raise ValueError("%r is no MAC address like 02:00:5e:00:53:01" % text)
+        return tuple(sorted({text.lower() for text in value}))
+
+    def shown(self, value):
+        return list(value)
+
+    def encode(self, value, old):
+        if not value:
+            return {"IFLA_MACVLAN_MACADDR_MODE": 2}
+        return {"IFLA_MACVLAN_MACADDR_MODE": 3, self.nla: {"attrs": [("IFLA_MACVLAN_MACADDR", mac) for mac in value]}}
+
+    def decode(self, raw):
+        return tuple(sorted(raw.get_attrs("IFLA_MACVLAN_MACADDR"))) if raw else ()
+
+    def words(self, value, old):
+        return [self.name, "set", *value] if value else [self.name, "flush"]
+
+    def spec(self):
+        return dict(type="list", elements="str")
+
+
+@dataclass(frozen=True)
+class Flag(Attr):
+    """A bool that ip(8) spells by its name alone, and only a new link takes."""
+
+    def words(self, value, old):
+        return [self.name]
+
+
+@dataclass(frozen=True)
+class Word(Attr):
+    """A word that ip(8) takes without a name, and takes for its default if it is left out."""
+
+    def words(self, value, old):
+        return [value]
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of link, as the kernel calls it."""
 
@@ -128,16 +173,24 @@ class Kind:
     paired: bool = False  # comes into being with a peer
     stands: bool = False  # on another link, its lower link
     follows: frozenset = frozenset()  # what changes with the lower link: up, mtu, address, or unset address
+    family: str = ""  # links of one family do not stand on each other, nor on one link with those of another family
+    alone: Optional[Tuple[str, str]] = None  # the option and its value with which a link stands alone
+    tap: bool = False  # a program reads its frames from a character device, and nothing else gets them
+    near: bool = False  # the kernel does not tell in which namespace its lower link is
+    shared: bool = False  # all on a lower link have the same attributes
     kernel_module: Optional[str] = None  # where it differs from the kind's name
 
 
 def said(attrs, old, new, fresh=False):
     """The (attribute, value, old value) to be said to turn `old` values into `new`; a fresh one has the defaults."""
     old, new = dict(old), dict(new)
-    for attr in attrs:
-        value, was = new.get(attr.name), attr.default if fresh else old.get(attr.name)
-        if value is not None and not attr.same(value, was):
+    trios = [(attr, new.get(attr.name), attr.default if fresh else old.get(attr.name)) for attr in attrs]
+    news = [(attr, value, was) for attr, value, was in trios if value is not None and not attr.same(value, was)]
+    for attr, value, was in trios if news else ():
+        if (attr, value, was) in news:
             yield attr, value, was
+        elif isinstance(attr, Word):
+            yield attr, value or was, was
 
 
 def words(attrs, old, new, fresh=False):
@@ -156,6 +209,18 @@ def encoded(attrs, old, new, fresh=False):
     return list(out.items())
 
 
+MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8, "source": 16}
+MACVLAN = dict(
+    attrs=(
+        Attr("mode", "IFLA_MACVLAN_MODE", "str", MACVLAN_MODES, "vepa", fixed=("passthru",)),
+        Flag("nopromisc", "IFLA_MACVLAN_FLAGS", default=False, fixed=True),
+        Attr("bcqueuelen", "IFLA_MACVLAN_BC_QUEUE_LEN", "int", range(2**32), 1000),
+        Macs("macaddr", "IFLA_MACVLAN_MACADDR_DATA", "list", default=()),
+    ),
+    stands=True,
+    family="macvlan",
+    alone=("mode", "passthru"),
+)
 VLAN_PROTOCOLS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}
 KINDS = {
     kind.name: kind
@@ -204,6 +269,8 @@ KINDS = {
             follows=frozenset(("up", "unset address")),
             kernel_module="8021q",
         ),
+        Kind("macvlan", **MACVLAN),
+        Kind("macvtap", tap=True, **MACVLAN),
     )
 }
 PLAIN = Kind("")  # seen and set, never made: a network card, lo, a kind that is not in the table
@@ -215,8 +282,18 @@ def kind_of(link):
 
 def follows(link):
     """What of a link changes with its lower link."""
-    loose = link.kind == "vlan" and dict(link.attrs).get("loose_binding")
-    return kind_of(link).follows - ({"up"} if loose else set())
+    attrs, kind = dict(link.attrs), kind_of(link)
+    if kind.alone and attrs.get(kind.alone[0]) == kind.alone[1]:
+        return kind.follows | {"address"}
+    return kind.follows - ({"up"} if attrs.get("loose_binding") else set())
+
+
+def settled(link):
+    """A link without what the kernel forgets: MAC addresses of a macvlan that has another mode."""
+    attrs = dict(link.attrs)
+    if attrs.get("macaddr") and attrs.get("mode") != "source":
+        return replace(link, attrs=tuple(sorted({**attrs, "macaddr": ()}.items())))
+    return link
 
 
 def port_kind(state, link):

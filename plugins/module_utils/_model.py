@@ -73,6 +73,7 @@ class Link:
     slave_kind: Optional[str] = aside(default=None)  # what kind of master the port options belong to
     pinned: frozenset = aside(default=frozenset())  # of address and mtu: what a bridge does not take from its ports
     option: str = aside(default="name")
+    index: Optional[int] = aside(default=None)
 
     @property
     def ref(self):

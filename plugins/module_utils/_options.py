@@ -260,6 +260,10 @@ def vlan_wish(p, host_):
     return upper_wish(p, "vlan")
 
 
+def macvlan_wish(p, host_):
+    return upper_wish(p, "macvtap" if p["tap"] else "macvlan")
+
+
 def linux_bridge_wish(p, host_):
     link, addresses = end_of(p, "bridge")
     returns = (("link", link.key),)
@@ -528,6 +532,11 @@ OPTIONS = {
         made("vlan", **UPPER),
         dict(required_if=[("state", "present", ("link", "id"))]),
         vlan_wish,
+    ),
+    "macvlan": (
+        made("macvlan", **UPPER, tap=dict(type="bool", default=False)),
+        dict(required_if=[("state", "present", ("link",))]),
+        macvlan_wish,
     ),
     "address": (
         dict(

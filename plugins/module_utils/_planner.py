@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from ._kinds import KINDS, follows, kind_of, port_kind, said
+from ._kinds import KINDS, follows, kind_of, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
     Address,
@@ -140,6 +140,7 @@ class _Planner:
             if want.kind not in KINDS:
                 raise Refused(want.option, "there is no link %s in %s" % (want.name, place(want.netns)))
             self.check_port(want, want)
+            self.check_upper(want, want)
             self.check_lower(want, want)
             return self.step(Change(None, fresh(self.state, want)))
         fixed = self.fixed(have, want)
@@ -152,6 +153,7 @@ class _Planner:
         if after == have:
             return None
         self.check_port(after, want)
+        self.check_upper(after, want)
         self.check_lower(after, replace(want, up=want.up if not have.up else None))
         if have.ref != after.ref and have.netns == after.netns and have.up:
             # Before Linux 6.2 a link that is up keeps its name.
@@ -171,6 +173,8 @@ class _Planner:
         after = overlay(base, want)
         told = said(kind_of(base).attrs, base.attrs, want.attrs)
         attrs = {**dict(base.attrs), **dict((a.name, value) for a, value, dummy in told)}
+        if attrs.get("mode") != "source" and "macaddr" in attrs:
+            attrs["macaddr"] = dict(base.attrs).get("macaddr", ())
         master = port_kind(self.state, after)
         old = base.port if after.master == base.master else ()
         port = {**dict(old), **dict((a.name, value) for a, value, dummy in said(master.port, old, want.port))}
@@ -232,9 +236,20 @@ class _Planner:
     def check_master(self, have, want):
         taken = want.master and have.master and have.master != want.master and have.netns == want.netns
         if taken and "take_over" not in self.wish.allow:
-            option = "ports" if want.option == "ports" else "master"
+            option = master_option(want)
             text = "%s is a port of %s; take_over: true gives it to %s"
             raise Refused(option, text % (have.name, have.master, want.master))
+
+    def check_upper(self, after, want):
+        """A link whose frames go to macvlans or the like, or to a program, is no port of a bridge."""
+        master = self.state.links((after.netns, want.master)) if want.master else None
+        if kind_of(after).tap and master is not None and master.kind == "bridge":
+            text = "%s, %s, cannot be a port of a bridge: its frames go to a program"
+            raise Refused(master_option(want), text % (after.name, called(after)))
+        near = [r for r in on_link(self.state, after) if kind_of(r).family]
+        if near and master is not None and master.kind == "bridge" and "as_it_was" not in self.wish.allow:
+            text = "%s cannot be a port of a bridge: %s, %s, stands on it"
+            raise Refused(master_option(want), text % (after.name, near[0].name, called(near[0])))
 
     def check_port(self, after, want):
         if (
@@ -254,6 +269,41 @@ class _Planner:
         if want.mtu and lower.mtu and want.mtu > lower.mtu and "mtu" not in follows(after):
             text = "%d is more than the %d of %s, on which %s stands"
             raise Refused("mtu", text % (want.mtu, lower.mtu, lower.name, after.name))
+        attrs, kind = dict(after.attrs), kind_of(after)
+        if kind.near and after.link[0] != after.netns:
+            text = "the kernel does not tell of it for %s: it is to be the network namespace of %s"
+            raise Refused("link_netns", text % (a_kind(after.kind), after.name))
+        if "address" in kind.follows and None not in (want.address, lower.address) and want.address != lower.address:
+            raise Refused("address", "%s has that of %s, %s" % (after.name, lower.name, lower.address))
+        if dict(want.attrs).get("macaddr") and attrs.get("mode", "vepa") != "source":
+            raise Refused("macaddr", "only a link with mode: source has such a list")
+        if attrs.get("nopromisc") and attrs.get("mode") != "passthru":
+            raise Refused("nopromisc", "it is for mode: passthru")
+        if kind.family:
+            self.check_family(after, lower, kind)
+
+    def check_family(self, after, lower, kind):
+        """What a link cannot share its lower link with."""
+        if kind_of(lower).family == kind.family:
+            text = "%s is %s itself; say what it stands on: %s"
+            raise Refused("link", text % (lower.name, called(lower), lower.link[1] if lower.link else "its lower link"))
+        if kind_of(lower).tap:
+            raise Refused("link", "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))
+        if lower.slave_kind == "bridge" and lower.master:
+            raise Refused(
+                "link",
+                "%s is a port of %s, and %s cannot stand on that" % (lower.name, lower.master, a_kind(after.kind)),
+            )
+        for other in on_link(self.state, lower):
+            family, pair = kind_of(other).family, (dict(after.attrs), dict(other.attrs))
+            if other.key == after.key or not family:
+                continue
+            if family != kind.family:
+                text = "%s carries %s, %s, and so it can carry no %s"
+                raise Refused("link", text % (lower.name, other.name, called(other), after.kind))
+            if kind.alone and any(attrs.get(kind.alone[0]) == kind.alone[1] for attrs in pair):
+                text = "with %s nothing else of its kind stands on %s, and %s would"
+                raise Refused(kind.alone[0], text % (kind.alone[1], lower.name, other.name))
 
 
 def usable(state, r):
@@ -275,8 +325,27 @@ def upon(state, key):
     return [r for near in state.on(key) for r in [near] + upon(state, near.key)]
 
 
+def on_link(state, link):
+    """The links that stand on one."""
+    return [r for r in state.on(link.key) if isinstance(r, Link)]
+
+
+def alike(state, link):
+    """The others on the same lower link that have the same attributes as this one, whatever these are."""
+    lower = state.links(link.link) if link.link and kind_of(link).shared else None
+    near = on_link(state, lower) if lower is not None else []
+    return [r for r in near if r.key != link.key and kind_of(r).family == kind_of(link).family]
+
+
+def master_option(want):
+    return "ports" if want.option == "ports" else "master"
+
+
 def fresh(state, want):
     """A link as the kernel is asked to make it."""
+    others = alike(state, want)
+    if others:
+        want = replace(want, attrs=tuple(sorted({**dict(others[0].attrs), **dict(want.attrs)}.items())))
     lower = state.links(want.link) if want.link else None
     # The alias it forgets: the next pass sets it. What a link has from its lower one it need not be told.
     told = {"mtu": None} if lower is not None and want.mtu == lower.mtu else {}
@@ -362,7 +431,8 @@ def matching(state, pattern):
         found = state.get(pattern.key) or (pattern.peer and state.links(pattern.peer))
         if not found:
             return []
-        if pattern.kind and found.kind is not None and found.kind != pattern.kind:
+        family = kind_of(pattern).family and kind_of(pattern).family == kind_of(found).family
+        if pattern.kind and found.kind is not None and found.kind != pattern.kind and not family:
             text = "%s in %s is %s, not %s"
             raise Refused("name", text % (found.name, place(found.netns), called(found), a_kind(pattern.kind)))
         if found.kind == "" or found.name in FALLBACK:
@@ -424,6 +494,11 @@ def fall(state, resource):
             for port in list(state.ports[key]):
                 state.add(replace(state.get(port), master="", port=()))
             joined(state, r)
+            lower = state.links(r.link) if r.link else None
+            if lower is not None and kind_of(r).alone and "address" in follows(r):
+                # It gets the address back that it had.
+                state.add(replace(lower, address=None))
+                spread(state, lower, replace(lower, address=None))
         elif isinstance(r, Address):
             todo += fallen_with_address(state, r)
 
@@ -497,7 +572,15 @@ def forward_link(state, change):
             port=defaults(ports, after.port),
             pinned=pinned - {"mtu"},
         )
-        state.add(inheriting(state, now))
+        for other in alike(state, now):
+            told = {attr.name: value for attr, value, dummy in said(kind_of(now).attrs, (), after.attrs, True)}
+            # A mode that is not told is reset, a flag is not.
+            now = replace(
+                now, attrs=tuple(sorted({**dict(now.attrs), "flag": dict(other.attrs)["flag"], **told}.items()))
+            )
+        now = inheriting(state, settled(now))
+        state.add(now)
+        share(state, now)
         if after.peer:
             state.add(Link(after.peer[0], after.peer[1], after.kind, peer=after.ref, up=False, master="", alias=""))
         joined(state, now)
@@ -509,8 +592,20 @@ def forward_link(state, change):
         relocate(state, before, arrived)
         spread(state, before, arrived)
         before = arrived
+    now = settled(now)
     relocate(state, before, now)
     spread(state, before, now)
+    share(state, now)
+    lower = state.links(now.link) if now.link and "address" in pinned and "address" in follows(now) else None
+    if lower is not None:
+        state.add(replace(lower, address=now.address))
+        spread(state, lower, replace(lower, address=now.address))
+
+
+def share(state, link):
+    """What is the same for all on a lower link."""
+    for other in alike(state, link):
+        state.add(replace(other, attrs=link.attrs))
 
 
 def inheriting(state, link):

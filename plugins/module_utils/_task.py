@@ -27,6 +27,7 @@ from ._model import (
     Sysctl,
     SysctlFile,
     made_by_kernel,
+    place,
 )
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
@@ -71,6 +72,8 @@ def task(name):
         module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
     finally:
         kernel.close()
+    for line in shared(before, steps, after):
+        module.warn(line)
     for r in before:
         if isinstance(r, Netns) and r.holders and r.key not in after:
             names = ", ".join("%d (%s)" % holder for holder in r.holders)
@@ -80,13 +83,30 @@ def task(name):
     module.exit_json(**report(wish, before, steps, after))
 
 
+def shared(before, steps, after):
+    """A sentence for each link whose attributes change with those of another one."""
+    targets = {change.target.key for change in steps}
+    for r in before:
+        now = after.get(r.key)
+        if (
+            isinstance(r, Link)
+            and kind_of(r).shared
+            and now is not None
+            and r.key not in targets
+            and r.attrs != now.attrs
+        ):
+            news = ["%s: %s" % pair for pair in now.attrs if pair not in r.attrs]
+            text = "%s in %s changes as well (%s): all on %s share it"
+            yield text % (r.name, place(r.netns), ", ".join(news), r.link[1])
+
+
 def stop(signum, frame):
     raise KeyboardInterrupt("signal %d" % signum)
 
 
 def scope(wish):
     """What must be read to fulfil a wish, and to undo it."""
-    names, follow, deep = set(), set(), False
+    names, follow, deep, above = set(), set(), False, False
     for r in wish:
         names.add(r.netns)
         if isinstance(r, Link):
@@ -96,12 +116,14 @@ def scope(wish):
                     names.add(ref[0])
                     follow.add(ref)
             deep = deep or bool(r.taken_from or r.peer or r.link)
+            above = above or bool(kind_of(r).family)
     for r in wish.unwanted:
         deep = deep or isinstance(r, (Link, Netns))
         follow |= {r.name} if isinstance(r, Netns) else set()
     return dict(
         names=names,
         follow=follow,
+        above=above,
         sysctls=deep or any(isinstance(r, Sysctl) for r in wish),
         nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish)
         or any(isinstance(r, Netns) for r in wish.unwanted),
@@ -205,6 +227,8 @@ def described(state, key):
     out = plain(r)
     if isinstance(r, Link):
         out["addresses"] = [a.address for a in state.on(key) if isinstance(a, Address)]
+        if kind_of(r).tap:
+            out["device"] = "/dev/tap%d" % r.index if r.index else None
         out["altnames"] = [a.name for a in state.on(key) if isinstance(a, AltName)]
         if r.kind == "bridge":
             out["ports"] = [dict(state.get(port).port, name=port[2]) for port in sorted(state.ports[key])]

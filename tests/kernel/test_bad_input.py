@@ -13,6 +13,7 @@ ip link add vc type veth peer name vd
 ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bridge
 """
 LONG = "sixteen-letters-"
+MACVLAN = {"name": "v1", "link": "va"}
 VLAN, ROUTE, NAT = (
     {"name": "v1", "link": "va", "id": 5},
     {"dest": ["198.51.100.0/24"]},
@@ -113,6 +114,17 @@ BAD = [
     ("vlan", {"name": "va", "state": "absent"}, "name: va in the host's own network namespace is a veth, not a vlan"),
     ("vlan", dict(VLAN, link="lo"), {"vlan": "VLANs not supported on device"}),
     ("vlan", dict(VLAN), {"": "kind: this kernel has no links of kind vlan (kernel module 8021q)"}),
+    ("macvlan", {"name": "v1"}, "state is present but all of the following are missing: link"),
+    ("macvlan", dict(MACVLAN, link="eth9"), "link: there is no link eth9"),
+    ("macvlan", dict(MACVLAN, mode="hub"), "mode"),
+    ("macvlan", dict(MACVLAN, macaddr=["02:00"]), "macaddr: '02:00' is no MAC address"),
+    ("macvlan", dict(MACVLAN, macaddr=["02:00:00:00:00:01"]), "macaddr: only a link with mode: source"),
+    ("macvlan", dict(MACVLAN, nopromisc=True), "nopromisc: it is for mode: passthru"),
+    ("macvlan", dict(MACVLAN, bcqueuelen=-1), "bcqueuelen: -1 is not between 0 and 4294967295"),
+    ("macvlan", dict(MACVLAN, mtu=1501), "mtu: 1501 is more than the 1500 of va"),
+    ("macvlan", dict(MACVLAN, link="vc"), "link: vc is a port of br0, and a macvlan cannot stand on that"),
+    ("macvlan", dict(MACVLAN, tap=True, master="br0"), "master: v1, a macvtap, cannot be a port of a bridge"),
+    ("macvlan", dict(MACVLAN, link="lo"), "v1"),
     ("address", {"dev": "eth9", "address": ["192.0.2.9/24"]}, "dev: there is no link eth9"),
     ("address", {"dev": "va", "address": ["192.0.2.9"]}, "address: 192.0.2.9 has no prefix length"),
     ("address", {"dev": "va", "address": ["192.0.2.300/24"]}, "address: "),

@@ -11,7 +11,7 @@ from hypothesis import assume as only_if
 from hypothesis import strategies as st
 
 from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Map, follows, kind_of
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Macs, Map, follows, kind_of
 from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     Address,
     AltName,
@@ -31,6 +31,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._planner import assu
 
 SPACES = ["", "pa", "pb"]
 NAMES = ["l1", "l2", "l3"]
+MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
 EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 ALLOW = frozenset(("recreate", "take_over"))
 
@@ -54,6 +55,8 @@ def ends(**fields):
 
 def drawn(attr):
     """The values of an attribute."""
+    if isinstance(attr, Macs):
+        return st.lists(st.sampled_from(MACS), unique=True, max_size=2).map(lambda macs: tuple(sorted(macs)))
     if isinstance(attr, Map):
         pairs = st.dictionaries(st.sampled_from(attr.values[:8]), st.sampled_from(attr.to[1:8]), max_size=3)
         return pairs.map(lambda d: tuple(sorted(d.items())))
@@ -70,7 +73,11 @@ def values(kind, attrs):
 
 def standing(draw, link, links):
     """A link on one of the others, which is as this one needs it."""
-    lower = draw(st.sampled_from(links))
+    # What no kernel does is not drawn often: the plan refuses it.
+    family = KINDS[link.kind].family
+    near = [lower for lower in links if not KINDS[link.kind].near or lower.netns == link.netns]
+    fit = [lower for lower in near if not family or not (KINDS[lower.kind].family == family or KINDS[lower.kind].tap)]
+    lower = draw(st.sampled_from(fit or near or links))
     attrs = dict(link.attrs)
     if "id" in attrs or link.kind == "vlan":
         # No two have the same on one link, not even if the first wish made one of them and the second the other.
@@ -78,7 +85,16 @@ def standing(draw, link, links):
         attrs["id"] = (
             1 + NAMES.index(link.name) * len(SPACES) + SPACES.index(link.netns) + step * draw(st.integers(0, 3))
         )
+    if attrs.get("mode") != "source":
+        attrs.pop("macaddr", None)
+    if attrs.get("mode") != "passthru":
+        attrs.pop("nopromisc", None)
     link = replace(link, link=lower.ref, attrs=tuple(sorted(attrs.items())))
+    if "address" in follows(link):
+        link = replace(link, address=None)
+    if link.address and KINDS[link.kind].family:
+        # No macvlan can be up with the MAC address of another, or of its lower link.
+        link = replace(link, address="02:00:00:f%d%s" % (NAMES.index(link.name), link.address[11:]))
     if link.mtu and lower.mtu and link.mtu > lower.mtu:
         link = replace(link, mtu=lower.mtu)
     while link.up and "up" in follows(link) and lower is not None:
@@ -119,6 +135,8 @@ def wishes(draw):
     masters = [link for link in links if KINDS[link.kind].port]
     for n, link in enumerate(links):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
+        carries = any(other.link == link.ref and KINDS[other.kind].family for other in links)
+        near = [] if carries or KINDS[link.kind].tap else near
         near = [m for m in near if link.ref not in beneath(m, links) and m.ref not in beneath(link, links)]
         if near and draw(st.booleans()):
             port = draw(values(KINDS[near[0].kind], KINDS[near[0].kind].port))
@@ -246,8 +264,10 @@ def missing_here():
             continue
         for attr in kind.attrs:
             choices = attr.values if isinstance(attr.values, range) else list(attr.values or (True, False))
-            value = ((1, 2),) if isinstance(attr, Map) else next(v for v in choices if v != attr.default)
-            state = host.there(*example(kind, **{attr.name: value}))
+            value = next(v for v in choices if v != attr.default)
+            value = ((1, 2),) if isinstance(attr, Map) else (MACS[0],) if isinstance(attr, Macs) else value
+            mode = {"macaddr": "source", "nopromisc": "passthru"}.get(attr.name)
+            state = host.there(*example(kind, **({"mode": mode} if mode else {}), **{attr.name: value}))
             if state is None or not attr.same(dict(state.links(("", "try")).attrs)[attr.name], value):
                 MISSING.add("%s.%s" % (kind.name, attr.name))
     host.clear()
@@ -340,6 +360,9 @@ def test_the_dry_run_of_the_first_wish_says_the_same_commands(host, two):
     host.clear()
     nothing = host.observe()
     first = two[0]
-    told = [line for change in plan(first, assume(nothing, first)) for line in commands(change)]
+    try:
+        told = [line for change in plan(first, assume(nothing, first)) for line in commands(change)]
+    except Refused as e:
+        only_if(not e)
     steps = reached(host, first)[1]
     assert told == [line for change in steps for line in commands(change)]

@@ -20,6 +20,7 @@ TASKS = {
     "veth": dict(name="to-blue", peer=dict(name="to-red")),
     "linux_bridge": dict(name="br0"),
     "vlan": dict(name="eth1.100", link="eth1", id=100),
+    "macvlan": dict(name="tap0", link="eth1", tap=True),
     "address": dict(dev="eth1", address=["192.0.2.1/24"]),
     "route": dict(dest=["default"], via="192.0.2.1"),
     "sysctl_forward": dict(ipv4=True),
