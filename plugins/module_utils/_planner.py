@@ -179,7 +179,8 @@ class _Planner:
         kept = self.state.on(have.key) if have.ref == want.ref else []
         master = have.master if want.master is None and have.kind == want.kind else want.master
         self.step(Change(have, None))
-        self.step(Change(None, replace(want, master=master, alias=None)))
+        up = (have.up or None) if want.up is None else want.up
+        self.step(Change(None, replace(want, master=master, up=up, alias=None)))
         self.put_back(kept)
 
     def pair(self, want, have):
