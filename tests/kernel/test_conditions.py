@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What surrounds a task: who runs it, what is installed, processes in a namespace, files that outlive it."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import run, snapshot
+from conftest import environment, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _options
 
@@ -36,12 +35,11 @@ def test_without_pyroute2_one_sentence(host):
         "from ansible_collections.virtnet.linux.plugins.modules import netns",
         "netns.main()",
     ]
-    env = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[2] / ".venv/collections"))
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)],
         input='{"ANSIBLE_MODULE_ARGS": {"name": ["n1"]}}',
         text=True,
-        env=env,
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         check=False,
