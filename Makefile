@@ -85,6 +85,7 @@ demonstration: setup
 ON_HOSTS := $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py)
 SCENARIOS := $(notdir $(patsubst %/,%,$(dir $(wildcard extensions/molecule/*/side_effect.yml))))
 EVERYWHERE := $(if $(ALL),$(SCENARIOS),netns_pair)
+ON_D14 := $(filter-out $(EVERYWHERE),$(SCENARIOS))
 
 fleet: fleet-build fleet-itself fleet-kernel
 molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-d14)
@@ -102,8 +103,7 @@ molecule-hosts: setup
 molecule-all: fleet-build
 	$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE)
 molecule-d14: fleet-build
-	@# What is left of the scenarios.
-	$(if $(filter-out $(EVERYWHERE),$(SCENARIOS)),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(filter-out $(EVERYWHERE),$(SCENARIOS)))
+	$(if $(ON_D14),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(ON_D14))
 
 hosts: fleet-build
 	@tests/fleet/run sh -c 'echo "ansible all -m ping; ssh -F $$FLEET/ssh_config d12; exit ends them"; exec $${SHELL:-bash}'
