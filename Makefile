@@ -1,14 +1,18 @@
 # make setup     what the tests need: Debian packages, .venv, the checkout as virtnet.linux on the collections path
 # make test      every suite and a table of the results; a suite alone by its name: make unit
+# make test HOSTS=inventory.yml    likewise, with the scenarios on these hosts; HOSTS=local: on this machine
+# make test-all  likewise, and every suite and scenario on every test host
 # make demo      a bridge LAN behind a router with NAT, built in a sandbox and proven by packets
 # make bench     times of tasks, as ratios to their peers
-# make matrix    a bit of every suite on every supported pair of Python and ansible-core with every pyroute2
+# make hosts     a shell among the test hosts
+# make test-matrix  a bit of every suite on every supported pair of Python and ansible-core with every pyroute2
 
 PYTHON ?= python3
 CACHE := $(CURDIR)/.cache
 RESULTS := $(CACHE)/results
+LOGS := $(CACHE)/logs
 LINK := .venv/collections/ansible_collections/virtnet/linux
-SUITES := lint unit $(if $(wildcard tests/kernel/test_*.py),kernel) playbooks demonstration sanity build cells
+SUITES := lint unit kernel playbooks demonstration $(if $(HOSTS),,fleet) molecule sanity build cells
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -21,7 +25,8 @@ RUN = @tests/report run $(RESULTS) $@
 
 # A failing check does not keep the others from running.
 MAKEFLAGS += --keep-going --no-print-directory
-.PHONY: setup packages test suites lint unit kernel playbooks demonstration sanity build cells matrix demo bench clean
+.PHONY: setup packages test test-all test-matrix suites lint unit kernel playbooks demonstration fleet molecule hosts
+.PHONY: sanity build cells demo bench clean
 
 setup: .venv/ready
 
@@ -37,8 +42,11 @@ packages:
 	@touch $@
 
 test: setup
-	@rm -rf $(RESULTS)
-	@$(MAKE) suites; made=$$?; tests/report table $(RESULTS) && exit $$made
+	@rm -rf $(RESULTS) $(LOGS)
+	@$(MAKE) suites; made=$$?; tests/report table $(RESULTS) && exit $$made || { echo "Logs: $(LOGS)"; exit 1; }
+
+test-all:
+	@$(MAKE) test ALL=yes
 
 suites: $(SUITES)
 
@@ -73,6 +81,33 @@ lives turns: setup
 demonstration: setup
 	$(RUN) --cases demonstration.xml -- pytest --junit-xml=$(RESULTS)/demonstration.xml tests/demo
 
+# Hosts are slow: they try few examples, and most scenarios are played on the fastest alone.
+ON_HOSTS := $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py tests/kernel/test_modules.py)
+SCENARIOS := $(notdir $(patsubst %/,%,$(dir $(wildcard extensions/molecule/*/side_effect.yml))))
+EVERYWHERE := $(if $(ALL),$(SCENARIOS),netns_pair)
+ON_D14 := $(filter-out $(EVERYWHERE),$(SCENARIOS))
+
+fleet: fleet-build fleet-itself fleet-kernel
+molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-d14)
+
+.PHONY: fleet-build fleet-itself fleet-kernel molecule-hosts molecule-all molecule-d14
+fleet-build: setup
+	$(RUN) --suite fleet -- tests/fleet/run --build
+fleet-itself: fleet-build
+	$(RUN) --suite fleet --cases $@.xml -- pytest --junit-xml=$(RESULTS)/$@.xml tests/fleet/test_fleet.py
+fleet-kernel: export EXAMPLES := $(if $(ALL),60)
+fleet-kernel: fleet-build
+	$(RUN) --suite fleet --cases 'fleet-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS) $(ON_HOSTS)
+molecule-hosts: setup
+	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@
+molecule-all: fleet-build
+	$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE)
+molecule-d14: fleet-build
+	$(if $(ON_D14),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(ON_D14))
+
+hosts: fleet-build
+	@tests/fleet/run sh -c 'echo "ansible all -m ping; ssh -F $$FLEET/ssh_config d12; exit ends them"; exec $${SHELL:-bash}'
+
 sanity: setup
 	$(RUN) --cases '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/ansible-sanity $(LINK) $(CACHE)/home
 
@@ -89,7 +124,7 @@ bench: setup
 	@echo "The time of one task, beside its peers in the same run:"
 	@tests/sandbox tests/bench/one_task
 
-matrix: setup
+test-matrix: setup
 	$(RUN) --cases matrix.json -- env $(EVERY_PYTHON) nox --report $(RESULTS)/matrix.json
 
 clean:

@@ -1,21 +1,61 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests that change the network share. They do it in a sandbox: see tests/sandbox."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+import traceback
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 import yaml
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
 from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, Wish, made_by_kernel
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
 
 EVERYTHING = dict(sysctls=True, nat=True)
+GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
+
+
+def known_gaps():
+    """What the kernel of the test host that this is does not have, with the reasons; see tests/fleet."""
+    return (yaml.safe_load(GAPS.read_text()) or {}).get(os.environ.get("FLEET_HOST"), {})
+
+
+def pytest_collection_modifyitems(config, items):
+    """What this kernel cannot do, the test hosts do; what a test host cannot do stands in a table."""
+    gaps, here, elsewhere = known_gaps(), [], []
+    for item in items:
+        needs, lacks = ({word for mark in item.iter_markers(name) for word in mark.args} for name in ("needs", "lacks"))
+        known = [gaps[need] for need in needs if need in gaps]
+        for reason in known:
+            item.add_marker(pytest.mark.skip(reason=reason))
+        fits = known or (not any(map(lacking, needs)) and all(map(lacking, lacks)))
+        (here if fits else elsewhere).append(item)
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = here
+
+
+def needing(name, *kinds):
+    """A parameter of a test, for kernels with links of these kinds."""
+    return pytest.param(name, marks=pytest.mark.needs(*filter(None, kinds)))
+
+
+EACH_MODULE = pytest.mark.parametrize("name", [needing(m, *(kind.name for kind in makes(m))) for m in OPTIONS])
+
+
+@lru_cache
+def lacking(kind):
+    """Whether this kernel has no links of a kind."""
+    return kind in KINDS and Host().there(*example(KINDS[kind])) is None
 
 
 class Host:
@@ -72,13 +112,6 @@ class Host:
             return None
         return self.observe()
 
-    def lacks(self, kind):
-        """Whether the kernel has no links of this kind; of a test host the table must say it."""
-        lacking = self.there(*example(kind)) is None
-        name = os.environ.get("FLEET_HOST")
-        assert not (lacking and name and kind.name not in gaps(name)), "tests/fleet/gaps.yml does not say it"
-        return lacking
-
     def clear(self):
         spaces = names("/run/netns")
         if spaces:
@@ -98,14 +131,9 @@ def names(folder):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
-def gaps(name):
-    """What the kernel of this test host is known to lack."""
-    return yaml.safe_load((Path(__file__).parent / "fleet/gaps.yml").read_text()).get(name, {})
-
-
 def example(kind, **attrs):
     """A link of this kind, and what it needs."""
-    attrs = {**{attr.name: attr.values[0] for attr in kind.attrs if attr.default is None}, **attrs}
+    attrs = {**{attr.name: attr.values[0] for attr in kind.attrs if attr.needed}, **attrs}
     low = Link("", "low", "veth", ("", "lowp"))
     peer, lower = ("", "tryp") if kind.paired else None, low.ref if kind.stands else None
     link = Link("", "try", kind.name, peer, lower, attrs=tuple(sorted(attrs.items())))
@@ -118,6 +146,21 @@ def host():
     it.clear()
     yield it
     it.clear()
+
+
+@pytest.fixture
+def plain_host(host):
+    """A host with three links to a namespace, and nothing in its sysctl.d."""
+    host.shell(
+        "ip netns add outside",
+        *("ip link add %s type veth peer name %s netns outside" % (name, name) for name in ("eth1", "eth2", "uplink")),
+        "for l in eth1 eth2 uplink; do ip -n outside link set $l up; done",
+        "mkdir -p /etc/sysctl.d",
+        # The sandbox has the files of the host outside.
+        "mount -t tmpfs tmpfs /etc/sysctl.d",
+    )
+    yield
+    host.shell("umount /etc/sysctl.d")
 
 
 def snapshot(state, chance=True):
@@ -143,12 +186,41 @@ def environment():
 
 
 def run(module, check=False, prefix=(), **params):
-    """Run a module as Ansible does, as a process of its own; return what it says."""
-    args = dict(params, _ansible_check_mode=check, _ansible_diff=True)
-    command = [*prefix, sys.executable, "-m", "ansible_collections.virtnet.linux.plugins.modules." + module]
-    text = json.dumps({"ANSIBLE_MODULE_ARGS": args})
-    done = subprocess.run(
-        command, input=text, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
-    )
-    assert done.stdout.strip().startswith("{"), done.stdout + done.stderr
-    return json.loads(done.stdout)
+    """Run a module as a process of its own; return what it says."""
+    text = json.dumps({"ANSIBLE_MODULE_ARGS": dict(params, _ansible_check_mode=check, _ansible_diff=True)})
+    name = "ansible_collections.virtnet.linux.plugins.modules." + module
+    if prefix:
+        command = [*prefix, sys.executable, "-m", name]
+        done = subprocess.run(command, input=text, env=environment(), capture_output=True, text=True, check=False)
+        said, cause = done.stdout, done.stderr
+    else:
+        said, cause = forked(importlib.import_module(name).main, text), ""
+    assert said.strip().startswith("{"), said + cause
+    return json.loads(said)
+
+
+def forked(main, text):
+    """What main() prints when this is its input. A new interpreter would take most of the time of the tests."""
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as printed:
+        given.write(text.encode())
+        given.seek(0)
+        pid = os.fork()
+        if not pid:
+            try:
+                for number, file in ((0, given), (1, printed), (2, printed)):
+                    os.dup2(file.fileno(), number)
+                sys.stdin, sys.stdout, sys.argv = os.fdopen(0), os.fdopen(1, "w"), sys.argv[:1]
+                main()
+            except SystemExit:
+                pass
+            except BaseException:
+                traceback.print_exc(file=sys.stdout)
+            sys.stdout.flush()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        printed.seek(0)
+        return printed.read().decode()
+
+
+def examples(name):
+    return yaml.safe_load(importlib.import_module("ansible_collections.virtnet.linux.plugins.modules." + name).EXAMPLES)

@@ -71,17 +71,9 @@ def link_lines(target, change):
         words = ["name", target.name] + words
         out.append(ip(old.netns, "link", "set", "dev", old.name, *words))
         words = []
-    if old is not None and (words or typed):
-        out.append(
-            ip(
-                target.netns,
-                "link",
-                "set",
-                "dev",
-                target.name,
-                *(words + (["type", kind.name] + typed if typed else [])),
-            )
-        )
+    for said_now in (words, ["type", kind.name] + typed if typed else []):
+        if old is not None and said_now:
+            out.append(ip(target.netns, "link", "set", "dev", target.name, *said_now))
     ports = KINDS[target.slave_kind].port if target.slave_kind else ()
     fresh = base is None or base.master != target.master
     port = spelled(ports, () if fresh else base.port, target.port, fresh)

@@ -688,13 +688,14 @@ def do_link(target, change, kernel):
             attrs += [("IFLA_NET_NS_FD", kernel.file(target.netns))] if start is not here else []
         say(start, ACK | CREATE | EXCL, attrs + [("IFLA_LINKINFO", {"attrs": info})], header, kind, typed)
     elif attrs or typed or header:
-        info = (
-            [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": typed})]})]
-            if typed
-            else []
-        )
         index = here.index(before.name if before.netns == target.netns else target.name)
-        say(here, ACK, attrs + info, dict(header, index=index), kind, typed)
+        # Of one message the kernel takes the kind's options first. A bridge without an address refuses some,
+        # and it has none after its last port has left.
+        if attrs or header:
+            say(here, ACK, attrs, dict(header, index=index), kind, [])
+        if typed:
+            info = [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": typed})]
+            say(here, ACK, [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
         here.indexes.pop(before.name, None)
     do_port(target, base, here)
 

@@ -19,6 +19,8 @@ class Attr:
     type: str = "bool"  # bool, int, str; onoff: a bool that ip(8) spells so; ticks: hundredths of a second, rounded
     values: Any = None  # a range of numbers, or the netlink value of each word
     default: Any = None  # what the kernel takes when nothing is said
+    only: Any = None  # the (option, value) that it is for
+    needed: bool = False  # there is no link without it
     fixed: Any = False  # only a new link takes it; or the values that a link keeps or never gets
 
     def parse(self, value):
@@ -176,8 +178,10 @@ class Kind:
     family: str = ""  # links of one family do not stand on each other, nor on one link with those of another family
     alone: Optional[Tuple[str, str]] = None  # the option and its value with which a link stands alone
     tap: bool = False  # a program reads its frames from a character device, and nothing else gets them
+    bare: bool = False  # nothing stands on it
     near: bool = False  # the kernel does not tell in which namespace its lower link is
     shared: bool = False  # all on a lower link have the same attributes
+    module: Optional[str] = None  # that makes it, where its name is not the kind's
     kernel_module: Optional[str] = None  # where it differs from the kind's name
 
 
@@ -213,13 +217,24 @@ MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8, "source": 
 MACVLAN = dict(
     attrs=(
         Attr("mode", "IFLA_MACVLAN_MODE", "str", MACVLAN_MODES, "vepa", fixed=("passthru",)),
-        Flag("nopromisc", "IFLA_MACVLAN_FLAGS", default=False, fixed=True),
+        Flag("nopromisc", "IFLA_MACVLAN_FLAGS", default=False, only=("mode", "passthru"), fixed=True),
         Attr("bcqueuelen", "IFLA_MACVLAN_BC_QUEUE_LEN", "int", range(2**32), 1000),
-        Macs("macaddr", "IFLA_MACVLAN_MACADDR_DATA", "list", default=()),
+        Macs("macaddr", "IFLA_MACVLAN_MACADDR_DATA", "list", default=(), only=("mode", "source")),
     ),
     stands=True,
     family="macvlan",
     alone=("mode", "passthru"),
+)
+IPVLAN = dict(
+    attrs=(
+        Attr("mode", "IFLA_IPVLAN_MODE", "str", {"l2": 0, "l3": 1, "l3s": 2}, "l3"),
+        Word("flag", "IFLA_IPVLAN_FLAGS", "str", {"bridge": 0, "private": 1, "vepa": 2}, "bridge"),
+    ),
+    stands=True,
+    follows=frozenset(("mtu", "address")),
+    family="ipvlan",
+    bare=True,
+    shared=True,
 )
 VLAN_PROTOCOLS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}
 KINDS = {
@@ -228,6 +243,7 @@ KINDS = {
         Kind("veth", paired=True),
         Kind(
             "bridge",
+            module="linux_bridge",
             attrs=(
                 Attr("stp_state", "IFLA_BR_STP_STATE", default=False),
                 Attr("priority", "IFLA_BR_PRIORITY", "int", range(65536), 32768),
@@ -256,7 +272,7 @@ KINDS = {
             "vlan",
             attrs=(
                 Attr("protocol", "IFLA_VLAN_PROTOCOL", "str", VLAN_PROTOCOLS, "802.1Q", fixed=True),
-                Attr("id", "IFLA_VLAN_ID", "int", range(1, 4095), fixed=True),
+                Attr("id", "IFLA_VLAN_ID", "int", range(1, 4095), needed=True, fixed=True),
                 Bit("reorder_hdr", "IFLA_VLAN_FLAGS", default=True, bit=1),
                 Bit("gvrp", "IFLA_VLAN_FLAGS", default=False, bit=2),
                 Bit("mvrp", "IFLA_VLAN_FLAGS", default=False, bit=8),
@@ -270,7 +286,9 @@ KINDS = {
             kernel_module="8021q",
         ),
         Kind("macvlan", **MACVLAN),
-        Kind("macvtap", tap=True, **MACVLAN),
+        Kind("macvtap", module="macvlan", tap=True, **MACVLAN),
+        Kind("ipvlan", **IPVLAN),
+        Kind("ipvtap", module="ipvlan", tap=True, near=True, **IPVLAN),
     )
 }
 PLAIN = Kind("")  # seen and set, never made: a network card, lo, a kind that is not in the table

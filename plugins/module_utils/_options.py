@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address, ip_interface, ip_network
 
 from ._kinds import KINDS
@@ -242,26 +243,20 @@ def veth_wish(p, host_):
     return Wish((link, peer, *addresses, *more), (), tuple(sweep), allowed(p), returns)
 
 
-def upper_wish(p, kind):
-    """A link that stands on another one."""
+def made_wish(name, p, host_):
+    """A link of a kind that a module makes, on its lower link if it has one."""
+    kinds = makes(name)
+    kind = next((k for k in kinds if k.tap == p.get("tap", k.tap)), kinds[0])
     netns, lower = netns_name("netns", p["netns"]), None
-    if p["link"] is not None:
+    if p.get("link") is not None:
         home = netns if p["link_netns"] is None else netns_name("link_netns", p["link_netns"])
         lower = (home, link_name("link", p["link"]))
-    link, addresses = end_of(p, kind, link=lower)
+    link, addresses = end_of(p, kind.name, link=lower)
     if p["state"] == "absent":
-        return Wish(unwanted=(Link(link.netns, link.name, kind),), returns=(("link", link.key),))
+        return Wish(unwanted=(Link(link.netns, link.name, kind.name),), returns=(("link", link.key),))
     if lower == link.ref:
         raise Refused("link", "%s cannot stand on itself" % link.name)
     return one_link(p, link, addresses)
-
-
-def vlan_wish(p, host_):
-    return upper_wish(p, "vlan")
-
-
-def macvlan_wish(p, host_):
-    return upper_wish(p, "macvtap" if p["tap"] else "macvlan")
 
 
 def linux_bridge_wish(p, host_):
@@ -471,18 +466,33 @@ def ports(text):
         raise Refused("to_ports", "%r is no port or range of ports like 1024-65535" % text)
 
 
-def made(kind, **more):
-    """The options of a module that makes links of a kind."""
-    attrs = {attr.name: attr.spec() for attr in KINDS[kind].attrs}
+ALTNAMES = dict(altnames=dict(type="list", elements="str"))
+
+
+def makes(name):
+    """The kinds of link that a module makes."""
+    return [kind for kind in KINDS.values() if (kind.module or kind.name) == name]
+
+
+def options(name, **more):
+    """The options of a module that makes links."""
+    attrs = {attr.name: attr.spec() for kind in makes(name) for attr in kind.attrs}
     common = dict(NAME, **STATE, **NETNS, **NEW_END, **ALLOW, **RECREATE)
     return dict(common, exclusive=dict(type="bool", default=False), **attrs, **more)
 
 
-UPPER = dict(
-    link=dict(type="str"),
-    link_netns=dict(type="str"),
-    altnames=dict(type="list", elements="str"),
-)
+def made(name):
+    """A module of one link: its options, their rules, and the wish."""
+    kind, more = makes(name)[0], dict(ALTNAMES)
+    needed = [attr.name for attr in kind.attrs if attr.needed]
+    if kind.stands:
+        more.update(link=dict(type="str"), link_netns=dict(type="str"))
+        needed.append("link")
+    if any(other.tap for other in makes(name)):
+        more["tap"] = dict(type="bool", default=False)
+    return options(name, **more), dict(required_if=[("state", "present", needed)]), partial(made_wish, name)
+
+
 OPTIONS = {
     "netns": (
         dict(
@@ -503,21 +513,21 @@ OPTIONS = {
             **NETNS,
             **END,
             **ALLOW,
+            **ALTNAMES,
             from_netns=dict(type="str"),
-            altnames=dict(type="list", elements="str"),
             exclusive=dict(type="bool", default=False),
         ),
         {},
         link_wish,
     ),
     "veth": (
-        made("veth", peer=dict(type="dict", options=dict(NAME, **NETNS, **NEW_END))),
+        options("veth", peer=dict(type="dict", options=dict(NAME, **NETNS, **NEW_END))),
         {},
         veth_wish,
     ),
     "linux_bridge": (
-        made(
-            "bridge",
+        options(
+            "linux_bridge",
             exclusive_ports=dict(type="bool", default=False),
             ports=dict(
                 type="list",
@@ -527,16 +537,6 @@ OPTIONS = {
         ),
         {},
         linux_bridge_wish,
-    ),
-    "vlan": (
-        made("vlan", **UPPER),
-        dict(required_if=[("state", "present", ("link", "id"))]),
-        vlan_wish,
-    ),
-    "macvlan": (
-        made("macvlan", **UPPER, tap=dict(type="bool", default=False)),
-        dict(required_if=[("state", "present", ("link",))]),
-        macvlan_wish,
     ),
     "address": (
         dict(
@@ -616,3 +616,6 @@ OPTIONS = {
         nat_masquerade_wish,
     ),
 }
+for kind in KINDS.values():
+    # A kind that needs nothing special: the module follows from its entry.
+    OPTIONS.setdefault(kind.module or kind.name, made(kind.module or kind.name))

@@ -141,6 +141,7 @@ class _Planner:
                 raise Refused(want.option, "there is no link %s in %s" % (want.name, place(want.netns)))
             self.check_port(want, want)
             self.check_upper(want, want)
+            self.check_attrs(want, want)
             self.check_lower(want, want)
             return self.step(Change(None, fresh(self.state, want)))
         fixed = self.fixed(have, want)
@@ -154,6 +155,7 @@ class _Planner:
             return None
         self.check_port(after, want)
         self.check_upper(after, want)
+        self.check_attrs(after, want)
         self.check_lower(after, replace(want, up=want.up if not have.up else None))
         if have.ref != after.ref and have.netns == after.netns and have.up:
             # Before Linux 6.2 a link that is up keeps its name.
@@ -208,6 +210,7 @@ class _Planner:
         master = have.master if want.master is None and have.kind == want.kind else want.master
         self.step(Change(have, None))
         want = replace(want, master=master, up=have.up if want.up is None else want.up)
+        self.check_attrs(want, want)
         self.check_lower(want, want)
         self.step(Change(None, fresh(self.state, want)))
         self.put_back(kept)
@@ -259,6 +262,14 @@ class _Planner:
         ):
             raise Refused("ports", "%s is no port of a bridge" % after.name)
 
+    def check_attrs(self, after, want):
+        """What a link cannot have as it is."""
+        attrs = {attr.name: attr.default for attr in kind_of(after).attrs}
+        attrs.update(after.attrs)
+        for attr in kind_of(after).attrs:
+            if attr.only and dict(want.attrs).get(attr.name) and attrs[attr.only[0]] != attr.only[1]:
+                raise Refused(attr.name, "it is for %s: %s" % attr.only)
+
     def check_lower(self, after, want):
         """What a link cannot have where it stands."""
         lower = self.state.links(after.link) if after.link else None
@@ -269,16 +280,14 @@ class _Planner:
         if want.mtu and lower.mtu and want.mtu > lower.mtu and "mtu" not in follows(after):
             text = "%d is more than the %d of %s, on which %s stands"
             raise Refused("mtu", text % (want.mtu, lower.mtu, lower.name, after.name))
-        attrs, kind = dict(after.attrs), kind_of(after)
+        kind = kind_of(after)
+        if kind_of(lower).bare:
+            raise Refused("link", "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))
         if kind.near and after.link[0] != after.netns:
             text = "the kernel does not tell of it for %s: it is to be the network namespace of %s"
             raise Refused("link_netns", text % (a_kind(after.kind), after.name))
         if "address" in kind.follows and None not in (want.address, lower.address) and want.address != lower.address:
             raise Refused("address", "%s has that of %s, %s" % (after.name, lower.name, lower.address))
-        if dict(want.attrs).get("macaddr") and attrs.get("mode", "vepa") != "source":
-            raise Refused("macaddr", "only a link with mode: source has such a list")
-        if attrs.get("nopromisc") and attrs.get("mode") != "passthru":
-            raise Refused("nopromisc", "it is for mode: passthru")
         if kind.family:
             self.check_family(after, lower, kind)
 

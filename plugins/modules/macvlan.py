@@ -66,6 +66,7 @@ notes:
   - A macvlan on a macvlan would stand on the link below; a task that asks for that is refused.
   - A port of a bridge carries no macvlan, and a link that carries one is no port of a bridge.
 seealso:
+  - module: virtnet.linux.ipvlan
   - module: virtnet.linux.link
 """
 

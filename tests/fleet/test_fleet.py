@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the test hosts need root")
 RUN = Path(__file__).with_name("run")
 HOST = "d14"
 

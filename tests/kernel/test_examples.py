@@ -1,37 +1,11 @@
-"""The EXAMPLES of every module run from top to bottom, and each of their tasks a second time without a change."""
+"""The EXAMPLES of every module run from top to bottom by Ansible, and each of their tasks again without a change."""
 
 import subprocess
 import sys
-from importlib import import_module
 
 import pytest
 import yaml
-from conftest import run
-
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
-
-
-@pytest.fixture
-def plain_host(host, name):
-    """A host with three links to a namespace, and nothing in its sysctl.d."""
-    if name in KINDS and host.lacks(KINDS[name]):
-        pytest.skip("this kernel has no links of kind %s" % name)
-    host.clear()
-    host.shell(
-        "ip netns add outside",
-        *("ip link add %s type veth peer name %s netns outside" % (name, name) for name in ("eth1", "eth2", "uplink")),
-        "for l in eth1 eth2 uplink; do ip -n outside link set $l up; done",
-        "mkdir -p /etc/sysctl.d",
-        # The sandbox has the files of the host outside.
-        "mount -t tmpfs tmpfs /etc/sysctl.d",
-    )
-    yield
-    host.shell("umount /etc/sysctl.d")
-
-
-def examples(name):
-    return yaml.safe_load(import_module("ansible_collections.virtnet.linux.plugins.modules." + name).EXAMPLES)
+from conftest import EACH_MODULE, examples
 
 
 def playbook(tasks, path, *options):
@@ -44,22 +18,13 @@ def playbook(tasks, path, *options):
         pytest.fail(done.stdout, pytrace=False)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@EACH_MODULE
 def test_examples_run_and_settle(name, plain_host, tmp_path):
     again = {"register": "again", "failed_when": "again is failed or again is changed"}
     tasks = [task for one in examples(name) for task in (one, {**one, **again})]
     playbook(tasks, tmp_path / "play.yml")
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_examples_without_loops_through_the_modules(name, plain_host):
-    for task in examples(name):
-        ((module, options),) = [(key.rpartition(".")[2], value) for key, value in task.items() if "." in key]
-        if "{{" not in str(task):
-            first, again = run(module, **options), run(module, **options)
-            assert "failed" not in first and again.get("changed") is False, (first, again)
-
-
-@pytest.mark.parametrize("name", OPTIONS)
+@EACH_MODULE
 def test_examples_run_in_check_mode(name, plain_host, tmp_path):
     playbook(examples(name), tmp_path / "play.yml", "--check")

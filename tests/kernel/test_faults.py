@@ -14,6 +14,8 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import Wish
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import plan
 
+pytestmark = pytest.mark.needs("nft")
+
 # What is there before: addresses of both families, routes, a port, a sysctl and a rule, all in the way of the wish.
 BEFORE = """
 ip netns add f1; ip netns add f2

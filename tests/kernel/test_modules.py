@@ -5,19 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import run, snapshot
-
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from conftest import EACH_MODULE, examples, needing, run, snapshot
 
 LIVES = yaml.safe_load((Path(__file__).parent / "lives.yml").read_text())
 
 
-@pytest.mark.parametrize("name", LIVES)
+@pytest.mark.parametrize("name", [needing(name, life.get("kind")) for name, life in LIVES.items()])
 def test_life(host, name):
     life, module = LIVES[name], LIVES[name]["module"]
-    if "kind" in life and host.lacks(KINDS[life["kind"]]):
-        pytest.skip("this kernel has no links of kind %s; the test hosts have" % life["kind"])
-    host.clear()
     host.shell(*life.get("there", []))
     start = host.observe()
     for stage in ("make", "change", "gone"):
@@ -56,3 +51,12 @@ def drop_chance(found):
         key: {k: v for k, v in fields.items() if k != "address" or key[0] != "link" or v.startswith("02:00:00:")}
         for key, fields in found.items()
     }
+
+
+@EACH_MODULE
+def test_examples_settle(name, plain_host):
+    for task in examples(name):
+        ((module, options),) = [(key.rpartition(".")[2], value) for key, value in task.items() if "." in key]
+        if "{{" not in str(task):
+            first, again = run(module, **options), run(module, **options)
+            assert "failed" not in first and again.get("changed") is False, (first, again)

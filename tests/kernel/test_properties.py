@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from conftest import Host, example, gaps, snapshot
+from conftest import Host, example, known_gaps, needing, snapshot
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import assume as only_if
 from hypothesis import strategies as st
@@ -68,7 +68,11 @@ def drawn(attr):
 def values(kind, attrs):
     """Values for some of the attributes of a kind."""
     known = {attr.name: drawn(attr) for attr in attrs if "%s.%s" % (kind.name, attr.name) not in MISSING}
-    return st.fixed_dictionaries({}, optional=known).map(lambda d: tuple(sorted(d.items())))
+    need = {attr.name: known.pop(attr.name) for attr in attrs if attr.needed}
+    only = {attr.name: attr.only for attr in attrs if attr.only}
+    return st.fixed_dictionaries(need, optional=known).map(
+        lambda d: tuple(sorted((k, v) for k, v in d.items() if k not in only or d.get(only[k][0]) == only[k][1]))
+    )
 
 
 def standing(draw, link, links):
@@ -76,6 +80,7 @@ def standing(draw, link, links):
     # What no kernel does is not drawn often: the plan refuses it.
     family = KINDS[link.kind].family
     near = [lower for lower in links if not KINDS[link.kind].near or lower.netns == link.netns]
+    near = [lower for lower in near if not KINDS[lower.kind].bare]
     fit = [lower for lower in near if not family or not (KINDS[lower.kind].family == family or KINDS[lower.kind].tap)]
     lower = draw(st.sampled_from(fit or near or links))
     attrs = dict(link.attrs)
@@ -85,10 +90,6 @@ def standing(draw, link, links):
         attrs["id"] = (
             1 + NAMES.index(link.name) * len(SPACES) + SPACES.index(link.netns) + step * draw(st.integers(0, 3))
         )
-    if attrs.get("mode") != "source":
-        attrs.pop("macaddr", None)
-    if attrs.get("mode") != "passthru":
-        attrs.pop("nopromisc", None)
     link = replace(link, link=lower.ref, attrs=tuple(sorted(attrs.items())))
     if "address" in follows(link):
         link = replace(link, address=None)
@@ -117,13 +118,13 @@ NAT = (NatTable("", "ipv4"), Masquerade("", "try", "ipv4", "nft", "10.1.0.0/24")
 
 
 @st.composite
-def wishes(draw):
-    """A namespace or two, links of every kind in them, and what stands on the links."""
+def wishes(draw, kind_name=None):
+    """A namespace or two, links of every kind in them, one of this kind, and what stands on the links."""
     wanted = [Netns(name) for name in SPACES if name]
     links = []
     for name in NAMES:
         known = [kind for kind in KINDS.values() if kind.name not in MISSING and (links or not kind.stands)]
-        kind = draw(st.sampled_from(known))
+        kind = KINDS[kind_name] if kind_name and name == NAMES[1] else draw(st.sampled_from(known))
         netns = draw(st.sampled_from(SPACES))
         attrs = draw(values(kind, kind.attrs))
         link = Link(netns, name, kind.name, attrs=attrs, **draw(ends()))
@@ -209,9 +210,9 @@ def wishes(draw):
 
 
 @st.composite
-def changes(draw):
+def changes(draw, kind_name=None):
     """A wish, and a second one that may take away some of what the first made."""
-    first, second = draw(wishes()), draw(wishes())
+    first, second = draw(wishes(kind_name)), draw(wishes(kind_name))
     mode = draw(st.sampled_from(["change", "remove", "both"]))
     links = [
         r
@@ -266,35 +267,43 @@ def missing_here():
             choices = attr.values if isinstance(attr.values, range) else list(attr.values or (True, False))
             value = next(v for v in choices if v != attr.default)
             value = ((1, 2),) if isinstance(attr, Map) else (MACS[0],) if isinstance(attr, Macs) else value
-            mode = {"macaddr": "source", "nopromisc": "passthru"}.get(attr.name)
-            state = host.there(*example(kind, **({"mode": mode} if mode else {}), **{attr.name: value}))
+            state = host.there(*example(kind, **dict([attr.only] if attr.only else ()), **{attr.name: value}))
             if state is None or not attr.same(dict(state.links(("", "try")).attrs)[attr.name], value):
                 MISSING.add("%s.%s" % (kind.name, attr.name))
     host.clear()
     print("not on this kernel: %s" % (", ".join(sorted(MISSING)) or "nothing"))
-    name = os.environ.get("FLEET_HOST")
-    if name:
-        assert set(gaps(name)) == MISSING, "tests/fleet/gaps.yml says otherwise"
+    if "FLEET_HOST" in os.environ:
+        assert set(known_gaps()) == MISSING, "tests/fleet/gaps.yml says otherwise"
 
 
-def checked(**more):
-    return settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        report_multiple_bugs=False,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-        **more,
-    )
+CHECKED = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    report_multiple_bugs=False,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+FEW = settings(CHECKED, max_examples=max(1, EXAMPLES // 5))
+EACH_KIND = pytest.mark.parametrize("kind", [needing(name, name) for name in KINDS])
 
 
-@checked()
+@CHECKED
 @given(changes())
 def test_settles_and_is_foretold_and_restorable(host, two):
+    settles_and_is_foretold_and_restorable(host, *two)
+
+
+@EACH_KIND
+@FEW
+@given(st.data())
+def test_of_each_kind(host, kind, data):
+    settles_and_is_foretold_and_restorable(host, *data.draw(changes(kind)))
+
+
+def settles_and_is_foretold_and_restorable(host, first, second):
     host.clear()
-    first, second = two
     built = reached(host, first)[2]
     assert plan(first, built) == ()
     before, steps, after = reached(host, second)
@@ -342,11 +351,22 @@ def check_foretold(expected, after):
                 assert getattr(found, name) == value, (r.key, name, value, found)
 
 
-@checked()
+@CHECKED
 @given(wishes(), wishes())
 def test_spelled(host, first, second):
+    spelled(host, first, second)
+
+
+@EACH_KIND
+@FEW
+@given(st.data())
+def test_each_kind_spelled(host, kind, data):
+    spelled(host, data.draw(wishes(kind)), data.draw(wishes(kind)))
+
+
+def spelled(host, *two):
     host.clear()
-    by_us = [reached(host, first), reached(host, second)]
+    by_us = [reached(host, wish) for wish in two]
     lines = [line for dummy, steps, dummy in by_us for change in steps for line in commands(change)]
     result = snapshot(by_us[1][2], chance=False)
     host.clear()
@@ -354,7 +374,7 @@ def test_spelled(host, first, second):
     assert snapshot(host.observe(), chance=False) == result
 
 
-@checked()
+@CHECKED
 @given(changes())
 def test_the_dry_run_of_the_first_wish_says_the_same_commands(host, two):
     host.clear()

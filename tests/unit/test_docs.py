@@ -21,6 +21,7 @@ TASKS = {
     "linux_bridge": dict(name="br0"),
     "vlan": dict(name="eth1.100", link="eth1", id=100),
     "macvlan": dict(name="tap0", link="eth1", tap=True),
+    "ipvlan": dict(name="tap0", link="eth1", tap=True),
     "address": dict(dev="eth1", address=["192.0.2.1/24"]),
     "route": dict(dest=["default"], via="192.0.2.1"),
     "sysctl_forward": dict(ipv4=True),

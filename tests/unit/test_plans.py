@@ -8,7 +8,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
-from ansible_collections.virtnet.linux.plugins.module_utils._model import Refused, State
+from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, Refused, State, Wish
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import (
     absent,
@@ -60,3 +60,11 @@ def test_plan(area, case):
     assert steps_of(case["task"], after) == ()
     if "back" in case:
         assert [line for step in restore(steps, state, after) for line in commands(step)] == case["back"]
+
+
+def test_a_link_made_anew_is_as_up_as_it_was():
+    for up in (True, False):
+        there = State([Link("", "b", "bridge", up=up, mtu=1500, address="02:00:00:00:00:01")])
+        wish = Wish((Link("", "b", "veth", peer=("", "c")), Link("", "c", "veth", peer=("", "b"))), allow={"recreate"})
+        made = [change.after for change in plan(wish, there) if change.after and change.after.name == "b"]
+        assert bool(made[0].up) is up

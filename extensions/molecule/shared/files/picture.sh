@@ -1,19 +1,20 @@
+# shellcheck shell=sh
 # A picture of the host's networks goes to the file $1; if it is there, it must be the same picture.
 # Left out is what differs from one making to the next: numbers of links, MAC addresses and the IPv6 made of them.
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 draw() {
-    ip $1 -br link | awk '{ sub("@.*", "", $1); print "link", $1, $2 }'
-    ip $1 -o addr | awk '$4 !~ /^fe80/ { print "address", $2, $4 }'
-    ip $1 route
-    ip $1 -6 route | grep -v -e ^fe80 -e ^ff00
+    ip "$@" -br link | awk '{ sub("@.*", "", $1); print "link", $1, $2 }'
+    ip "$@" -o addr | awk '$4 !~ /^fe80/ { print "address", $2, $4 }'
+    ip "$@" route
+    ip "$@" -6 route | grep -v -e ^fe80 -e ^ff00
 }
 picture() {
     echo "the host:"
-    draw ""
+    draw
     { nft list ruleset; iptables-save -t nat; } 2>/dev/null | grep masquerade -i
     for netns in $(ip netns list | sed "s/ .*//" | sort); do
         echo "$netns:"
-        draw "-n $netns"
+        draw -n "$netns"
         ip netns exec "$netns" sh -c 'cat /proc/sys/net/ipv4/ip_forward; { nft list ruleset; iptables-save -t nat; } 2>/dev/null' | grep -v ^#
     done
 }
