@@ -81,23 +81,24 @@ lives turns: setup
 demonstration: setup
 	$(RUN) --cases demonstration.xml -- pytest --junit-xml=$(RESULTS)/demonstration.xml tests/demo
 
-# Hosts are slow: they try few examples, and most scenarios are played on the fastest alone.
-ON_HOSTS := $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py tests/kernel/test_modules.py)
+# Hosts are slow: they try few examples, and what only some can do is tried on the fastest alone.
 SCENARIOS := $(notdir $(patsubst %/,%,$(dir $(wildcard extensions/molecule/*/side_effect.yml))))
 EVERYWHERE := $(if $(ALL),$(SCENARIOS),netns_pair)
 ON_D14 := $(filter-out $(EVERYWHERE),$(SCENARIOS))
 
-fleet: fleet-build fleet-itself fleet-kernel
+fleet: fleet-build fleet-itself fleet-kernel $(if $(ALL),,fleet-modules)
 molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-d14)
 
-.PHONY: fleet-build fleet-itself fleet-kernel molecule-hosts molecule-all molecule-d14
+.PHONY: fleet-build fleet-itself fleet-kernel fleet-modules molecule-hosts molecule-all molecule-d14
 fleet-build: setup
 	$(RUN) --suite fleet -- tests/fleet/run --build
 fleet-itself: fleet-build
 	$(RUN) --suite fleet --cases $@.xml -- pytest --junit-xml=$(RESULTS)/$@.xml tests/fleet/test_fleet.py
 fleet-kernel: export EXAMPLES := $(if $(ALL),60)
 fleet-kernel: fleet-build
-	$(RUN) --suite fleet --cases 'fleet-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS) $(ON_HOSTS)
+	$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS)/$@ $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py)
+fleet-modules: fleet-build
+	$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py -m needs
 molecule-hosts: setup
 	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@
 molecule-all: fleet-build

@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(config, items):
 
 def needing(name, *kinds):
     """A parameter of a test, for kernels with links of these kinds."""
-    return pytest.param(name, marks=pytest.mark.needs(*filter(None, kinds)))
+    return pytest.param(name, marks=[pytest.mark.needs(*kinds)] if kinds else [])
 
 
 EACH_MODULE = pytest.mark.parametrize("name", [needing(m, *(kind.name for kind in makes(m))) for m in OPTIONS])

@@ -179,7 +179,7 @@ BAD = [
 
 @pytest.mark.parametrize(
     ("module", "options", "sentence"),
-    [pytest.param(*one[:3], id="%s %s" % one[:2], marks=pytest.mark.needs(*one[3:])) for one in BAD],
+    [pytest.param(*one[:3], id="%s %s" % one[:2], marks=[pytest.mark.needs(kind) for kind in one[3:]]) for one in BAD],
 )
 def test_bad_input(host, module, options, sentence):
     host.shell(THERE)

@@ -10,7 +10,7 @@ from conftest import EACH_MODULE, examples, needing, run, snapshot
 LIVES = yaml.safe_load((Path(__file__).parent / "lives.yml").read_text())
 
 
-@pytest.mark.parametrize("name", [needing(name, life.get("kind")) for name, life in LIVES.items()])
+@pytest.mark.parametrize("name", [needing(name, *filter(None, [life.get("kind")])) for name, life in LIVES.items()])
 def test_life(host, name):
     life, module = LIVES[name], LIVES[name]["module"]
     host.shell(*life.get("there", []))
