@@ -44,9 +44,9 @@ def pytest_collection_modifyitems(config, items):
     items[:] = here
 
 
-def needing(name, *kinds):
+def needing(value, *kinds):
     """A parameter of a test, for kernels with links of these kinds."""
-    return pytest.param(name, marks=[pytest.mark.needs(*kinds)] if kinds else [])
+    return pytest.param(value, marks=[pytest.mark.needs(*kinds)] if kinds else [])
 
 
 EACH_MODULE = pytest.mark.parametrize("name", [needing(m, *(kind.name for kind in makes(m))) for m in OPTIONS])

@@ -286,7 +286,7 @@ CHECKED = settings(
     suppress_health_check=list(HealthCheck),
 )
 FEW = settings(CHECKED, max_examples=max(1, EXAMPLES // 5))
-EACH_KIND = pytest.mark.parametrize("kind", [needing(name, name) for name in KINDS])
+EACH_KIND = pytest.mark.parametrize("kind", [needing(kind, kind) for kind in KINDS])
 
 
 @CHECKED
