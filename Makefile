@@ -84,7 +84,7 @@ demonstration: setup
 # Hosts are slow: they try few examples, and most scenarios are played on the fastest alone.
 ON_HOSTS := $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py)
 SCENARIOS := $(notdir $(patsubst %/,%,$(dir $(wildcard extensions/molecule/*/side_effect.yml))))
-EVERYWHERE := $(if $(ALL),$(SCENARIOS),netns_pair)
+EVERYWHERE := $(if $(ALL),$(SCENARIOS),$(filter netns_pair,$(SCENARIOS)))
 ON_D14 := $(filter-out $(EVERYWHERE),$(SCENARIOS))
 
 fleet: fleet-build fleet-itself fleet-kernel
@@ -92,16 +92,16 @@ molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-d14)
 
 .PHONY: fleet-build fleet-itself fleet-kernel molecule-hosts molecule-all molecule-d14
 fleet-build: setup
-	$(RUN) --suite fleet -- tests/fleet/run --build
+	$(RUN) -- tests/fleet/run --build
 fleet-itself: fleet-build
 	$(RUN) --suite fleet --cases $@.xml -- pytest --junit-xml=$(RESULTS)/$@.xml tests/fleet/test_fleet.py
 fleet-kernel: export EXAMPLES := $(if $(ALL),60)
 fleet-kernel: fleet-build
 	$(RUN) --suite fleet --cases 'fleet-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS) $(ON_HOSTS)
 molecule-hosts: setup
-	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@
+	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
 molecule-all: fleet-build
-	$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE)
+	$(if $(EVERYWHERE),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE))
 molecule-d14: fleet-build
 	$(if $(ON_D14),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(ON_D14))
 

@@ -93,7 +93,9 @@ def scope(wish):
             deep = deep or bool(r.taken_from or r.peer)
     for r in wish.unwanted:
         deep = deep or isinstance(r, (Link, Netns))
-        follow |= {r.name} if isinstance(r, Netns) else set()
+        if isinstance(r, Netns):
+            follow.add(r.name)
+            names.add("")
     return dict(
         names=names,
         follow=follow,

@@ -142,3 +142,7 @@ def test_lent_to_molecule(fleet, victim):
             break
     said, dummy = process.communicate()
     assert process.returncode == (0 if victim == "nothing" else -signal.SIGKILL), said
+
+
+def test_card(fleet):
+    fleet.run("ansible-playbook", str(RUN.with_name("card.yml")))
