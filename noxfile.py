@@ -66,7 +66,7 @@ def d14(session, pyroute2):
         session.skip("the test hosts need root")
     folder = f"{nox.options.envdir}/d14-{pyroute2}"
     shutil.rmtree(folder, ignore_errors=True)
-    options = ["--quiet", "--no-deps", "--no-compile", "--python-version=3.14", "--only-binary=:all:"]
+    options = ["--quiet", "--no-deps", "--no-compile", "--ignore-requires-python"]
     session.run("pip", "install", *options, "--target", folder, "ansible-core==2.21.*", f"pyroute2=={pyroute2}")
     ssh = 'exec ssh -F $FLEET/ssh_config d14 "$1"'
-    session.run("tests/fleet/run", "--hosts=d14", "sh", "-c", ssh, "sh", D14 % f"'{folder}'", external=True)
+    session.run("tests/fleet/run", "--hosts=d14", "sh", "-c", ssh, "sh", D14 % f"'/srv/{folder}'", external=True)
