@@ -83,7 +83,7 @@ demonstration: setup
 
 # Hosts are slow: they try few examples, and what only some can do is tried on the fastest alone.
 SCENARIOS := $(notdir $(patsubst %/,%,$(dir $(wildcard extensions/molecule/*/side_effect.yml))))
-EVERYWHERE := $(if $(ALL),$(SCENARIOS),netns_pair)
+EVERYWHERE := $(if $(ALL),$(SCENARIOS),$(filter netns_pair,$(SCENARIOS)))
 ON_D14 := $(filter-out $(EVERYWHERE),$(SCENARIOS))
 
 fleet: fleet-build fleet-itself fleet-kernel $(if $(ALL),,fleet-modules)
@@ -91,7 +91,7 @@ molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-d14)
 
 .PHONY: fleet-build fleet-itself fleet-kernel fleet-modules molecule-hosts molecule-all molecule-d14
 fleet-build: setup
-	$(RUN) --suite fleet -- tests/fleet/run --build
+	$(RUN) -- tests/fleet/run --build
 fleet-itself: fleet-build
 	$(RUN) --suite fleet --cases $@.xml -- pytest --junit-xml=$(RESULTS)/$@.xml tests/fleet/test_fleet.py
 fleet-kernel: export EXAMPLES := $(if $(ALL),60)
@@ -100,9 +100,9 @@ fleet-kernel: fleet-build
 fleet-modules: fleet-build
 	$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py -m needs
 molecule-hosts: setup
-	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@
+	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
 molecule-all: fleet-build
-	$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE)
+	$(if $(EVERYWHERE),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE))
 molecule-d14: fleet-build
 	$(if $(ON_D14),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(ON_D14))
 

@@ -184,7 +184,8 @@ class Kernel:
 
     def __init__(self):
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self.sockets, self.files, self.paths, self.leaving = {"": Netlink()}, {"": self.home}, {}, []
+        self.sockets, self.files, self.paths = {"": Netlink()}, {"": self.home}, {}
+        self.leaving, self.coming = [], []
         self.standing = None  # the outliers, once they had to be looked for
 
     def close(self):
@@ -418,7 +419,7 @@ class Kernel:
         do(change.target, change, self)
 
     def wait_for_leaving(self):
-        """The kernel takes the far ends of a deleted namespace's links away a little after it."""
+        """The kernel takes the far ends of a deleted namespace's links away a little after it, and gives cards back."""
         end = time.monotonic() + 10
         while self.leaving and time.monotonic() < end:
             netns, index = self.leaving[-1]
@@ -427,7 +428,15 @@ class Kernel:
                 time.sleep(0.002)
             except OSError:
                 self.leaving.pop()
-        self.leaving = []
+        # Not for long: they come to the first namespace of the machine, which need not be this one.
+        end = time.monotonic() + 2
+        while self.coming and time.monotonic() < end:
+            try:
+                socket.if_nametoindex(self.coming[-1])
+                self.coming.pop()
+            except OSError:
+                time.sleep(0.002)
+        self.leaving, self.coming = [], []
 
     def delete_netns(self, name):
         links, dummy = self.read_links(name)
@@ -436,6 +445,8 @@ class Kernel:
                 home = self.name_of(name, far[0], list(self.files))
                 home = self.name_of(name, far[0]) if home is None else home
                 self.leaving += [(home, far[1])] if home is not None else []
+            if link.kind == "" and link.name != "lo":
+                self.coming.append(link.name)
         if self.standing is None:
             self.standing = self.outliers()
         self.leaving += [(home, index) for home, index, nsid in self.standing if self.nsid(home, name) == nsid]

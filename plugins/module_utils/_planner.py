@@ -464,6 +464,8 @@ def forward(state, change):
     """Apply a step to a state as the kernel would, with all that falls with it; None is a value not foretold."""
     before, after = change.before, change.after
     if after is None:
+        for card, home in cards(state, change):
+            relocate(state, card, home)
         fall(state, before)
     elif isinstance(after, Netns):
         state.add(after)
@@ -487,6 +489,14 @@ def forward(state, change):
         if before is not None:
             state.pop(before.key)
         state.add(after)
+
+
+def cards(state, change):
+    """The network cards that a namespace gives back at its end, to the host as which the module's own is taken here."""
+    if not isinstance(change.before, Netns) or change.after is not None or change.before.holders:
+        return []
+    inside = [r for r in state.on(change.before.key) if isinstance(r, Link) and r.kind == "" and r.name != "lo"]
+    return [(r, replace(r, netns="", up=False, master="", port=())) for r in inside]
 
 
 def fall(state, resource):
@@ -753,6 +763,7 @@ def reach(steps, *states):
                 near += [s for s in state if isinstance(s, Sysctl) and s.netns == r.netns]
             todo += [r for r in near if r is not None]
         seen |= {r.key for r in done}
+        seen |= {home.key for change in steps for dummy, home in cards(state, change)}
     return seen
 
 
@@ -773,6 +784,7 @@ def restore(steps, before, now):
         for c in steps
         if isinstance(c.before, Link) and isinstance(c.after, Link) and c.before.ref != c.after.ref
     }
+    went.update({card.ref: home.ref for c in steps for card, home in cards(before, c) if home.key in now})
     came = {new: old for old, new in went.items()}
     # A namespace that lost its name to us but not its processes still has all that was in it.
     held = {r.name for r in before if isinstance(r, Netns) and r.holders and r.key not in now}

@@ -119,7 +119,9 @@ def scope(wish):
             above = above or bool(kind_of(r).family)
     for r in wish.unwanted:
         deep = deep or isinstance(r, (Link, Netns))
-        follow |= {r.name} if isinstance(r, Netns) else set()
+        if isinstance(r, Netns):
+            follow.add(r.name)
+            names.add("")
     return dict(
         names=names,
         follow=follow,
