@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import singledispatch
 from importlib.machinery import PathFinder
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 from ._kinds import KINDS, encoded, kind_of
 from ._model import (
@@ -85,6 +86,7 @@ NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 88, 90, 108, 109
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
+NEEDS_ROOT = "this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 PROTOS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
 TYPES = {
@@ -183,6 +185,9 @@ class Kernel:
     """The kernel's namespaces, opened once each."""
 
     def __init__(self):
+        # Each namespace takes two descriptors.
+        most = getrlimit(RLIMIT_NOFILE)[1]
+        setrlimit(RLIMIT_NOFILE, (most, most))
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.sockets, self.files, self.paths, self.leaving = {"": Netlink()}, {"": self.home}, {}, []
         self.standing = None  # the outliers, once they had to be looked for
@@ -241,9 +246,9 @@ class Kernel:
 
     # Reading
 
-    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, files=()):
+    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, files=(), brief=False):
         """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are,
-        and with `above` those where links stand on a link in another namespace.
+        and with `above` those where links stand on a link in another namespace; `brief`: links and addresses alone.
         """
         found, queue, follow = {}, sorted(set(names) | {""}), set(follow)
         queue += [name for name, dummy, dummy in self.outliers()] if above else []
@@ -255,13 +260,15 @@ class Kernel:
             queue += [home for home in homes if home is not None]
         state = State(found_file for found_file in map(read_file, files) if found_file)
         for name, (links, others) in found.items():
-            if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
+            if name and not brief and is_namespace("%s/%s" % (NETNS_DIR, name)):
                 state.add(self.read_netns(name, name in follow))
             for link in self.resolved(name, links, found):
                 state.add(link)
             for resource in others:
                 state.add(resource)
-            for resource in self.read_rest(name):
+            for resource in self.read_addresses(name):
+                state.add(resource)
+            for resource in self.read_routes(name) if not brief else ():
                 state.add(resource)
             for resource in self.read_sysctls(name) if sysctls else ():
                 state.add(resource)
@@ -280,12 +287,17 @@ class Kernel:
         nsid = answer[0].get_attr("NETNSA_NSID")
         return None if nsid in NO_NSID else nsid
 
-    def name_of(self, here, nsid, among=None):
-        """The name of the namespace that `here` calls `nsid`; None if it has no name."""
-        if nsid is None:
-            return here
-        names = [""] + self.names() if among is None else among
-        return next((name for name in names if name != here and self.nsid(here, name) == nsid), None)
+    def names_of(self, here, nsids, among=None):
+        """The names of the namespaces that `here` calls by these numbers; None for one without a name."""
+        found, left = {nsid: here if nsid is None else None for nsid in nsids}, set(nsids) - {None}
+        for name in ([""] + self.names() if among is None else among) if left else ():
+            nsid = self.nsid(here, name) if name != here else None
+            if nsid in left:
+                found[nsid] = name
+                left.remove(nsid)
+                if not left:
+                    break
+        return found
 
     def read_settled(self, name, follow):
         """The links, and the namespaces where the far ends of those in `follow` are."""
@@ -293,7 +305,7 @@ class Kernel:
         while True:
             links = self.read_links(name)
             nsids = {far[0] for link, far in links[0] if far and {name, link.ref} & follow}
-            homes = {nsid: self.name_of(name, nsid) for nsid in nsids}
+            homes = self.names_of(name, nsids)
             # A far end in a namespace that is none any more: the kernel is about to take away both.
             dying = any(home is None and not self.lives(name, nsid) for nsid, home in homes.items())
             if not dying or time.monotonic() > end:
@@ -338,24 +350,26 @@ class Kernel:
 
     def resolved(self, name, links, found):
         """The links with the names of their far ends and lower links, as far as those are read."""
-        homes = {}
+        homes = self.names_of(name, {far[0] for dummy, far in links if far}, found)
         for link, far in links:
             if far is not None:
                 nsid, index = far
-                if nsid not in homes:
-                    homes[nsid] = self.name_of(name, nsid, found)
                 home = homes[nsid]
                 indexes = self.sockets[home].indexes if home is not None else {}
                 ref = ("?" if home is None else home, next((n for n, i in indexes.items() if i == index), str(index)))
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
             yield link
 
-    def read_rest(self, name):
+    def read_addresses(self, name):
         netlink = self.netlink(name)
         names = {index: dev for dev, index in netlink.indexes.items()}
         for m in netlink.request(ifaddrmsg(), GETADDR, DUMP):
             if m["index"] in names:
                 yield address_of(name, m, names[m["index"]])
+
+    def read_routes(self, name):
+        netlink = self.netlink(name)
+        names = {index: dev for dev, index in netlink.indexes.items()}
         for family in (socket.AF_INET, socket.AF_INET6):
             for m in netlink.request(rtmsg(), GETROUTE, DUMP, header=dict(family=family)):
                 route = route_of(name, m, names)
@@ -433,8 +447,8 @@ class Kernel:
         links, dummy = self.read_links(name)
         for link, far in links:
             if link.kind == "veth" and far and far[0] is not None:
-                home = self.name_of(name, far[0], list(self.files))
-                home = self.name_of(name, far[0]) if home is None else home
+                home = self.names_of(name, {far[0]}, list(self.files))[far[0]]
+                home = self.names_of(name, {far[0]})[far[0]] if home is None else home
                 self.leaving += [(home, far[1])] if home is not None else []
         if self.standing is None:
             self.standing = self.outliers()
