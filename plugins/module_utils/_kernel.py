@@ -101,7 +101,6 @@ TYPES = {
     9: "throw",
 }
 ONLINK = 4
-NO_NSID = (-1, 0xFFFFFFFF)  # the same number; some versions of pyroute2 read it as unsigned
 SYSCTLS = {"ipv4": ("forwarding", "rp_filter", "proxy_arp"), "ipv6": ("forwarding",)}
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -155,6 +154,18 @@ class Netlink:
                     if not answer_flags & 2:
                         return answers
                 offset += (length + 3) & ~3
+
+    def nsid(self, fd):
+        """The number of a namespace here, or None. It is asked thousands of times: pyroute2 would take most of it."""
+        self.sequence += 1
+        # A header, a struct rtgenmsg, and the attribute NETNSA_FD.
+        self.socket.send(struct.pack("=IHHIIIHHi", 28, GETNSID, 1, self.sequence, 0, 0, 8, 3, fd))
+        data = self.socket.recv(1 << 12)
+        length, kind, flags = struct.unpack_from("=IHH", data)
+        if kind == 2:
+            raise_error(data[:length], flags)
+        nsid = struct.unpack_from("=i", data, 24)[0]
+        return None if nsid < 0 else nsid
 
     def index(self, name):
         if name not in self.indexes:
@@ -251,12 +262,13 @@ class Kernel:
         and with `above` those where links stand on a link in another namespace; `brief`: links and addresses alone.
         """
         found, queue, follow = {}, sorted(set(names) | {""}), set(follow)
+        everywhere = ["", *self.names()] if follow else []
         queue += [name for name, dummy, dummy in self.outliers()] if above else []
         while queue:
             name = queue.pop(0)
             if name in found or (name and self.path(name) is None):
                 continue
-            found[name], homes = self.read_settled(name, follow)
+            found[name], homes = self.read_settled(name, follow, everywhere)
             queue += [home for home in homes if home is not None]
         state = State(found_file for found_file in map(read_file, files) if found_file)
         for name, (links, others) in found.items():
@@ -283,14 +295,12 @@ class Kernel:
 
     def nsid(self, here, name):
         """What the namespace `name` is called in the namespace `here`."""
-        answer = self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_FD", self.file(name))])
-        nsid = answer[0].get_attr("NETNSA_NSID")
-        return None if nsid in NO_NSID else nsid
+        return self.netlink(here).nsid(self.file(name))
 
-    def names_of(self, here, nsids, among=None):
+    def names_of(self, here, nsids, among):
         """The names of the namespaces that `here` calls by these numbers; None for one without a name."""
         found, left = {nsid: here if nsid is None else None for nsid in nsids}, set(nsids) - {None}
-        for name in ([""] + self.names() if among is None else among) if left else ():
+        for name in among if left else ():
             nsid = self.nsid(here, name) if name != here else None
             if nsid in left:
                 found[nsid] = name
@@ -299,13 +309,13 @@ class Kernel:
                     break
         return found
 
-    def read_settled(self, name, follow):
+    def read_settled(self, name, follow, everywhere):
         """The links, and the namespaces where the far ends of those in `follow` are."""
         end = time.monotonic() + 5
         while True:
             links = self.read_links(name)
             nsids = {far[0] for link, far in links[0] if far and {name, link.ref} & follow}
-            homes = self.names_of(name, nsids)
+            homes = self.names_of(name, nsids, everywhere)
             # A far end in a namespace that is none any more: the kernel is about to take away both.
             dying = any(home is None and not self.lives(name, nsid) for nsid, home in homes.items())
             if not dying or time.monotonic() > end:
@@ -448,7 +458,7 @@ class Kernel:
         for link, far in links:
             if link.kind == "veth" and far and far[0] is not None:
                 home = self.names_of(name, {far[0]}, list(self.files))[far[0]]
-                home = self.names_of(name, {far[0]})[far[0]] if home is None else home
+                home = self.names_of(name, {far[0]}, ["", *self.names()])[far[0]] if home is None else home
                 self.leaving += [(home, far[1])] if home is not None else []
         if self.standing is None:
             self.standing = self.outliers()
