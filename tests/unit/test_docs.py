@@ -1,6 +1,7 @@
 """The documentation says what the modules take and return."""
 
 import json
+import re
 import subprocess
 from dataclasses import fields, replace
 
@@ -10,7 +11,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.virtnet.linux.plugins.module_utils import _model
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, shown
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, plan
 from ansible_collections.virtnet.linux.plugins.module_utils._task import foretold, report
 
@@ -77,6 +78,32 @@ def argument_spec(spec):
 @pytest.mark.parametrize("name", SPECS)
 def test_options_are_those_of_the_module(name, docs):
     assert documented(docs[name]["doc"]["options"]) == argument_spec(SPECS[name])
+
+
+def attributes(name, docs):
+    """The attributes of the kinds that a module makes, with the documentation of their options, and those of ports."""
+    options = docs[name]["doc"]["options"]
+    for kind in makes(name):
+        yield from ((attr, options[attr.name]) for attr in kind.attrs)
+        yield from ((attr, options["ports"]["suboptions"][attr.name]) for attr in kind.port)
+
+
+@pytest.mark.parametrize("name", list(filter(makes, OPTIONS)))
+def test_documents_what_the_table_of_kinds_says(name, docs):
+    for attr, option in attributes(name, docs):
+        said = option["description"]
+        text = " ".join((said if isinstance(said, str) else " ".join(said)).split())
+        if attr.default not in (None, ()) and not attr.needed:
+            word = attr.shown(attr.default)
+            assert "kernel's value is V(%s)" % (str(word).lower() if isinstance(word, bool) else word) in text, attr
+        if isinstance(attr.values, range):
+            assert {str(attr.values[0]), str(attr.values[-1])} <= set(re.findall("[0-9]+", text)), attr
+        if attr.fixed:
+            assert "see O(recreate)" in text, attr
+        if attr.needed:
+            assert "must be given unless O(state=absent)" in text, attr
+        if attr.only:
+            assert "O(%s=%s)" % attr.only in text, attr
 
 
 @pytest.mark.parametrize("name", OPTIONS)
