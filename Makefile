@@ -50,9 +50,9 @@ test-all:
 
 suites: $(SUITES)
 
-lint: ruff-check ruff-format ansible-lint docs changelog
+lint: ruff-check ruff-format ansible-lint docs options changelog
 
-.PHONY: ruff-check ruff-format ansible-lint docs changelog
+.PHONY: ruff-check ruff-format ansible-lint docs options changelog
 ruff-check: setup
 	$(RUN) --suite lint -- ruff check --quiet .
 ruff-format: setup
@@ -62,6 +62,8 @@ ansible-lint: setup
 	$(RUN) --suite lint -- env ANSIBLE_HOME=$(CACHE)/home/.ansible ansible-lint -q
 docs: setup
 	$(RUN) --suite lint -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+options: setup
+	$(RUN) --suite lint -- sh -c 'tests/options-table | diff -u docs/options.md - || { echo "do: tests/options-table >docs/options.md"; false; }'
 changelog: setup
 	$(RUN) --suite lint -- antsibull-changelog lint
 

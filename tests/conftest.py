@@ -17,6 +17,7 @@ import yaml
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS
 from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, Wish, made_by_kernel
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
@@ -49,7 +50,9 @@ def needing(value, *kinds):
     return pytest.param(value, marks=[pytest.mark.needs(*kinds)] if kinds else [])
 
 
-EACH_MODULE = pytest.mark.parametrize("name", [needing(m, *(kind.name for kind in makes(m))) for m in OPTIONS])
+EACH_MODULE = pytest.mark.parametrize(
+    "name", [needing(m, *(kind.name for kind in makes(m))) for m in [*OPTIONS, *LOOKS]]
+)
 
 
 @lru_cache

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import singledispatch
 from importlib.machinery import PathFinder
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 from ._kinds import KINDS, encoded, kind_of
 from ._model import (
@@ -85,6 +86,7 @@ NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 88, 90, 108, 109
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
+NEEDS_ROOT = "this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 PROTOS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
 TYPES = {
@@ -99,7 +101,6 @@ TYPES = {
     9: "throw",
 }
 ONLINK = 4
-NO_NSID = (-1, 0xFFFFFFFF)  # the same number; some versions of pyroute2 read it as unsigned
 SYSCTLS = {"ipv4": ("forwarding", "rp_filter", "proxy_arp"), "ipv6": ("forwarding",)}
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -154,6 +155,18 @@ class Netlink:
                         return answers
                 offset += (length + 3) & ~3
 
+    def nsid(self, fd):
+        """The number of a namespace here, or None. It is asked thousands of times: pyroute2 would take most of it."""
+        self.sequence += 1
+        # A header, a struct rtgenmsg, and the attribute NETNSA_FD.
+        self.socket.send(struct.pack("=IHHIIIHHi", 28, GETNSID, 1, self.sequence, 0, 0, 8, 3, fd))
+        data = self.socket.recv(1 << 12)
+        length, kind, flags = struct.unpack_from("=IHH", data)
+        if kind == 2:
+            raise_error(data[:length], flags)
+        nsid = struct.unpack_from("=i", data, 24)[0]
+        return None if nsid < 0 else nsid
+
     def index(self, name):
         if name not in self.indexes:
             try:
@@ -183,6 +196,9 @@ class Kernel:
     """The kernel's namespaces, opened once each."""
 
     def __init__(self):
+        # Each namespace takes two descriptors.
+        most = getrlimit(RLIMIT_NOFILE)[1]
+        setrlimit(RLIMIT_NOFILE, (most, most))
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.sockets, self.files, self.paths = {"": Netlink()}, {"": self.home}, {}
         self.leaving, self.coming = [], []
@@ -242,27 +258,30 @@ class Kernel:
 
     # Reading
 
-    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, files=()):
+    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, files=(), brief=False):
         """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are,
-        and with `above` those where links stand on a link in another namespace.
+        and with `above` those where links stand on a link in another namespace; `brief`: links and addresses alone.
         """
         found, queue, follow = {}, sorted(set(names) | {""}), set(follow)
+        everywhere = ["", *self.names()] if follow else []
         queue += [name for name, dummy, dummy in self.outliers()] if above else []
         while queue:
             name = queue.pop(0)
             if name in found or (name and self.path(name) is None):
                 continue
-            found[name], homes = self.read_settled(name, follow)
+            found[name], homes = self.read_settled(name, follow, everywhere)
             queue += [home for home in homes if home is not None]
         state = State(found_file for found_file in map(read_file, files) if found_file)
         for name, (links, others) in found.items():
-            if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
+            if name and not brief and is_namespace("%s/%s" % (NETNS_DIR, name)):
                 state.add(self.read_netns(name, name in follow))
             for link in self.resolved(name, links, found):
                 state.add(link)
             for resource in others:
                 state.add(resource)
-            for resource in self.read_rest(name):
+            for resource in self.read_addresses(name):
+                state.add(resource)
+            for resource in self.read_routes(name) if not brief else ():
                 state.add(resource)
             for resource in self.read_sysctls(name) if sysctls else ():
                 state.add(resource)
@@ -277,24 +296,27 @@ class Kernel:
 
     def nsid(self, here, name):
         """What the namespace `name` is called in the namespace `here`."""
-        answer = self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_FD", self.file(name))])
-        nsid = answer[0].get_attr("NETNSA_NSID")
-        return None if nsid in NO_NSID else nsid
+        return self.netlink(here).nsid(self.file(name))
 
-    def name_of(self, here, nsid, among=None):
-        """The name of the namespace that `here` calls `nsid`; None if it has no name."""
-        if nsid is None:
-            return here
-        names = [""] + self.names() if among is None else among
-        return next((name for name in names if name != here and self.nsid(here, name) == nsid), None)
+    def names_of(self, here, nsids, among):
+        """The names of the namespaces that `here` calls by these numbers; None for one without a name."""
+        found, left = {nsid: here if nsid is None else None for nsid in nsids}, set(nsids) - {None}
+        for name in among if left else ():
+            nsid = self.nsid(here, name) if name != here else None
+            if nsid in left:
+                found[nsid] = name
+                left.remove(nsid)
+                if not left:
+                    break
+        return found
 
-    def read_settled(self, name, follow):
+    def read_settled(self, name, follow, everywhere):
         """The links, and the namespaces where the far ends of those in `follow` are."""
         end = time.monotonic() + 5
         while True:
             links = self.read_links(name)
             nsids = {far[0] for link, far in links[0] if far and {name, link.ref} & follow}
-            homes = {nsid: self.name_of(name, nsid) for nsid in nsids}
+            homes = self.names_of(name, nsids, everywhere)
             # A far end in a namespace that is none any more: the kernel is about to take away both.
             dying = any(home is None and not self.lives(name, nsid) for nsid, home in homes.items())
             if not dying or time.monotonic() > end:
@@ -339,24 +361,26 @@ class Kernel:
 
     def resolved(self, name, links, found):
         """The links with the names of their far ends and lower links, as far as those are read."""
-        homes = {}
+        homes = self.names_of(name, {far[0] for dummy, far in links if far}, found)
         for link, far in links:
             if far is not None:
                 nsid, index = far
-                if nsid not in homes:
-                    homes[nsid] = self.name_of(name, nsid, found)
                 home = homes[nsid]
                 indexes = self.sockets[home].indexes if home is not None else {}
                 ref = ("?" if home is None else home, next((n for n, i in indexes.items() if i == index), str(index)))
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
             yield link
 
-    def read_rest(self, name):
+    def read_addresses(self, name):
         netlink = self.netlink(name)
         names = {index: dev for dev, index in netlink.indexes.items()}
         for m in netlink.request(ifaddrmsg(), GETADDR, DUMP):
             if m["index"] in names:
                 yield address_of(name, m, names[m["index"]])
+
+    def read_routes(self, name):
+        netlink = self.netlink(name)
+        names = {index: dev for dev, index in netlink.indexes.items()}
         for family in (socket.AF_INET, socket.AF_INET6):
             for m in netlink.request(rtmsg(), GETROUTE, DUMP, header=dict(family=family)):
                 route = route_of(name, m, names)
@@ -442,8 +466,8 @@ class Kernel:
         links, dummy = self.read_links(name)
         for link, far in links:
             if link.kind == "veth" and far and far[0] is not None:
-                home = self.name_of(name, far[0], list(self.files))
-                home = self.name_of(name, far[0]) if home is None else home
+                home = self.names_of(name, {far[0]}, list(self.files))[far[0]]
+                home = self.names_of(name, {far[0]}, ["", *self.names()])[far[0]] if home is None else home
                 self.leaving += [(home, far[1])] if home is not None else []
             if link.kind == "" and link.name != "lo":
                 self.coming.append(link.name)

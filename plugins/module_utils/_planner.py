@@ -173,6 +173,10 @@ class _Planner:
         """The link with what is wished for; a value that the kernel would only round stays as it is."""
         base = carried(have, want)
         after = overlay(base, want)
+        lower = self.state.links(base.link) if base.link else None
+        if "address" in kind_of(base).follows and lower is not None and lower.address is None:
+            # It comes with that of the lower link.
+            after = replace(after, address=base.address)
         told = said(kind_of(base).attrs, base.attrs, want.attrs)
         attrs = {**dict(base.attrs), **dict((a.name, value) for a, value, dummy in told)}
         if attrs.get("mode") != "source" and "macaddr" in attrs:

@@ -13,7 +13,7 @@ from dataclasses import fields
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
-from ._kernel import IMPORT_ERROR, Kernel
+from ._kernel import IMPORT_ERROR, NEEDS_ROOT, Kernel
 from ._kinds import kind_of
 from ._model import (
     Address,
@@ -32,6 +32,8 @@ from ._model import (
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
 
+PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
+
 
 class Failed(Exception):
     """A step that failed; the text says which, why, and what became of the others."""
@@ -42,8 +44,7 @@ def task(name):
     spec, rules, wish_of = OPTIONS[name]
     module = AnsibleModule(spec, supports_check_mode=True, **rules)
     if IMPORT_ERROR:
-        text = missing_required_lib("pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)")
-        module.fail_json(msg=text, exception=IMPORT_ERROR)
+        module.fail_json(msg=missing_required_lib(PYROUTE2), exception=IMPORT_ERROR)
     signal.signal(signal.SIGTERM, stop)
     kernel = Kernel()
     try:
@@ -66,9 +67,7 @@ def task(name):
         module.fail_json(msg=str(e))
     except OSError as e:
         if e.errno in (errno.EPERM, errno.EACCES):
-            module.fail_json(
-                msg="this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
-            )
+            module.fail_json(msg=NEEDS_ROOT)
         module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
     finally:
         kernel.close()

@@ -65,6 +65,8 @@ BAD = [
     ("link", {"name": "va", "addresses": ["224.0.0.1/4"]}, "addresses: "),
     ("link", {"name": "lo", "state": "absent"}, "state: lo in the host's own network namespace is the loopback link"),
     ("link", {"name": "va", "state": "gone"}, "state"),
+    ("link_info", {"netns": ["../n1"]}, "netns: "),
+    ("link_info", {"netns": ["n1", "n1"]}, "netns: n1 is given twice"),
     ("veth", {"name": "x1"}, "peer: "),
     ("veth", {"name": "x1", "peer": {"name": "x1"}}, "peer: both ends are called x1"),
     ("veth", {"name": "x1", "peer": {}}, "name"),

@@ -5,12 +5,14 @@ import os
 from dataclasses import replace
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from conftest import Host, example, known_gaps, needing, snapshot
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import assume as only_if
 from hypothesis import strategies as st
 
 from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
+from ansible_collections.virtnet.linux.plugins.module_utils._info import as_task
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Macs, Map, follows, kind_of
 from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     Address,
@@ -27,6 +29,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     Wish,
     made_by_kernel,
 )
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, forward, missing, plan, restore
 
 SPACES = ["", "pa", "pb"]
@@ -306,6 +309,7 @@ def settles_and_is_foretold_and_restorable(host, first, second):
     host.clear()
     built = reached(host, first)[2]
     assert plan(first, built) == ()
+    check_fed_back(built)
     before, steps, after = reached(host, second)
     assert plan(second, after) == (), "a second run would change something"
     expected = before.copy()
@@ -319,6 +323,16 @@ def settles_and_is_foretold_and_restorable(host, first, second):
         if not back:
             break
     assert snapshot(host.observe()) == snapshot(before)
+
+
+def check_fed_back(state):
+    """What link_info reads of each link is a task that finds nothing to change."""
+    for link in [r for r in state if isinstance(r, Link)]:
+        module, options = as_task(state, link)
+        spec, rules, wish_of = OPTIONS[module]
+        checked = ArgumentSpecValidator(spec, **rules).validate(options)
+        assert not checked.error_messages, checked.error_messages
+        assert plan(wish_of(checked.validated_parameters, None), state) == (), (module, options)
 
 
 def check_foretold(expected, after):

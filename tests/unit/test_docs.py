@@ -1,17 +1,21 @@
 """The documentation says what the modules take and return."""
 
 import json
+import re
 import subprocess
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _model
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, shown
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, plan
 from ansible_collections.virtnet.linux.plugins.module_utils._task import foretold, report
 
+SPECS = {name: entry[0] for name, entry in {**OPTIONS, **LOOKS}.items()}
 CHECKED = ("type", "default", "choices", "required", "elements")
 # A task of each module that uses all that it can return.
 TASKS = {
@@ -46,7 +50,7 @@ class Host:
 @pytest.fixture(scope="module")
 def docs():
     """The documentation of every module, doc fragments included."""
-    command = ["ansible-doc", "--json", *("virtnet.linux." + name for name in OPTIONS)]
+    command = ["ansible-doc", "--json", *("virtnet.linux." + name for name in SPECS)]
     found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return {name.rpartition(".")[2]: doc for name, doc in found.items()}
 
@@ -71,9 +75,35 @@ def argument_spec(spec):
     return out
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", SPECS)
 def test_options_are_those_of_the_module(name, docs):
-    assert documented(docs[name]["doc"]["options"]) == argument_spec(OPTIONS[name][0])
+    assert documented(docs[name]["doc"]["options"]) == argument_spec(SPECS[name])
+
+
+def attributes(name, docs):
+    """The attributes of the kinds that a module makes, with the documentation of their options, and those of ports."""
+    options = docs[name]["doc"]["options"]
+    for kind in makes(name):
+        yield from ((attr, options[attr.name]) for attr in kind.attrs)
+        yield from ((attr, options["ports"]["suboptions"][attr.name]) for attr in kind.port)
+
+
+@pytest.mark.parametrize("name", list(filter(makes, OPTIONS)))
+def test_documents_what_the_table_of_kinds_says(name, docs):
+    for attr, option in attributes(name, docs):
+        said = option["description"]
+        text = " ".join((said if isinstance(said, str) else " ".join(said)).split())
+        if attr.default not in (None, ()) and not attr.needed:
+            word = attr.shown(attr.default)
+            assert "kernel's value is V(%s)" % (str(word).lower() if isinstance(word, bool) else word) in text, attr
+        if isinstance(attr.values, range):
+            assert {str(attr.values[0]), str(attr.values[-1])} <= set(re.findall("[0-9]+", text)), attr
+        if attr.fixed:
+            assert "see O(recreate)" in text, attr
+        if attr.needed:
+            assert "must be given unless O(state=absent)" in text, attr
+        if attr.only:
+            assert "O(%s=%s)" % attr.only in text, attr
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -91,3 +121,22 @@ def test_documents_what_a_task_returns(name, docs):
         one = returned[key][0] if isinstance(returned[key], list) else returned[key]
         stated = {field.name for field in fields(RESOURCES[key]) if field.compare} - {"attrs", "port", "lines"}
         assert (stated | set(one)) - known == set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_documents_what_link_info_returns(kind, docs):
+    port = dict(
+        master="br0", slave_kind="bridge", port=tuple((attr.name, attr.default) for attr in KINDS["bridge"].port)
+    )
+    attrs = tuple((attr.name, attr.default) for attr in KINDS[kind].attrs)
+    link = _model.Link(
+        "", "l", kind, ("n1", "7"), ("", "br0"), mtu=1500, address="", up=True, attrs=attrs, index=3, **port
+    )
+    more = [_model.Link("", "br0", "bridge", index=4), _model.Address("", "l", "192.0.2.1/24", "", "", "", "global")]
+    state = _model.State([replace(link, alias="", txqueuelen=0), *more])
+    found, known = shown(state, state.links(link.ref)), docs["link_info"]["return"]["links"]["contains"]
+    assert {"peer", "link", "module", "options", "index"} <= set(found)
+    assert set(found) - set(known) == set(dict(attrs + link.port))
+    for name in ("peer", "link"):
+        assert set(found[name]) == set(known[name]["contains"])
+    assert set(found["addresses"][0]) <= set(known["addresses"]["contains"])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Golden plans: what is there, one task, and the commands and the way back that it must come to."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,17 @@ def test_a_card_outlives_its_namespace():
     assert after.links(("", "eth1")).up is False and after.links(card.ref) is None
     back = [line for step in restore(steps, there, after) for line in commands(step)]
     assert back[-2:] == ["ip link set dev eth1 netns ns1", "ip -n ns1 link set dev eth1 up"]
+
+
+def test_an_ipvlan_gets_its_address_back_with_its_lower_link():
+    there = [
+        Link("", "br0", "bridge", address="02:00:00:00:00:01"),
+        Link("", "eth1", "veth", address="02:00:00:00:00:02", master="br0", slave_kind="bridge"),
+        Link("n1", "ipv0", "ipvlan", link=("", "br0"), address="02:00:00:00:00:01"),
+    ]
+    wish = Wish((there[0], replace(there[1], master=""), there[2]))
+    steps = plan(wish, State([Netns("n1"), *there]))
+    assert [line for step in steps for line in commands(step)] == [
+        "ip link set dev eth1 nomaster",
+        "ip link set dev br0 address 02:00:00:00:00:01",
+    ]
