@@ -13,7 +13,7 @@ from dataclasses import fields
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
-from ._kernel import IMPORT_ERROR, Kernel
+from ._kernel import IMPORT_ERROR, NEEDS_ROOT, Kernel
 from ._model import (
     Address,
     AltName,
@@ -60,9 +60,7 @@ def task(name):
         module.fail_json(msg=str(e))
     except OSError as e:
         if e.errno in (errno.EPERM, errno.EACCES):
-            module.fail_json(
-                msg="this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
-            )
+            module.fail_json(msg=NEEDS_ROOT)
         module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
     finally:
         kernel.close()

@@ -140,6 +140,11 @@ BAD = [
     ("nat_masquerade", dict(NAT, name='x"; flush ruleset', source="192.168.1.0/24"), "name: "),
     ("nat_masquerade", dict(NAT, netns="n2", source="192.168.1.0/24"), "netns: there is no network namespace n2"),
     ("nat_masquerade", dict(NAT, source="192.168.1.0/24", family="ipv6"), "family: "),
+    ("reachability", {"netns": ["n2"], "to": ["192.0.2.1"]}, "netns: there is no network namespace n2"),
+    ("reachability", {"netns": ["../n1"], "to": ["192.0.2.1"]}, "netns: "),
+    ("reachability", {"to": ["nowhere"]}, "to: 'nowhere' is no IP address"),
+    ("reachability", {"netns": ["n1"]}, "to, pairs"),
+    ("reachability", {"to": ["192.0.2.1"], "protocol": "tcp"}, "port: tcp needs one"),
 ]
 
 

@@ -7,7 +7,10 @@ from importlib import import_module
 import pytest
 import yaml
 
+from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
+
+MODULES = [*OPTIONS, *LOOKS]
 
 
 @pytest.fixture
@@ -39,13 +42,13 @@ def playbook(tasks, path, *options):
         pytest.fail(done.stdout, pytrace=False)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", MODULES)
 def test_examples_run_and_settle(name, plain_host, tmp_path):
     again = {"register": "again", "failed_when": "again is failed or again is changed"}
     tasks = [task for one in examples(name) for task in (one, {**one, **again})]
     playbook(tasks, tmp_path / "play.yml")
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", MODULES)
 def test_examples_run_in_check_mode(name, plain_host, tmp_path):
     playbook(examples(name), tmp_path / "play.yml", "--check")

@@ -7,11 +7,14 @@ from dataclasses import fields
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _model
+from ansible_collections.virtnet.linux.plugins.module_utils import _model, _reach
+from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, plan
+from ansible_collections.virtnet.linux.plugins.module_utils._probe import Answer
 from ansible_collections.virtnet.linux.plugins.module_utils._task import foretold, report
 
+SPECS = {name: entry[0] for name, entry in {**OPTIONS, **LOOKS}.items()}
 CHECKED = ("type", "default", "choices", "required", "elements")
 # A task of each module that uses all that it can return.
 TASKS = {
@@ -43,7 +46,7 @@ class Host:
 @pytest.fixture(scope="module")
 def docs():
     """The documentation of every module, doc fragments included."""
-    command = ["ansible-doc", "--json", *("virtnet.linux." + name for name in OPTIONS)]
+    command = ["ansible-doc", "--json", *("virtnet.linux." + name for name in SPECS)]
     found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return {name.rpartition(".")[2]: doc for name, doc in found.items()}
 
@@ -68,9 +71,9 @@ def argument_spec(spec):
     return out
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", SPECS)
 def test_options_are_those_of_the_module(name, docs):
-    assert documented(docs[name]["doc"]["options"]) == argument_spec(OPTIONS[name][0])
+    assert documented(docs[name]["doc"]["options"]) == argument_spec(SPECS[name])
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -88,3 +91,10 @@ def test_documents_what_a_task_returns(name, docs):
         one = returned[key][0] if isinstance(returned[key], list) else returned[key]
         stated = {field.name for field in fields(RESOURCES[key]) if field.compare} - {"attrs", "port", "lines"}
         assert (stated | set(one)) - known == set()
+
+
+def test_documents_what_reachability_returns(docs):
+    pair = ("", "192.0.2.1")
+    result, dummy = _reach.report({pair: _reach.Expected()}, {pair: Answer(reason="no reply")})
+    assert set(result) == set(docs["reachability"]["return"])
+    assert set(result["matrix"][""]["192.0.2.1"]) == set(docs["reachability"]["return"]["matrix"]["contains"])
