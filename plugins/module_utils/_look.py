@@ -11,16 +11,17 @@ import traceback
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ._capture import CAPTURE, around, asked, started, stopped
 from ._kernel import NEEDS_ROOT, Kernel
 from ._model import Refused
 from ._probe import Answer, probe
-from ._reach import RULES, SPEC, differing, report, wanted
+from ._reach import REACH, RULES, differing, plain, report, wanted
 
 
 def look(name):
     """Run the module of this name."""
     spec, rules, view = LOOKS[name]
-    module = AnsibleModule(spec, supports_check_mode=True, **rules)
+    module = AnsibleModule(spec, **rules)
     kernel = Kernel()
     try:
         result, failure = view(module.params, kernel, module.check_mode)
@@ -36,16 +37,15 @@ def look(name):
         # What earlier tasks of a dry run have not made cannot be as expected.
         module.warn(failure)
     elif failure:
-        module.fail_json(msg=failure, changed=False, **result)
-    module.exit_json(changed=False, **result)
+        module.fail_json(msg=failure, **result)
+    module.exit_json(**result)
 
 
 def reachability(p, kernel, dry):
     wish, manner = wanted(p)
     there = {netns for netns, dummy in wish if not netns or kernel.path(netns)}
-    gone = sorted({netns for netns, dummy in wish} - there)
-    if gone and not dry:
-        raise Refused("netns", "there is no network namespace %s" % gone[0])
+    if not dry:
+        present(kernel, "netns", [netns for netns, dummy in wish])
     answers = {pair: Answer(reason="no such network namespace") for pair in wish}
     pairs, end = [pair for pair in wish if pair[0] in there], time.monotonic() + p["wait"]
     while pairs:
@@ -54,7 +54,34 @@ def reachability(p, kernel, dry):
         if dry or time.monotonic() > end:
             break
         time.sleep(0.1)
-    return report(wish, answers)
+    result, failure = report(wish, answers)
+    return dict(result, changed=False), failure
 
 
-LOOKS = {"reachability": (SPEC, RULES, reachability)}
+def packet_capture(p, kernel, dummy):
+    places, probing = asked(p)
+    present(kernel, "links.netns", [netns for netns, dummy in places])
+    if p["state"] == "started":
+        return dict(changed=started(kernel.inside, places, p), captures=[]), None
+    if p["state"] == "stopped":
+        captures = stopped(p["name"])
+        return dict(changed=captures is not None, captures=captures or []), None
+    if not probing:
+        return dict(changed=False, captures=around(kernel.inside, places, p, p["timeout"])[0]), None
+    pair, manner = probing
+    present(kernel, "probe.netns", pair[:1])
+    seconds = p["timeout"] or 60 + manner.count * manner.timeout
+    captures, answers = around(kernel.inside, places, p, seconds, lambda: probe(kernel.inside, [pair], manner))
+    return dict(changed=False, captures=captures, probe=plain(answers[0])), None
+
+
+def present(kernel, option, names):
+    for netns in names:
+        if netns and not kernel.path(netns):
+            raise Refused(option, "there is no network namespace %s" % netns)
+
+
+LOOKS = {
+    "reachability": (REACH, dict(RULES, supports_check_mode=True), reachability),
+    "packet_capture": (CAPTURE, {}, packet_capture),
+}

@@ -30,7 +30,7 @@ PROBE = dict(
     dont_fragment=dict(type="bool", default=False),
     send_ttl=dict(type="int"),
 )
-SPEC = dict(
+REACH = dict(
     PROBE,
     netns=dict(type="list", elements="str", default=[""]),
     to=dict(type="list", elements="str"),

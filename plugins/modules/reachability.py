@@ -81,7 +81,7 @@ notes:
   - A kernel limits how many ICMP errors it sends in a second (C(net.ipv4.icmp_ratelimit), C(icmp_msgs_per_sec)). When
     many pairs fail at one router, some of them are V(no reply).
 seealso:
-  - module: virtnet.linux.netns
+  - module: virtnet.linux.packet_capture
 """
 
 EXAMPLES = r"""

@@ -12,6 +12,7 @@ LAYERS = [
     {"_kinds", "_nat"},
     {"_options", "_planner", "_commands", "_kernel"},
     {"_reach"},
+    {"_capture"},
     {"_task", "_look"},
     {"modules"},
 ]

@@ -9,11 +9,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.virtnet.linux.plugins.module_utils._model import Refused
 from ansible_collections.virtnet.linux.plugins.module_utils._probe import Answer, checksum, echo_request, error_of
-from ansible_collections.virtnet.linux.plugins.module_utils._reach import RULES, SPEC, report, wanted
+from ansible_collections.virtnet.linux.plugins.module_utils._reach import REACH, RULES, report, wanted
 
 
 def wish_of(**params):
-    checked = ArgumentSpecValidator(SPEC, **RULES).validate(params)
+    checked = ArgumentSpecValidator(REACH, **RULES).validate(params)
     assert not checked.error_messages, checked.error_messages
     return wanted(checked.validated_parameters)[0]
 
