@@ -74,10 +74,10 @@ kernel: setup
 	$(RUN) --cases kernel.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
 
 playbooks: setup
-	@$(MAKE) -j2 --output-sync lives turns
+	@$(MAKE) -j2 --output-sync lives turns looks
 
-.PHONY: lives turns
-lives turns: setup
+.PHONY: lives turns looks
+lives turns looks: setup
 	$(RUN) --suite playbooks --cases $@.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/$@.xml tests/playbooks/test_$@.py
 
 demonstration: setup

@@ -43,7 +43,7 @@ def cell(session, core, pyroute2):
     """A bit of every suite with these versions."""
     if (session.python, pyroute2) == ("3.8", "0.9.*"):
         session.skip("pyroute2 0.9 does not import on Python 3.8")
-    session.install(f"ansible-core=={core}.*", f"pyroute2=={pyroute2}", "hypothesis", "pytest")
+    session.install(f"ansible-core=={core}.*", f"pyroute2=={pyroute2}", "hypothesis", "pytest", "scapy")
     session.run("pytest", "tests/unit")
     tests = ["tests/kernel/test_properties.py", "tests/kernel/test_modules.py::test_life[veth]"]
     tests += ["tests/kernel/test_modules.py::test_life[linux_bridge]"]

@@ -16,7 +16,8 @@ attributes:
     description: Can run in C(check_mode).
     support: full
     details:
-      - It does the same as in a run.
+      - It does the same as in a run. What is not as expected becomes a warning, because the earlier tasks of a dry run
+        have not made what this one looks at.
   diff_mode:
     description: Will return details on what has changed.
     support: none

@@ -20,6 +20,8 @@ VLAN, ROUTE, NAT = (
     {"netns": "n1", "backend": "nft"},
 )
 
+CAPTURE = {"links": [{"dev": "va"}], "timeout": 1}
+
 # module, options, what the sentence must begin with or contain, and the kind of link that the kernel needs
 BAD = [
     ("netns", {"name": ["a/b"]}, "name: "),
@@ -176,6 +178,30 @@ BAD = [
     ("nat_masquerade", dict(NAT, name='x"; flush ruleset', source="192.168.1.0/24"), "name: "),
     ("nat_masquerade", dict(NAT, netns="n2", source="192.168.1.0/24"), "netns: there is no network namespace n2"),
     ("nat_masquerade", dict(NAT, source="192.168.1.0/24", family="ipv6"), "family: "),
+    ("reachability", {"netns": ["n2"], "to": ["192.0.2.1"]}, "netns: there is no network namespace n2"),
+    ("reachability", {"netns": ["../n1"], "to": ["192.0.2.1"]}, "netns: "),
+    ("reachability", {"to": ["nowhere"]}, "to: 'nowhere' is no IP address"),
+    ("reachability", {"netns": ["n1"]}, "to, pairs"),
+    ("reachability", {"to": ["192.0.2.1"], "protocol": "tcp"}, "port: tcp needs one"),
+    ("packet_capture", {"timeout": 1}, "links: say where to capture"),
+    ("packet_capture", {"links": [{"dev": "va"}]}, "timeout: say after how many seconds"),
+    ("packet_capture", dict(CAPTURE, timeout=0), "timeout: 0.0 is not between 0 and 86400"),
+    ("packet_capture", dict(CAPTURE, count=0), "count: "),
+    ("packet_capture", dict(CAPTURE, snaplen=1), "snaplen: "),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "va"}] * 2), "links: va in the host is given twice"),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "eth9"}]), "links: there is no link eth9 in the host's own"),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "-z"}]), "links.dev: "),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "va", "netns": "n2"}]), "links.netns: there is no network"),
+    ("packet_capture", dict(CAPTURE, filter="icmp and ("), "filter: can't parse filter expression"),
+    ("packet_capture", dict(CAPTURE, filter="-w /tmp/x"), "filter: can't parse filter expression"),
+    ("packet_capture", dict(CAPTURE, name="x"), "name: it goes with state"),
+    ("packet_capture", dict(CAPTURE, state="started"), "name: state needs it"),
+    ("packet_capture", dict(CAPTURE, state="started", name="../x"), "name: '../x' must be 1 to 64"),
+    ("packet_capture", dict(CAPTURE, state="started", name="x", pcap="/tmp"), "pcap: there is nothing to keep yet"),
+    ("packet_capture", dict(CAPTURE, state="started", name="x", probe={"to": "192.0.2.1"}), "probe: "),
+    ("packet_capture", dict(CAPTURE, probe={"to": "nowhere"}), "probe.to: "),
+    ("packet_capture", dict(CAPTURE, probe={"to": "192.0.2.1", "netns": "n2"}), "probe.netns: there is no network"),
+    ("packet_capture", dict(CAPTURE, probe={"to": "192.0.2.1", "protocol": "udp"}), "probe.port: udp needs one"),
 ]
 
 

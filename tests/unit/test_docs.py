@@ -8,11 +8,12 @@ from dataclasses import fields, replace
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _model
+from ansible_collections.virtnet.linux.plugins.module_utils import _model, _reach
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, shown
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, plan
+from ansible_collections.virtnet.linux.plugins.module_utils._probe import Answer
 from ansible_collections.virtnet.linux.plugins.module_utils._task import foretold, report
 
 SPECS = {name: entry[0] for name, entry in {**OPTIONS, **LOOKS}.items()}
@@ -140,3 +141,10 @@ def test_documents_what_link_info_returns(kind, docs):
     for name in ("peer", "link"):
         assert set(found[name]) == set(known[name]["contains"])
     assert set(found["addresses"][0]) <= set(known["addresses"]["contains"])
+
+
+def test_documents_what_reachability_returns(docs):
+    pair = ("", "192.0.2.1")
+    result, dummy = _reach.report({pair: _reach.Expected()}, {pair: Answer(reason="no reply")})
+    assert set(result) == set(docs["reachability"]["return"])
+    assert set(result["matrix"][""]["192.0.2.1"]) == set(docs["reachability"]["return"]["matrix"]["contains"])
