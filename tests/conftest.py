@@ -18,11 +18,11 @@ import yaml
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS
-from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, Wish, made_by_kernel
+from ansible_collections.virtnet.linux.plugins.module_utils._model import RARE, Link, Wish, made_by_kernel
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
 
-EVERYTHING = dict(sysctls=True, nat=True)
+EVERYTHING = dict(sysctls=True, nat=True, rare=RARE)
 GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
 
 
@@ -126,6 +126,7 @@ class Host:
         self.shell(*("ip link delete %s 2>/dev/null || true" % name for name in sorted(links)))
         tables = ["add table %s virtnet; delete table %s virtnet" % (family, family) for family in ("ip", "ip6")]
         self.shell("nft '%s' 2>/dev/null || true" % "; ".join(tables))
+        self.shell(*("ip %s rule flush protocol static" % family for family in ("-4", "-6")))
         Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
         Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("0")
 

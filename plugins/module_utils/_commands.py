@@ -10,7 +10,20 @@ from shlex import quote
 
 from ._kinds import KINDS, kind_of
 from ._kinds import words as spelled
-from ._model import MAIN, Address, AltName, Link, Masquerade, NatTable, Netns, Route, Sysctl, SysctlFile
+from ._model import (
+    IP_PROTOCOLS,
+    MAIN,
+    Address,
+    AltName,
+    Link,
+    Masquerade,
+    NatTable,
+    Netns,
+    Route,
+    Rule,
+    Sysctl,
+    SysctlFile,
+)
 from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
 
 # The host's own namespace has no name for ip(8): it is that of process 1.
@@ -160,6 +173,23 @@ def hop_words(hop):
         + (["dev", hop.dev] if hop.dev else [])
         + (["onlink"] if hop.onlink else [])
     )
+
+
+@lines.register(Rule)
+def rule_lines(target, change):
+    return [rule_line(rule, verb) for rule, verb in ((change.after, "add"), (change.before, "delete")) if rule]
+
+
+def rule_line(rule, verb):
+    words = ["priority", str(rule.priority)]
+    for name in ("from_", "to", "iif", "oif", "fwmark", "sport", "dport"):
+        words += [name.rstrip("_"), getattr(rule, name)] if getattr(rule, name) else []
+    # Not every host has a list of the names.
+    words += ["ipproto", str(IP_PROTOCOLS.get(rule.ipproto, rule.ipproto))] if rule.ipproto else []
+    words += ["table", str(rule.table)] if rule.type == "lookup" else [rule.type]
+    words += ["suppress_prefixlength", str(rule.suppress_prefixlength)] if rule.suppress_prefixlength >= 0 else []
+    words += ["protocol", rule.proto] if rule.proto not in (None, "unspec") else []
+    return ip(rule.netns, *(["-6"] if rule.family == "inet6" else []), "rule", verb, *words)
 
 
 @lines.register(Sysctl)

@@ -19,12 +19,13 @@ import traceback
 import types
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from importlib.machinery import PathFinder
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 from ._kinds import KINDS, encoded, kind_of
 from ._model import (
+    IP_PROTOCOLS,
     Address,
     AltName,
     Hop,
@@ -34,6 +35,7 @@ from ._model import (
     Netns,
     Refused,
     Route,
+    Rule,
     State,
     Sysctl,
     SysctlFile,
@@ -75,6 +77,16 @@ def pyroute2_messages():
     return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
 
 
+@lru_cache(maxsize=None)
+def rulemsg():
+    """The class of the messages of rules, which few tasks need."""
+    from pyroute2.netlink.rtnl.fibmsg import fibmsg
+
+    # Linux 6.15 tells the masks of ports.
+    masks = ((28, "FRA_SPORT_MASK", "uint16"), (29, "FRA_DPORT_MASK", "uint16"))
+    return type("rulemsg", (fibmsg,), {"nla_map": fibmsg.nla_map + masks})
+
+
 try:
     ifinfmsg, ifaddrmsg, rtmsg, nsidmsg = pyroute2_messages()
     IMPORT_ERROR = None
@@ -82,7 +94,7 @@ except Exception:  # pyroute2 0.9.2 raises TypeError on Python 3.8
     IMPORT_ERROR = traceback.format_exc()
 
 NEWLINK, DELLINK, GETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = 16, 17, 18, 20, 21, 22, 24, 25, 26
-NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 88, 90, 108, 109
+NEWRULE, DELRULE, GETRULE, NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 32, 33, 34, 88, 90, 108, 109
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
@@ -100,6 +112,8 @@ TYPES = {
     8: "prohibit",
     9: "throw",
 }
+ACTIONS = {1: "lookup", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
+FAMILIES = {socket.AF_INET: "inet", socket.AF_INET6: "inet6"}
 ONLINK = 4
 SYSCTLS = {"ipv4": ("forwarding", "rp_filter", "proxy_arp"), "ipv6": ("forwarding",)}
 libc = ctypes.CDLL(None, use_errno=True)
@@ -258,7 +272,7 @@ class Kernel:
 
     # Reading
 
-    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, files=(), brief=False):
+    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, rare=(), files=(), brief=False):
         """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are,
         and with `above` those where links stand on a link in another namespace; `brief`: links and addresses alone.
         """
@@ -283,6 +297,9 @@ class Kernel:
                 state.add(resource)
             for resource in self.read_routes(name) if not brief else ():
                 state.add(resource)
+            for kind in rare:
+                for resource in READERS[kind](self, name):
+                    state.add(resource)
             for resource in self.read_sysctls(name) if sysctls else ():
                 state.add(resource)
             for resource in self.read_nat(name) if nat else ():
@@ -387,6 +404,12 @@ class Kernel:
                 if route is not None:
                     yield route
 
+    def read_rules(self, name):
+        for m in self.netlink(name).request(rulemsg()(), GETRULE, DUMP):
+            rule = rule_of(name, m)
+            if rule is not None:
+                yield rule
+
     def read_sysctls(self, name):
         keys = [
             (family, dev, word)
@@ -478,6 +501,9 @@ class Kernel:
         self.forget(name)
         check(libc.umount2(("%s/%s" % (NETNS_DIR, name)).encode(), MNT_DETACH))
         os.unlink("%s/%s" % (NETNS_DIR, name))
+
+
+READERS = {Rule: Kernel.read_rules}
 
 
 def output(argv):
@@ -630,6 +656,47 @@ def route_of(netns, m, names):
 def hop_of(m, oif, weight, flags, names):
     via = m.get_attr("RTA_VIA")
     return Hop(via["addr"] if via else m.get_attr("RTA_GATEWAY"), names.get(oif), weight, bool(flags & ONLINK))
+
+
+RULE = dict(
+    from_="FRA_SRC",
+    to="FRA_DST",
+    iif="FRA_IIFNAME",
+    oif="FRA_OIFNAME",
+    fwmark="FRA_FWMARK",
+    ipproto="FRA_IP_PROTO",
+    sport="FRA_SPORT_RANGE",
+    dport="FRA_DPORT_RANGE",
+    priority="FRA_PRIORITY",
+    table="FRA_TABLE",
+    suppress_prefixlength="FRA_SUPPRESS_PREFIXLEN",
+    proto="FRA_PROTOCOL",
+)
+
+
+def rule_of(netns, m):
+    """A rule; None for one with what is not managed here."""
+    raw = {attr[0]: attr[1] for attr in m["attrs"]}
+    strange = {name for name in raw if not (name in RULE.values() or name == "FRA_FWMASK" or raw[name] == 0xFFFF)}
+    if strange or m["tos"] or m["flags"] & 2 or m["action"] not in ACTIONS or m["family"] not in FAMILIES:
+        return None
+    found = {name: raw.get(nla, "") for name, nla in RULE.items()}
+    mark, mask = raw.get("FRA_FWMARK", 0), raw.get("FRA_FWMASK", 0)
+    suppress = raw.get("FRA_SUPPRESS_PREFIXLEN", 0xFFFFFFFF)
+    found.update(
+        from_="%s/%d" % (raw["FRA_SRC"], m["src_len"]) if "FRA_SRC" in raw else "",
+        to="%s/%d" % (raw["FRA_DST"], m["dst_len"]) if "FRA_DST" in raw else "",
+        fwmark=("0x%x" % mark if mask == 0xFFFFFFFF and mark else "0x%x/0x%x" % (mark, mask)) if mask else "",
+        ipproto={str(v): k for k, v in IP_PROTOCOLS.items()}.get(str(found["ipproto"]), str(found["ipproto"])),
+        priority=found["priority"] or 0,
+        table=(found["table"] or m["table"]) if ACTIONS[m["action"]] == "lookup" else 0,
+        suppress_prefixlength=-1 if suppress == 0xFFFFFFFF else suppress,
+        proto=PROTOS.get(found["proto"], str(found["proto"] or 0)),
+    )
+    for name in ("sport", "dport"):
+        low, dummy, high = found[name].partition(":")
+        found[name] = low if low == high else "%s-%s" % (low, high)
+    return Rule(netns, FAMILIES[m["family"]], type=ACTIONS[m["action"]], **found)
 
 
 # Changes to messages
@@ -851,6 +918,30 @@ def gateway(hop, family):
         return []
     own = socket.AF_INET6 if ":" in hop.via else socket.AF_INET
     return [("RTA_GATEWAY", hop.via)] if own == family else [("RTA_VIA", {"family": own, "addr": hop.via})]
+
+
+@do.register(Rule)
+def do_rule(target, change, kernel):
+    here = kernel.netlink(target.netns)
+    for rule, verb, flags in ((change.after, NEWRULE, CREATE | EXCL), (change.before, DELRULE, 0)):
+        if rule is None:
+            continue
+        found = {name: getattr(rule, name) for name in RULE if getattr(rule, name) not in (None, "")}
+        header = dict(family=number(FAMILIES, rule.family), action=number(ACTIONS, rule.type))
+        for name, length in (("from_", "src_len"), ("to", "dst_len")):
+            if name in found:
+                found[name], dummy, bits = found[name].partition("/")
+                header[length] = int(bits)
+        mark, dummy, mask = found.pop("fwmark", "").partition("/")
+        more = [("FRA_FWMARK", int(mark, 0)), ("FRA_FWMASK", int(mask or "0xffffffff", 0))] if mark else []
+        for name in {"sport", "dport"} & set(found):
+            low, dummy, high = found[name].partition("-")
+            found[name] = "%s:%s" % (low, high or low)
+        if "ipproto" in found:
+            found["ipproto"] = IP_PROTOCOLS.get(found["ipproto"]) or int(found["ipproto"])
+        found["suppress_prefixlength"] &= 0xFFFFFFFF
+        found["proto"] = number(PROTOS, rule.proto or "unspec")
+        here.request(rulemsg()(), verb, ACK | flags, [(RULE[name], v) for name, v in found.items()] + more, header)
 
 
 @do.register(Sysctl)

@@ -12,6 +12,7 @@ from typing import Any, Optional, Tuple
 
 Ref = Tuple[str, str]  # (network namespace, link name); the module's own namespace is ""
 MAIN, HOST_WIDE = 254, ("all", "default", "")
+IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "sctp": 132}
 
 
 # A field that tells how to get there or where a value came from: it is no part of the value.
@@ -165,6 +166,39 @@ class Route:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """A routing rule: ip-rule(8). What it matches is empty where it matches all."""
+
+    netns: str
+    family: str  # inet or inet6
+    priority: Optional[int] = None
+    from_: Optional[str] = None
+    to: Optional[str] = None
+    iif: Optional[str] = None
+    oif: Optional[str] = None
+    fwmark: Optional[str] = None
+    ipproto: Optional[str] = None
+    sport: Optional[str] = None
+    dport: Optional[str] = None
+    type: Optional[str] = None
+    table: Optional[int] = None
+    suppress_prefixlength: Optional[int] = None
+    proto: Optional[str] = aside(default=None)  # "kernel" where the kernel made it by itself
+
+    @property
+    def key(self):
+        # The kernel keeps several that differ in anything at all.
+        return ("rule",) + tuple(getattr(self, f.name) for f in fields(self) if f.compare)
+
+    @property
+    def matches(self):
+        return self.key[1:-3]
+
+    def requires(self):
+        return of_netns(self)
+
+
+@dataclass(frozen=True)
 class Sysctl:
     """A value under /proc/sys/net."""
 
@@ -246,9 +280,12 @@ class Masquerade:
 RANK = {
     kind: rank
     for rank, kind in enumerate(
-        ("netns", "link", "altname", "address", "sysctl", "route", "sysctl_file", "nat_table", "masquerade")
+        ("netns", "link", "altname", "address", "sysctl", "route", "rule", "sysctl_file", "nat_table", "masquerade")
     )
 }
+
+
+RARE = (Rule,)  # read only where a task can touch them
 
 
 def of_netns(resource):
@@ -267,7 +304,11 @@ def order(resource):
 
 def made_by_kernel(resource):
     """What nobody asked for: it is read, never planned away, never put back."""
-    return isinstance(resource, (Address, Route)) and resource.proto in ("kernel", "ra", "redirect")
+    return isinstance(resource, (Address, Route, Rule)) and resource.proto in ("kernel", "ra", "redirect")
+
+
+def fits(resource, pattern):
+    return type(resource) is type(pattern) and overlay(resource, pattern) == resource
 
 
 def overlay(have, want):
@@ -324,7 +365,7 @@ class Wish:
     unwanted: Tuple[Any, ...] = ()  # patterns: a field that is None fits all
     exclusive: Tuple[Tuple[type, Tuple[Tuple[str, Any], ...]], ...] = ()  # (type, fields): such strangers go
     allow: frozenset = frozenset()  # of recreate, take_over
-    returns: Tuple[Tuple[str, Any], ...] = ()  # (name, key, or list of keys): what the task gives back
+    returns: Tuple[Tuple[str, Any], ...] = ()  # (name, key, list of keys, or pattern): what the task gives back
 
     def __iter__(self):
         return iter(self.wanted + self.unwanted)

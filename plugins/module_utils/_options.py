@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from ._kinds import KINDS
 from ._model import (
+    IP_PROTOCOLS,
     Address,
     AltName,
     Hop,
@@ -21,6 +22,7 @@ from ._model import (
     Netns,
     Refused,
     Route,
+    Rule,
     Sysctl,
     SysctlFile,
     Wish,
@@ -369,6 +371,75 @@ def table(text):
     return int(number)
 
 
+SELECTORS = ("from", "to", "iif", "oif", "fwmark", "ipproto", "sport", "dport")
+
+
+def rule_wish(p, host_):
+    netns = netns_name("netns", p["netns"])
+    nets = {name: p[name] and p[name] != "all" and network(name, p[name]) for name in ("from", "to")}
+    six = {":" in net for net in nets.values() if net} | ({p["family"] == "inet6"} if p["family"] else set())
+    if len(six) > 1:
+        raise Refused("family" if p["family"] else "to", "IPv4 and IPv6 do not mix in one rule")
+    gone = p["state"] == "absent"
+    kind = p["type"] or (None if gone else "lookup")
+    number = rule_table(p["table"]) if p["table"] is not None else None
+    if not gone and (kind == "lookup") == (number is None):
+        raise Refused("table", "say it" if kind == "lookup" else "a rule of type %s looks into none" % kind)
+    suppress = within("suppress_prefixlength", p["suppress_prefixlength"], -1, 128)
+    if suppress not in (None, -1) and kind != "lookup":
+        raise Refused("suppress_prefixlength", "it is for type: lookup")
+    ports = {name: p[name] and port_range(name, p[name], 65534) for name in ("sport", "dport")}
+    protocol = p["ipproto"] and ip_protocol(p["ipproto"])
+    if any(ports.values()) and not gone and protocol not in ("tcp", "udp", "sctp"):
+        raise Refused("ipproto", "ports need tcp, udp or sctp")
+    given = dict(
+        nets,
+        iif=p["iif"] and link_name("iif", p["iif"]),
+        oif=p["oif"] and link_name("oif", p["oif"]),
+        fwmark=p["fwmark"] and fwmark(p["fwmark"]),
+        ipproto=protocol,
+        **ports,
+    )
+    # Which packets a rule matches is what it is: what is not given is none of its conditions.
+    given = {name: value or (None if gone and p[name] is None else "") for name, value in given.items()}
+    if gone and not any(p[name] is not None for name in ("priority", "type", "table") + SELECTORS):
+        raise Refused("priority", "say which rules: at least one of priority, table, type and what they match")
+    rule = Rule(
+        netns,
+        "inet6" if True in six else "inet",
+        within("priority", p["priority"], 0, 2**32 - 1),
+        given.pop("from"),
+        type=kind,
+        table=0 if number is None and not gone else number,
+        suppress_prefixlength=suppress,
+        **given,
+    )
+    if gone:
+        return Wish(unwanted=(rule,), returns=(("rule", rule),))
+    return Wish((rule,), returns=(("rule", rule),))
+
+
+def rule_table(text):
+    return 255 if text in ("local", "255") else table(text)
+
+
+def ip_protocol(text):
+    names = {str(number): name for name, number in IP_PROTOCOLS.items()}
+    if text not in IP_PROTOCOLS and not (re.fullmatch("[0-9]{1,3}", text) and 0 < int(text) < 256):
+        raise Refused("ipproto", "%r is no protocol: one of %s, or a number" % (text, ", ".join(IP_PROTOCOLS)))
+    return text if text in IP_PROTOCOLS else names.get(str(int(text)), str(int(text)))
+
+
+def fwmark(text):
+    """A mark and its mask, as ip(8) shows them."""
+    word = "(0x[0-9a-f]{1,8}|[0-9]{1,10})"
+    match = re.fullmatch("%s(?:/%s)?" % (word, word), text.lower())
+    mark, mask = [int(part or "0xffffffff", 0) for part in match.groups()] if match else (2**32, 0)
+    if max(mark, mask) >= 2**32 or not mask:
+        raise Refused("fwmark", "%r is no mark like 0x10 or 0x10/0xff" % text)
+    return "0x%x" % mark if mark and mask == 2**32 - 1 else "0x%x/0x%x" % (mark, mask)
+
+
 # Forwarding
 
 
@@ -435,7 +506,7 @@ def nat_masquerade_wish(p, host_):
     if not re.fullmatch(r"[A-Za-z0-9_./-]{1,64}", name):
         raise Refused("name", "%r must be 1 to 64 letters, digits and _ . / -" % name)
     if p["to_ports"] is not None and p["to_ports"] != "":
-        ports(p["to_ports"])
+        port_range("to_ports", p["to_ports"])
         if not p["protocol"]:
             raise Refused("protocol", "to_ports needs it")
     returns = (("masquerade", ("masquerade", netns, family, name)),)
@@ -459,11 +530,12 @@ def nat_masquerade_wish(p, host_):
     return Wish(tables + (rule,), returns=returns)
 
 
-def ports(text):
+def port_range(option, text, last=65535):
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
     low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (0, 0)
-    if not 0 < low <= high < 65536:
-        raise Refused("to_ports", "%r is no port or range of ports like 1024-65535" % text)
+    if not 0 < low <= high <= last:
+        raise Refused(option, "%r is no port or range of ports like 1024-%d" % (text, last))
+    return str(low) if low == high else "%d-%d" % (low, high)
 
 
 ALTNAMES = dict(altnames=dict(type="list", elements="str"))
@@ -582,6 +654,20 @@ OPTIONS = {
         ),
         dict(mutually_exclusive=[("multipath", "via"), ("multipath", "dev"), ("multipath", "onlink")]),
         route_wish,
+    ),
+    "rule": (
+        dict(
+            STATE,
+            **NETNS,
+            family=dict(type="str", choices=["inet", "inet6"]),
+            priority=dict(type="int"),
+            **{name: dict(type="str") for name in SELECTORS},
+            type=dict(type="str", choices=["lookup", "blackhole", "unreachable", "prohibit"]),
+            table=dict(type="str"),
+            suppress_prefixlength=dict(type="int"),
+        ),
+        {},
+        rule_wish,
     ),
     "sysctl_forward": (
         dict(

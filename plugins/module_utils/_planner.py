@@ -22,10 +22,12 @@ from ._model import (
     Netns,
     Refused,
     Route,
+    Rule,
     State,
     Sysctl,
     Wish,
     carried,
+    fits,
     made_by_kernel,
     order,
     overlay,
@@ -116,6 +118,8 @@ class _Planner:
         have = self.state.get(want.key)
         if isinstance(want, Link):
             self.make_link(want, have)
+        elif isinstance(want, Rule):
+            self.make_rule(want)
         elif have is None:
             if isinstance(want, Route):
                 if connected(self.state, want):
@@ -130,6 +134,21 @@ class _Planner:
                 kept = siblings(self.state, have) if isinstance(want, Address) else []
                 self.step(Change(have, after))
                 self.put_back(kept)
+
+    def make_rule(self, want):
+        """Rules have no names: one with this priority that matches the same is the one that is meant."""
+        near = [r for r in self.state if isinstance(r, Rule) and (r.netns, r.family) == (want.netns, want.family)]
+        if any(fits(r, want) for r in near):
+            return
+        wanted = {other.key for other in self.wish.wanted}
+        meant = [r for r in near if r.matches == want.matches and not made_by_kernel(r) and r.key not in wanted]
+        if meant:
+            self.step(Change(meant[0], overlay(replace(meant[0], suppress_prefixlength=-1), want)))
+            return
+        # As the kernel does: before all but the first.
+        number = want.priority if want.priority is not None else next_priority(near)
+        fresh_one = Rule(want.netns, want.family, suppress_prefixlength=-1, proto="static")
+        self.step(Change(None, replace(overlay(fresh_one, want), priority=number)))
 
     def make_link(self, want, have):
         if want.peer:
@@ -319,6 +338,14 @@ class _Planner:
                 raise Refused(kind.alone[0], text % (kind.alone[1], lower.name, other.name))
 
 
+def next_priority(rules):
+    """The number that the kernel would give to a new rule."""
+    second = sorted({0, 32766} | {r.priority for r in rules})[1]
+    if second == 1:
+        raise Refused("priority", "no number is left before the rule of priority 1; say one")
+    return second - 1
+
+
 def usable(state, r):
     """Whether the kernel would take a route: it wants links that are up, with addresses, and a source of its own."""
     if not isinstance(r, Route):
@@ -434,10 +461,6 @@ def ordered(resources):
     return out
 
 
-def fits(resource, pattern):
-    return type(resource) is type(pattern) and overlay(resource, pattern) == resource
-
-
 def matching(state, pattern):
     """What a pattern of unwanted things stands for; refuses what cannot be deleted."""
     if isinstance(pattern, Link):
@@ -453,7 +476,7 @@ def matching(state, pattern):
                 "state", "%s in %s is %s: it cannot be deleted" % (found.name, place(found.netns), called(found))
             )
         return [found]
-    if isinstance(pattern, (Route, Address)):
+    if isinstance(pattern, (Route, Address, Rule)):
         near = [r for r in state if type(r) is type(pattern) and r.netns == pattern.netns]
         loose = replace(pattern, metric=None) if isinstance(pattern, Route) and pattern.metric is None else pattern
         return [r for r in near if not made_by_kernel(r) and fits(r, loose)]

@@ -16,6 +16,7 @@ from ._commands import commands
 from ._kernel import IMPORT_ERROR, NEEDS_ROOT, Kernel
 from ._kinds import kind_of
 from ._model import (
+    RARE,
     Address,
     AltName,
     Link,
@@ -26,6 +27,7 @@ from ._model import (
     Route,
     Sysctl,
     SysctlFile,
+    fits,
     made_by_kernel,
     place,
 )
@@ -128,6 +130,9 @@ def scope(wish):
         sysctls=deep or any(isinstance(r, Sysctl) for r in wish),
         nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish)
         or any(isinstance(r, Netns) for r in wish.unwanted),
+        rare={type(r) for r in wish if isinstance(r, RARE)}.union(
+            RARE if any(isinstance(r, Netns) for r in wish.unwanted) else ()
+        ),
         files=[r.path for r in wish if isinstance(r, SysctlFile)],
     )
 
@@ -222,7 +227,7 @@ def described(state, key):
     """A resource in the words of the options, with what stands on it; None where it is absent."""
     if isinstance(key, list):
         return [described(state, one) for one in key if one in state]
-    r = state.get(key)
+    r = state.get(key) if isinstance(key, tuple) else next((r for r in state if fits(r, key)), None)
     if r is None:
         return None
     out = plain(r)
@@ -240,7 +245,7 @@ def described(state, key):
 
 def plain(r):
     """A resource as plain data."""
-    pairs = [(f.name, getattr(r, f.name)) for f in fields(r) if f.compare]
+    pairs = [(f.name.rstrip("_"), getattr(r, f.name)) for f in fields(r) if f.compare]
     out = {
         name: value for name, value in pairs if value is not None and (value != () or name == "exclude_destinations")
     }

@@ -24,6 +24,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     Netns,
     Refused,
     Route,
+    Rule,
     State,
     Sysctl,
     Wish,
@@ -105,6 +106,47 @@ def standing(draw, link, links):
         links[links.index(lower)] = lower = replace(lower, up=True)
         lower = next((other for other in links if other.ref == lower.link), None)
     return link
+
+
+def rules(netns):
+    """A rule of policy routing, with a few of the conditions that it can have."""
+    ports = st.sampled_from(["", "53", "1024-65534"])
+    nothing = dict.fromkeys(("from_", "to", "iif", "oif", "fwmark", "ipproto", "sport", "dport"), "")
+    conditions = st.fixed_dictionaries(
+        {},
+        optional={
+            "from_": st.sampled_from(["10.1.0.0/16", "10.1.0.1/32"]),
+            "to": st.just("10.2.0.0/16"),
+            "iif": st.sampled_from(NAMES),
+            "oif": st.sampled_from(NAMES),
+            "fwmark": st.sampled_from(["0x10", "0x10/0xff", "0x0/0xf0"]),
+        },
+    )
+    types = st.sampled_from([("lookup", 254), ("lookup", 1000), ("blackhole", 0), ("unreachable", 0), ("prohibit", 0)])
+    return st.builds(
+        lambda family, found, protocol, sport, dport, what, priority, suppress: Rule(
+            netns,
+            family,
+            priority,
+            **{
+                **nothing,
+                **found,
+                **({} if family == "inet" else {"from_": "", "to": "2001:db8:2::/48"}),
+                **(dict(ipproto=protocol, sport=sport, dport=dport) if protocol else {}),
+            },
+            type=what[0],
+            table=what[1],
+            suppress_prefixlength=suppress if what[1] else None,
+        ),
+        st.sampled_from(["inet", "inet6"]),
+        conditions,
+        st.sampled_from(["", "tcp", "udp"]),
+        ports,
+        ports,
+        types,
+        st.sampled_from([None, 100, 200]),
+        st.sampled_from([None, 0, 24]),
+    )
 
 
 def beneath(link, links):
@@ -193,6 +235,8 @@ def wishes(draw, kind_name=None):
                     type=draw(st.sampled_from(["blackhole", "unreachable", "prohibit"])),
                 )
             )
+        if draw(st.integers(0, 2)) == 0:
+            wanted.append(draw(rules(netns)))
         if "nft" not in MISSING and draw(st.integers(0, 4)) == 0:
             wanted += [
                 NatTable(netns, "ipv4"),
@@ -220,7 +264,7 @@ def changes(draw, kind_name=None):
     links = [
         r
         for r in first.wanted
-        if isinstance(r, (Link, Address, Route, Netns, Masquerade)) and (isinstance(r, Netns) or r.netns)
+        if isinstance(r, (Link, Address, Route, Rule, Netns, Masquerade)) and (isinstance(r, Netns) or r.netns)
     ]
     gone = (
         draw(st.lists(st.sampled_from(links), max_size=3, unique_by=lambda r: r.key))
