@@ -50,9 +50,11 @@ def needing(value, *kinds):
     return pytest.param(value, marks=[pytest.mark.needs(*kinds)] if kinds else [])
 
 
-EACH_MODULE = pytest.mark.parametrize(
-    "name", [needing(m, *(kind.name for kind in makes(m))) for m in [*OPTIONS, *LOOKS]]
-)
+def each_of(modules):
+    return pytest.mark.parametrize("name", [needing(m, *(kind.name for kind in makes(m))) for m in modules])
+
+
+EACH_MODULE = each_of([*OPTIONS, *LOOKS])
 
 
 @lru_cache

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import EACH_MODULE, examples, needing, run, snapshot
+from conftest import each_of, examples, needing, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 
@@ -61,7 +61,7 @@ def drop_chance(found):
     }
 
 
-@EACH_MODULE
+@each_of(OPTIONS)
 def test_examples_settle(name, plain_host):
     for task in examples(name):
         ((module, options),) = [(key.rpartition(".")[2], value) for key, value in task.items() if "." in key]
