@@ -62,6 +62,25 @@ LIVES = {
         repair=["ip_forward", '"via": "10.167.2.1"'],
         forwards=True,
     ),
+    "addresses": Life(
+        disturb=[
+            "ip -n near address delete 192.0.2.11/24 dev eth0",
+            "ip -n far address delete 198.51.100.2 peer 198.51.100.1 dev eth0",
+        ],
+        lost=[
+            LOST % ("far", "192.0.2.11", 64, "no reply"),
+            LOST % ("near", "198.51.100.2", 64, "no reply"),
+        ],
+        repair=['"label": "eth0:1"', '"peer": "198.51.100.1/32"'],
+    ),
+    "macvlan": Life(
+        disturb=["ip -n net3 link set mac1 type macvlan mode private", "ip -n switch link set sw0 down"],
+        lost=[
+            LOST % ("net3", "10.166.56.123", 64, "no reply"),
+            LOST % ("net4", "10.166.56.1", 64, "no reply"),
+        ],
+        repair=['"mode": "bridge"', '"up": true'],
+    ),
 }
 
 
