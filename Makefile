@@ -74,10 +74,10 @@ kernel: setup
 	$(RUN) --cases kernel.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
 
 playbooks: setup
-	@$(MAKE) -j2 --output-sync lives turns looks
+	@$(MAKE) -j2 --output-sync lives turns looks inside
 
-.PHONY: lives turns looks
-lives turns looks: setup
+.PHONY: lives turns looks inside
+lives turns looks inside: setup
 	$(RUN) --suite playbooks --cases $@.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/$@.xml tests/playbooks/test_$@.py
 
 demonstration: setup
