@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Ip, Macs, Map, Number
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Ip, Macs, Map, Number, met
 from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, Wish, made_by_kernel
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
@@ -148,10 +148,10 @@ def other_value(attr):
 
 def example(kind, **attrs):
     """A link of this kind, and what it needs."""
-    attrs = {**{attr.name: attr.values[0] for attr in kind.attrs if attr.needed}, **attrs}
-    if kind.over and not attrs.get("external"):
-        # Without it a tunnel is the same as the kernel's own.
-        attrs.setdefault("remote", next(other_value(attr) for attr in kind.attrs if attr.name == "remote"))
+    # Without a remote address a tunnel is the same as the kernel's own.
+    needed = [attr for attr in kind.attrs if attr.needed or (kind.over is not None and attr.name == "remote")]
+    needed = [attr for attr in needed if met(attr, attrs)]
+    attrs = {**{attr.name: other_value(attr) for attr in needed}, **attrs}
     low = Link("", "low", "veth", ("", "lowp"))
     peer, lower = ("", "tryp") if kind.paired else None, low.ref if kind.stands else None
     link = Link("", "try", kind.name, peer, lower, attrs=tuple(sorted(attrs.items())))

@@ -92,10 +92,6 @@ options:
     # What a tunnel has.
     OVER = r"""
 options:
-  link:
-    description:
-      - The link by which the outer packets leave; ip(8) calls it C(dev). Empty, as for a new tunnel, is any.
-    type: str
   link_netns:
     description:
       - The network namespace of the outer packets. Left out it is that of O(netns); empty is the one in which the

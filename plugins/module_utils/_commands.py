@@ -62,7 +62,7 @@ def link_lines(target, change):
         words += ["nomaster"] if value == "" and name == "master" else [name, str(value)]
     words += ["up" if up else "down" for dummy, up in change.news("up")]
     typed = spelled(kind.attrs, base.attrs if base else (), target.attrs, not base)
-    if kind.over and target.link and target.link[1] and (base is None or target.link != base.link):
+    if kind.over and target.link and target.link[1] and (base is None or target.link != base.link or "group" in typed):
         typed += ["dev", target.link[1]]
     if old is None:
         out += make(target, kind, words, typed)

@@ -77,6 +77,12 @@ def pyroute2_messages():
     gre += " PMTUDISC:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:uint32 ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16"
     gre += " ENCAP_SPORT:be16 ENCAP_DPORT:be16 COLLECT_METADATA:flag IGNORE_DF:uint8 FWMARK:uint32"
     vti = "LINK:uint32 IKEY:be32 OKEY:be32 LOCAL:{ip} REMOTE:{ip} FWMARK:uint32"
+    vxlan = "ID:uint32 GROUP:ip4addr LINK:uint32 LOCAL:ip4addr TTL:uint8 TOS:uint8 LEARNING:uint8 AGEING:uint32"
+    vxlan += " LIMIT:uint32 - PROXY:uint8 RSC:uint8 L2MISS:uint8 L3MISS:uint8 PORT:be16 GROUP6:ip6addr LOCAL6:ip6addr"
+    vxlan += " UDP_CSUM:uint8 UDP_ZERO_CSUM6_TX:uint8 UDP_ZERO_CSUM6_RX:uint8 - - GBP:flag - COLLECT_METADATA:uint8"
+    vxlan += " - - TTL_INHERIT:hex DF:uint8 VNIFILTER:uint8"
+    geneve = "ID:uint32 REMOTE:ip4addr TTL:uint8 TOS:uint8 PORT:be16 COLLECT_METADATA:flag REMOTE6:ip6addr - - - -"
+    geneve += " TTL_INHERIT:uint8 DF:uint8"
 
     def listing(prefix, text, **types):
         words = [word.partition(":") for word in text.format(**types).split()]
@@ -92,6 +98,8 @@ def pyroute2_messages():
         (("ip6gre", "ip6gretap"), listing("IFLA_GRE_", gre, **six)),
         (("vti",), listing("IFLA_VTI_", vti, **four)),
         (("vti6",), listing("IFLA_VTI_", vti, **six)),
+        (("vxlan",), listing("IFLA_VXLAN_", vxlan)),
+        (("geneve",), listing("IFLA_GENEVE_", geneve)),
     ):
         ifinfmsg.ifinfo.data_map.update(dict.fromkeys(names, type("data", (nla,), members)))
     return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
@@ -355,9 +363,9 @@ class Kernel:
         for m in messages:
             link, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK_NETNSID")
             over, far = kind_of(link).over, m.get_attr("IFLA_LINK")
-            if over:
+            if over is not None:
                 data = m.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
-                far = data.get_attr(over) if data else None
+                far = data.get_attr(over) if over and data else 0
             known = over is not None or (far and (nsid is not None or far != m["index"]))
             links.append((link, (nsid, far or 0) if known else None))
             if kind_of(link).packets:

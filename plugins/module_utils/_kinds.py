@@ -21,9 +21,10 @@ class Attr:
     values: Any = None  # a range of numbers, or the netlink value of each word
     default: Any = None  # what the kernel takes when nothing is said
     only: Any = None  # the (option, value) that it is for
-    needed: bool = False  # there is no link without it
+    needed: Any = False  # there is no link without it; or without it and the option named here
     fixed: Any = False  # only a new link takes it; or the values that a link keeps or never gets
     says: str = ""  # ip(8)'s word, where it is not the name
+    again: bool = False  # ip(8) must be told of it with any change
 
     def parse(self, value):
         """The value of an option as it is kept; ValueError says what is wrong with it."""
@@ -213,7 +214,7 @@ class Ip(Attr):
             parsed = ip_address(value)
         except ValueError:
             raise ValueError("%r is no IP address (without a prefix length)" % value)
-        if parsed.version != self.version:
+        if self.version not in (0, parsed.version):
             raise ValueError("%s is no IPv%d address" % (value, self.version))
         if parsed.is_multicast:
             raise ValueError("%s is a multicast address" % value)
@@ -230,12 +231,52 @@ class Ip(Attr):
 
 
 @dataclass(frozen=True)
+class EitherIp(Ip):
+    """One of IPv4 or IPv6, which have attributes of their own; or the address of a group."""
+
+    version: int = 0
+    group: bool = False
+
+    def parse(self, value):
+        try:
+            if self.group and ip_address(value).is_multicast:
+                return str(ip_address(value))
+        except ValueError:
+            pass
+        return super().parse(value)
+
+    def encode(self, value, old):
+        return {self.nla + ("6" if ":" in value else ""): value} if value else {}
+
+    def read(self, get):
+        return self.decode(get(self.nla)) or self.decode(get(self.nla + "6"))
+
+    def keeps(self, old, new):
+        return not new or (":" in new) != (":" in (old or ""))
+
+    def words(self, value, old):
+        return ["group" if is_group(value) else self.name, value]
+
+    def spec(self):
+        return dict(type="str", aliases=["group"]) if self.group else dict(type="str")
+
+
+@dataclass(frozen=True)
+class Beside(Flag):
+    """A flag of a vxlan that is told where its packets go; it learns nothing then."""
+
+    def encode(self, value, old):
+        return {self.nla: 1, "IFLA_VXLAN_LEARNING": 0}
+
+
+@dataclass(frozen=True)
 class Number(Attr):
     """A number, or a word in its place."""
 
     word: str = ""
-    raw: int = 0  # the number that says the word
+    raw: Any = 0  # the number that says the word
     flag: Any = None  # or the (attribute, bit) that says it
+    instead: str = ""  # or the attribute that says it in place of this one, with `raw` as its value
     numbered: bool = False  # that bit says that there is a number
     shift: int = 0
     off: bool = False  # ip(8) spells the word noNAME
@@ -248,13 +289,16 @@ class Number(Attr):
         if number not in self.values:
             more = " or %s" % self.word if self.word else ""
             raise ValueError("%r is no number between %d and %d%s" % (value, self.values[0], self.values[-1], more))
-        return self.word if self.word and not self.flag and number == self.raw else number
+        plain = self.word and not self.flag and not self.instead
+        return self.word if plain and number == self.raw else number
 
     def shown(self, value):
         return str(value)
 
     def encode(self, value, old):
-        said = value == self.word
+        said = bool(self.word) and value == self.word
+        if self.instead:
+            return {self.instead: self.raw} if said else {self.nla: value}
         out = {self.nla: (self.raw if said else value) << self.shift}
         if self.flag:
             out[self.flag[0]] = self.flag[1] if said != self.numbered else 0
@@ -265,7 +309,9 @@ class Number(Attr):
         if raw is None:
             return self.default
         number = raw >> self.shift & self.values[-1]
-        if self.flag:
+        if self.instead:
+            said = get(self.instead) in (1, "01")
+        elif self.flag:
             said = bool((get(self.flag[0]) or 0) & self.flag[1]) != self.numbered
         else:
             said = bool(self.word) and number == self.raw
@@ -299,6 +345,7 @@ class Kind:
     shared: bool = False  # all on a lower link have the same attributes
     over: Optional[str] = None  # it has outer packets, and this attribute for the link they leave by, or "" for none
     unique: Tuple[str, ...] = ()  # no two over one network have the same values of these
+    overhead: Any = None  # bytes that its outer packets over IPv4 and IPv6 take of the MTU of the link they leave by
     loose: bool = False  # it outlives its lower link
     whole: bool = False  # what a change does not say is reset
     packets: bool = False  # it carries IP packets, no frames: it has no MAC address and is no port of a bridge
@@ -319,7 +366,7 @@ def said(attrs, old, new, fresh=False):
     for attr, value, was in trios if news else ():
         if (attr, value, was) in news:
             yield attr, value, was
-        elif isinstance(attr, Word):
+        elif attr.again:
             yield attr, value or was, was
 
 
@@ -361,7 +408,7 @@ MACVLAN = dict(
 IPVLAN = dict(
     attrs=(
         Attr("mode", "IFLA_IPVLAN_MODE", "str", {"l2": 0, "l3": 1, "l3s": 2}, "l3"),
-        Word("flag", "IFLA_IPVLAN_FLAGS", "str", {"bridge": 0, "private": 1, "vepa": 2}, "bridge"),
+        Word("flag", "IFLA_IPVLAN_FLAGS", "str", {"bridge": 0, "private": 1, "vepa": 2}, "bridge", again=True),
     ),
     stands=True,
     follows=frozenset(("mtu", "address")),
@@ -458,6 +505,71 @@ def vti():
     )
 
 
+UDP = dict(only=NOT_EXTERNAL)
+DF = {"unset": 0, "set": 1, "inherit": 2}
+VXLAN = Kind(
+    "vxlan",
+    over="IFLA_VXLAN_LINK",
+    unique=("id", "dstport"),
+    overhead=(50, 70),
+    attrs=(
+        Attr("id", "IFLA_VXLAN_ID", "int", range(2**24), needed="external", fixed=True, **UDP),
+        EitherIp("local", "IFLA_VXLAN_LOCAL", "str", default="", **UDP),
+        EitherIp("remote", "IFLA_VXLAN_GROUP", "str", default="", group=True, **UDP),
+        Attr("dstport", "IFLA_VXLAN_PORT", "int", range(1, 65536), 8472, fixed=True),
+        Number(
+            "ttl",
+            "IFLA_VXLAN_TTL",
+            "str",
+            range(256),
+            0,
+            word="inherit",
+            raw="",  # to be said without a value, it is read with one
+            instead="IFLA_VXLAN_TTL_INHERIT",
+            fixed=("inherit",),
+            **UDP,
+        ),
+        Number("tos", "IFLA_VXLAN_TOS", "str", range(256), 0, word="inherit", raw=1, hexadecimal=True, **UDP),
+        Attr("df", "IFLA_VXLAN_DF", "str", DF, "unset", **UDP),
+        No("learning", "IFLA_VXLAN_LEARNING", default=True, **UDP),
+        No("proxy", "IFLA_VXLAN_PROXY", default=False, fixed=True),
+        No("rsc", "IFLA_VXLAN_RSC", default=False, fixed=True),
+        No("l2miss", "IFLA_VXLAN_L2MISS", default=False, fixed=True),
+        No("l3miss", "IFLA_VXLAN_L3MISS", default=False, fixed=True),
+        Attr("ageing", "IFLA_VXLAN_AGEING", "int", range(1, 2**32), 300),
+        Attr("maxaddress", "IFLA_VXLAN_LIMIT", "int", range(2**32), 0, fixed=True),
+        No("udpcsum", "IFLA_VXLAN_UDP_CSUM", default=True, fixed=True),
+        No("udp6zerocsumtx", "IFLA_VXLAN_UDP_ZERO_CSUM6_TX", default=False, fixed=True),
+        No("udp6zerocsumrx", "IFLA_VXLAN_UDP_ZERO_CSUM6_RX", default=False, fixed=True),
+        Present("gbp", "IFLA_VXLAN_GBP", default=False, fixed=True),
+        Beside("external", "IFLA_VXLAN_COLLECT_METADATA", default=False, fixed=True),
+        Flag("vnifilter", "IFLA_VXLAN_VNIFILTER", default=False, fixed=True, only=("external", True)),
+    ),
+)
+GENEVE = Kind(
+    "geneve",
+    over="",
+    unique=("id", "remote", "dstport"),
+    attrs=(
+        Attr("id", "IFLA_GENEVE_ID", "int", range(2**24), needed="external", fixed=True, again=True, **UDP),
+        EitherIp("remote", "IFLA_GENEVE_REMOTE", "str", needed="external", **UDP),
+        Attr("dstport", "IFLA_GENEVE_PORT", "int", range(1, 65536), 6081, fixed=True),
+        Number(
+            "ttl",
+            "IFLA_GENEVE_TTL",
+            "str",
+            range(256),
+            0,
+            word="inherit",
+            raw=1,
+            instead="IFLA_GENEVE_TTL_INHERIT",
+            **UDP,
+        ),
+        Number("tos", "IFLA_GENEVE_TOS", "str", range(256), 0, word="inherit", raw=1, hexadecimal=True, **UDP),
+        Attr("df", "IFLA_GENEVE_DF", "str", DF, "unset", **UDP),
+        Present("external", "IFLA_GENEVE_COLLECT_METADATA", default=False, fixed=True),
+    ),
+)
 ENDS, KEYED = ("local", "remote"), ("local", "remote", "ikey")
 VLAN_PROTOCOLS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}
 KINDS = {
@@ -550,6 +662,8 @@ KINDS = {
         Kind("gretap", unique=KEYED, kernel_module="ip_gre", **tunnel("IFLA_GRE_", 4, *gre(4))),
         Kind("ip6gre", unique=KEYED, kernel_module="ip6_gre", **tunnel("IFLA_GRE_", 6, *gre(6), packets=True)),
         Kind("ip6gretap", unique=KEYED, kernel_module="ip6_gre", **tunnel("IFLA_GRE_", 6, *gre(6))),
+        VXLAN,
+        GENEVE,
         Kind("vti", unique=ENDS, kernel_module="ip_vti", **tunnel("IFLA_VTI_", 4, *vti(), packets=True)),
         Kind("vti6", unique=ENDS, kernel_module="ip6_vti", **tunnel("IFLA_VTI_", 6, *vti(), packets=True)),
     )
@@ -575,6 +689,11 @@ def settled(link):
     if attrs.get("macaddr") and attrs.get("mode") != "source":
         return replace(link, attrs=tuple(sorted({**attrs, "macaddr": ()}.items())))
     return link
+
+
+def is_group(value):
+    """Whether this is a multicast address."""
+    return bool(value) and ip_address(value).is_multicast
 
 
 def met(attr, attrs):

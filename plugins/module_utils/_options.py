@@ -256,7 +256,7 @@ def made_wish(name, p, host_):
     netns, lower = netns_name("netns", p["netns"]), None
     if p.get("link") is not None or p.get("link_netns") is not None:
         home = netns if p["link_netns"] is None else netns_name("link_netns", p["link_netns"])
-        lower = (home, p["link"] and link_name("link", p["link"]))
+        lower = (home, p.get("link") and link_name("link", p["link"]))
     link, addresses = end_of(p, kind.name, link=lower)
     if p["state"] == "absent":
         return Wish(unwanted=(Link(link.netns, link.name, kind.name),), returns=(("link", link.key),))
@@ -509,9 +509,12 @@ def options(name, **more):
 def made(name):
     """A module of one link: its options, their rules, and the wish."""
     kind, more, rules = makes(name)[0], dict(ALTNAMES), {}
-    needed = [attr.name for attr in kind.attrs if attr.needed]
+    needed = [attr.name for attr in kind.attrs if attr.needed is True]
+    either = [
+        ("state", "present", [attr.name, attr.needed], True) for attr in kind.attrs if attr.needed not in (True, False)
+    ]
     if kind.stands or kind.over is not None:
-        more.update(link=dict(type="str"), link_netns=dict(type="str"))
+        more.update(link_netns=dict(type="str"), **({"link": dict(type="str")} if kind.stands or kind.over else {}))
         needed += ["link"] if kind.stands else []
     if any(other.tap for other in makes(name)):
         more["tap"] = dict(type="bool", default=False)
@@ -523,8 +526,8 @@ def made(name):
     more.update({word: attrs[two[0]] for word, two in both.items()})
     if both:
         rules["mutually_exclusive"] = [(word, one) for word, two in both.items() for one in two]
-    if needed:
-        rules["required_if"] = [("state", "present", needed)]
+    if needed or either:
+        rules["required_if"] = ([("state", "present", needed)] if needed else []) + either
     return options(name, **more), rules, partial(made_wish, name)
 
 

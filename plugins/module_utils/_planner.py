@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from ._kinds import KINDS, follows, kind_of, met, port_kind, said, settled
+from ._kinds import KINDS, follows, is_group, kind_of, met, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
     Address,
@@ -222,11 +222,11 @@ class _Planner:
             if over and have.link[0] != want.link[0]:
                 text = "the outer packets of %s are in %s; only recreate: true puts them elsewhere"
                 return "link_netns", text % (have.name, place(have.link[0]))
-            if not over or have.link[0] != have.netns:
+            if not over or have.link[0] != have.netns or not want.link[1]:
                 text = "%s stands on %s; only recreate: true puts it on another link"
                 return "link", text % (have.name, have.link[1] or "any link")
         for attr, value, was in said(kind_of(have).attrs, have.attrs, want.attrs):
-            if attr.keeps(was, value):
+            if not attr.same(was, value) and attr.keeps(was, value):
                 text = "%s has %s and cannot change it in place; recreate: true makes the link anew"
                 return attr.name, text % (have.name, was)
         return None
@@ -306,6 +306,15 @@ class _Planner:
                 raise Refused(attr.only[0], "%s has %s: %s" % (after.name, attr.name, str(attrs[attr.name]).lower()))
         if kind_of(after).packets and want.address:
             raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
+        ends = [attrs[name] for name in ("local", "remote") if name in attrs]
+        lower = self.state.links(after.link) if after.link else None
+        if kind_of(after).overhead and is_group(attrs["remote"]) and not (after.link and after.link[1]):
+            raise Refused("link", "to a group packets go by one link")
+        if kind_of(after).overhead and want.mtu and lower is not None and lower.mtu:
+            most = lower.mtu - kind_of(after).overhead[any(":" in end for end in ends)]
+            if want.mtu > most and "as_it_was" not in self.wish.allow:
+                text = "%d is more than %d, what the outer packets leave of the %d of %s"
+                raise Refused("mtu", text % (want.mtu, most, lower.mtu, lower.name))
         self.check_unique(after, attrs)
 
     def check_unique(self, after, attrs):
@@ -314,8 +323,8 @@ class _Planner:
         def identity(link, attrs):
             home, lower = link.link or (link.netns, "")
             if attrs.get("external"):
-                return (home, "external")
-            return (home, lower or "", *(attrs[name] for name in kind.unique))
+                return (home, "external", attrs.get("dstport"))
+            return (home, kind.loose and (lower or ""), *(attrs[name] for name in kind.unique))
 
         kind, have = kind_of(after), self.state.get(after.key)
         for other in self.state if kind.unique else ():

@@ -34,6 +34,10 @@ options:
       - Only a new link takes it.
     type: str
     choices: [ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap, vti, vti6]
+  link:
+    description:
+      - The link by which the outer packets leave; ip(8) calls it C(dev). Empty, as for a new one, is any.
+    type: str
   local:
     description:
       - The source of the outer packets. V(any) leaves it to the route.

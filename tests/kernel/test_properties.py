@@ -69,7 +69,7 @@ def drawn(attr):
         pairs = st.dictionaries(st.sampled_from(attr.values[:8]), st.sampled_from(attr.to[1:8]), max_size=3)
         return pairs.map(lambda d: tuple(sorted(d.items())))
     if isinstance(attr, Ip):
-        return st.sampled_from([["2001:db8::%d", "192.0.2.%d"][attr.version == 4] % n for n in (91, 92, 93)])
+        return st.sampled_from([["192.0.2.%d", "2001:db8::%d"][attr.version == 6] % n for n in (91, 92, 93)])
     if isinstance(attr, Number):
         numbers = [n for n in (1, 5, attr.values[-1]) if attr.flag or n != attr.raw]
         return st.sampled_from([*numbers, attr.word] if attr.word else numbers)
@@ -82,7 +82,9 @@ def values(kind, attrs):
     """Values for some of the attributes of a kind."""
     known = {attr.name: drawn(attr) for attr in attrs if "%s.%s" % (kind.name, attr.name) not in MISSING}
     # Without a remote address a tunnel is the same as the kernel's own.
-    need = {attr.name: known.pop(attr.name) for attr in attrs if attr.needed or (kind.over and attr.name == "remote")}
+    # No two can be up with the same port and other flags.
+    more = {"remote", "dstport"} if kind.over is not None else set()
+    need = {attr.name: known.pop(attr.name) for attr in attrs if attr.needed or attr.name in more}
 
     def fitting(d):
         full = {**{attr.name: attr.default for attr in attrs}, **d}
@@ -129,7 +131,8 @@ def leaving(draw, link, links):
     home = draw(st.sampled_from(SPACES))
     near = [other.name for other in links if other.netns == home] if KINDS[link.kind].over else []
     near = [] if dict(link.attrs).get("external") else near
-    return replace(link, link=(home, draw(st.sampled_from(["", *near]))))
+    link = replace(link, link=(home, draw(st.sampled_from(["", *near]))))
+    return replace(link, mtu=None) if KINDS[link.kind].overhead and link.link[1] else link
 
 
 def beneath(link, links):

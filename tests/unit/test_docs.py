@@ -23,6 +23,8 @@ TASKS = {
     "macvlan": dict(name="tap0", link="eth1", tap=True),
     "ipvlan": dict(name="tap0", link="eth1", tap=True),
     "ip_tunnel": dict(name="tun1", mode="gre", remote="192.0.2.2"),
+    "vxlan": dict(name="vxlan5", id=5, remote="192.0.2.2"),
+    "geneve": dict(name="geneve5", id=5, remote="192.0.2.2"),
     "address": dict(dev="eth1", address=["192.0.2.1/24"]),
     "route": dict(dest=["default"], via="192.0.2.1"),
     "sysctl_forward": dict(ipv4=True),
