@@ -16,12 +16,13 @@ import pytest
 import yaml
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Ip, Macs, Map, Number, met
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS
 from ansible_collections.virtnet.linux.plugins.module_utils._model import RARE, Link, Wish, made_by_kernel
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
 
+MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
 EVERYTHING = dict(sysctls=True, nat=True, rare=RARE)
 GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
 
@@ -137,9 +138,26 @@ def names(folder):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
+def other_value(attr):
+    """A value of an attribute that is not its default."""
+    if isinstance(attr, Ip):
+        return "2001:db8::99" if attr.version == 6 else "192.0.2.99"
+    if isinstance(attr, Map):
+        return ((1, 2),)
+    if isinstance(attr, Macs):
+        return (MACS[0],)
+    if isinstance(attr, Number):
+        return attr.values[-1]
+    choices = attr.values if isinstance(attr.values, range) else list(attr.values or (True, False))
+    return next(value for value in choices if value != attr.default)
+
+
 def example(kind, **attrs):
     """A link of this kind, and what it needs."""
-    attrs = {**{attr.name: attr.values[0] for attr in kind.attrs if attr.needed}, **attrs}
+    # Without a remote address a tunnel is the same as the kernel's own.
+    needed = [attr for attr in kind.attrs if attr.needed or (kind.over is not None and attr.name == "remote")]
+    needed = [attr for attr in needed if met(attr, attrs)]
+    attrs = {**{attr.name: other_value(attr) for attr in needed}, **attrs}
     low = Link("", "low", "veth", ("", "lowp"))
     peer, lower = ("", "tryp") if kind.paired else None, low.ref if kind.stands else None
     link = Link("", "try", kind.name, peer, lower, attrs=tuple(sorted(attrs.items())))

@@ -88,3 +88,25 @@ options:
     type: bool
     default: false
 """
+
+    # What a tunnel has.
+    OVER = r"""
+options:
+  link_netns:
+    description:
+      - The network namespace of the outer packets. Left out it is that of O(netns); empty is the one in which the
+        module runs.
+      - A tunnel keeps it wherever it goes. One whose outer packets are elsewhere is refused, unless O(recreate=true).
+    type: str
+  altnames:
+    description: Alternative names, which ip(8) takes as well; they are added to those that the link has.
+    type: list
+    elements: str
+  exclusive:
+    description:
+      - Whether other addresses are taken away when O(addresses) is given, and other alternative names when
+        O(altnames) is given.
+      - Link-local addresses that the kernel made by itself always stay.
+    type: bool
+    default: false
+"""

@@ -23,7 +23,7 @@ from functools import lru_cache, singledispatch
 from importlib.machinery import PathFinder
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
-from ._kinds import KINDS, encoded, kind_of
+from ._kinds import KINDS, PLAIN, encoded, kind_of, met
 from ._model import (
     IP_PROTOCOLS,
     Address,
@@ -72,7 +72,38 @@ def pyroute2_messages():
         "listed": type("listed", (nla,), listed),
     }
     ipvlan = {"nla_map": ((1, "IFLA_IPVLAN_MODE", "uint16"), (2, "IFLA_IPVLAN_FLAGS", "uint16"))}
-    for names, members in ((("macvlan", "macvtap"), macvlan), (("ipvlan", "ipvtap"), ipvlan)):
+    # Those of tunnels have other types in each kind.
+    iptun = "LINK:uint32 LOCAL:{ip} REMOTE:{ip} TTL:uint8 TOS:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:{flags}"
+    iptun += " PROTO:uint8 PMTUDISC:uint8 - - - - ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16 ENCAP_SPORT:be16"
+    iptun += " ENCAP_DPORT:be16 COLLECT_METADATA:flag FWMARK:uint32"
+    gre = "LINK:uint32 IFLAGS:be16 OFLAGS:be16 IKEY:be32 OKEY:be32 LOCAL:{ip} REMOTE:{ip} TTL:uint8 TOS:uint8"
+    gre += " PMTUDISC:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:uint32 ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16"
+    gre += " ENCAP_SPORT:be16 ENCAP_DPORT:be16 COLLECT_METADATA:flag IGNORE_DF:uint8 FWMARK:uint32"
+    vti = "LINK:uint32 IKEY:be32 OKEY:be32 LOCAL:{ip} REMOTE:{ip} FWMARK:uint32"
+    vxlan = "ID:uint32 GROUP:ip4addr LINK:uint32 LOCAL:ip4addr TTL:uint8 TOS:uint8 LEARNING:uint8 AGEING:uint32"
+    vxlan += " LIMIT:uint32 - PROXY:uint8 RSC:uint8 L2MISS:uint8 L3MISS:uint8 PORT:be16 GROUP6:ip6addr LOCAL6:ip6addr"
+    vxlan += " UDP_CSUM:uint8 UDP_ZERO_CSUM6_TX:uint8 UDP_ZERO_CSUM6_RX:uint8 - - GBP:flag - COLLECT_METADATA:uint8"
+    vxlan += " - - TTL_INHERIT:hex DF:uint8 VNIFILTER:uint8"
+    geneve = "ID:uint32 REMOTE:ip4addr TTL:uint8 TOS:uint8 PORT:be16 COLLECT_METADATA:flag REMOTE6:ip6addr - - - -"
+    geneve += " TTL_INHERIT:uint8 DF:uint8"
+
+    def listing(prefix, text, **types):
+        words = [word.partition(":") for word in text.format(**types).split()]
+        return {"nla_map": tuple((n, prefix + word, kind or "hex") for n, (word, dummy, kind) in enumerate(words, 1))}
+
+    four, six = {"ip": "ip4addr", "flags": "uint16"}, {"ip": "ip6addr", "flags": "uint32"}
+    for names, members in (
+        (("macvlan", "macvtap"), macvlan),
+        (("ipvlan", "ipvtap"), ipvlan),
+        (("ipip", "sit"), listing("IFLA_IPTUN_", iptun, **four)),
+        (("ip6tnl",), listing("IFLA_IPTUN_", iptun, **six)),
+        (("gre", "gretap"), listing("IFLA_GRE_", gre, **four)),
+        (("ip6gre", "ip6gretap"), listing("IFLA_GRE_", gre, **six)),
+        (("vti",), listing("IFLA_VTI_", vti, **four)),
+        (("vti6",), listing("IFLA_VTI_", vti, **six)),
+        (("vxlan",), listing("IFLA_VXLAN_", vxlan)),
+        (("geneve",), listing("IFLA_GENEVE_", geneve)),
+    ):
         ifinfmsg.ifinfo.data_map.update(dict.fromkeys(names, type("data", (nla,), members)))
     return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
 
@@ -139,6 +170,7 @@ class Netlink:
         self.socket.setsockopt(270, 11, 1)  # SOL_NETLINK, NETLINK_EXT_ACK: errors come with the kernel's own sentence
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.indexes, self.macs, self.sequence = {}, {}, 0
+        self.packets = set()  # the links without a MAC address
 
     def request(self, message, verb, flags, attrs=(), header=()):
         """Send a message; return the answers, or raise OSError with the kernel's reason."""
@@ -367,11 +399,18 @@ class Kernel:
         names = {m["index"]: m.get_attr("IFLA_IFNAME") for m in messages}
         netlink.indexes = {v: k for k, v in names.items()}
         netlink.macs = {m["index"]: m.get_attr("IFLA_ADDRESS") for m in messages}
+        netlink.packets = set()
         links, others = [], []
         for m in messages:
-            link, far, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK"), m.get_attr("IFLA_LINK_NETNSID")
-            known = far and (nsid is not None or far != m["index"])
-            links.append((link, (nsid, far) if known else None))
+            link, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK_NETNSID")
+            over, far = kind_of(link).over, m.get_attr("IFLA_LINK")
+            if over is not None:
+                data = m.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
+                far = data.get_attr(over) if over and data else 0
+            known = over is not None or (far and (nsid is not None or far != m["index"]))
+            links.append((link, (nsid, far or 0) if known else None))
+            if kind_of(link).packets:
+                netlink.packets.add(link.name)
             properties = m.get_attr("IFLA_PROP_LIST")
             for alternative in properties.get_attrs("IFLA_ALT_IFNAME") if properties else ():
                 others.append(AltName(name, link.name, alternative))
@@ -385,7 +424,8 @@ class Kernel:
                 nsid, index = far
                 home = homes[nsid]
                 indexes = self.sockets[home].indexes if home is not None else {}
-                ref = ("?" if home is None else home, next((n for n, i in indexes.items() if i == index), str(index)))
+                lower = next((n for n, i in indexes.items() if i == index), str(index)) if index else ""
+                ref = ("?" if home is None else home, lower)
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
             yield link
 
@@ -394,7 +434,8 @@ class Kernel:
         names = {index: dev for dev, index in netlink.indexes.items()}
         for m in netlink.request(ifaddrmsg(), GETADDR, DUMP):
             if m["index"] in names:
-                yield address_of(name, m, names[m["index"]], netlink.macs.get(m["index"]))
+                dev = names[m["index"]]
+                yield address_of(name, m, dev, netlink.macs.get(m["index"]), dev in netlink.packets)
 
     def read_routes(self, name):
         netlink = self.netlink(name)
@@ -583,7 +624,8 @@ def link_of(netns, m, names):
         kind,
         master=names.get(m.get_attr("IFLA_MASTER"), ""),
         mtu=m.get_attr("IFLA_MTU"),
-        address=m.get_attr("IFLA_ADDRESS"),
+        # Of a tunnel it is the local IP address.
+        address="" if KINDS.get(kind, PLAIN).packets else m.get_attr("IFLA_ADDRESS"),
         up=bool(m["flags"] & IFF_UP),
         alias=m.get_attr("IFLA_IFALIAS") or "",
         txqueuelen=m.get_attr("IFLA_TXQLEN"),
@@ -595,11 +637,12 @@ def link_of(netns, m, names):
 
 
 def values(attrs, data):
-    known = hasattr(data, "get_attr")
-    return tuple(sorted((a.name, a.decode(data.get_attr(a.nla) if known else None)) for a in attrs))
+    get = data.get_attr if hasattr(data, "get_attr") else lambda nla: None
+    found = {a.name: a.read(get) for a in attrs}
+    return tuple(sorted((a.name, found[a.name] if met(a, found) else a.default) for a in attrs))
 
 
-def address_of(netns, m, dev, mac):
+def address_of(netns, m, dev, mac, packets):
     local, address = m.get_attr("IFA_LOCAL"), m.get_attr("IFA_ADDRESS")
     flags = m.get_attr("IFA_FLAGS") or m["flags"]
     own, peer = local or address, ""
@@ -607,6 +650,8 @@ def address_of(netns, m, dev, mac):
     if local and address and local != address:
         prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, m["prefixlen"])
     by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own, mac)
+    # Without a MAC address it makes them of chance, or of an IPv4 address.
+    by_itself |= packets and own.startswith(("fe80:", "::"))
     return Address(
         netns,
         dev,
@@ -759,7 +804,7 @@ def do_link(target, change, kernel):
         here.request(ifinfmsg(), DELLINK, ACK, header=dict(index=here.index(target.name)))
         here.indexes.pop(target.name, None)
         return
-    typed = encoded(kind.attrs, base.attrs if base else (), target.attrs, not base)
+    typed = tunnelled(target, base, kind, kernel)
     attrs, flags = [], dict(change.news("up"))
     if before is None or before.ref != target.ref:
         attrs.append(("IFLA_IFNAME", target.name))
@@ -788,7 +833,7 @@ def do_link(target, change, kernel):
         info = [("IFLA_INFO_KIND", kind.name)] + ([("IFLA_INFO_DATA", {"attrs": data})] if data else [])
         here.indexes.pop(target.name, None)
         start = here
-        if target.link:
+        if target.link and kind.over is None:
             # The kernel looks for the lower link where it is told of the new one.
             start = kernel.netlink(target.link[0])
             attrs.append(("IFLA_LINK", start.index(target.link[1])))
@@ -802,9 +847,25 @@ def do_link(target, change, kernel):
             say(here, ACK, attrs, dict(header, index=index), kind, [])
         if typed:
             info = [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": typed})]
-            say(here, ACK, [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
+            # The MTU of a tunnel is worked out anew unless it is said.
+            kept = [("IFLA_MTU", target.mtu)] if kind.whole else []
+            say(here, ACK, kept + [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
         here.indexes.pop(before.name, None)
     do_port(target, base, here)
+
+
+def tunnelled(target, base, kind, kernel):
+    """The kind's attributes to be said, and the lower link of a tunnel."""
+    old, link = base.attrs if base else (), (kind.over and target.link) or ("", "")
+    typed = encoded(kind.attrs, old, target.attrs, not base)
+    moved = bool(link[1]) if base is None else bool(kind.over) and target.link != base.link
+    if kind.whole and (typed or moved or base is None):
+        typed = encoded(kind.attrs, old, target.attrs, whole=True)
+    if moved or (kind.whole and typed and link[1]):
+        home, name = kernel.netlink(link[0]), link[1]
+        gone = name.isdigit() and name not in home.indexes
+        typed.append((kind.over, int(name) if gone else home.index(name) if name else 0))
+    return typed
 
 
 def say(here, flags, attrs, header, kind, typed):
@@ -816,6 +877,8 @@ def say(here, flags, attrs, header, kind, typed):
         if unknown or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
             module = kind.kernel_module or kind.name
             raise OSError(e.errno, "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, module))
+        if e.errno == errno.EEXIST and kind.unique:
+            raise OSError(e.errno, "another link of kind %s has the same %s" % (kind.name, ", ".join(kind.unique)))
         if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):
             names = ", ".join(attr.name for attr in kind.attrs if attr.nla in dict(typed))
             raise OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))

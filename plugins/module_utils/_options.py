@@ -255,10 +255,16 @@ def made_wish(name, p, host_):
     """A link of a kind that a module makes, on its lower link if it has one."""
     kinds = makes(name)
     kind = next((k for k in kinds if k.tap == p.get("tap", k.tap)), kinds[0])
+    if modes(name):
+        kind = KINDS[p["mode"] or kind.name]
+    p = dict(p, **{one: p[word] for word, two in BOTH.items() if p.get(word) is not None for one in two})
+    for attr in every_attr(name):
+        if p[attr] is not None and attr not in [known.name for known in kind.attrs]:
+            raise Refused(attr, "a link of kind %s has none" % kind.name)
     netns, lower = netns_name("netns", p["netns"]), None
-    if p.get("link") is not None:
+    if p.get("link") is not None or p.get("link_netns") is not None:
         home = netns if p["link_netns"] is None else netns_name("link_netns", p["link_netns"])
-        lower = (home, link_name("link", p["link"]))
+        lower = (home, p.get("link") and link_name("link", p["link"]))
     link, addresses = end_of(p, kind.name, link=lower)
     if p["state"] == "absent":
         return Wish(unwanted=(Link(link.netns, link.name, kind.name),), returns=(("link", link.key),))
@@ -555,28 +561,60 @@ def port_range(option, text, last=65535):
 ALTNAMES = dict(altnames=dict(type="list", elements="str"))
 
 
+# An option that stands for two.
+BOTH = {"key": ("ikey", "okey"), "csum": ("icsum", "ocsum"), "seq": ("iseq", "oseq")}
+
+
 def makes(name):
     """The kinds of link that a module makes."""
-    return [kind for kind in KINDS.values() if (kind.module or kind.name) == name]
+    return [kind for kind in KINDS.values() if kind.maker == name]
+
+
+def modes(name):
+    """The names of the kinds of a module that makes several."""
+    return [kind.name for kind in makes(name) if not kind.tap][1:] and [kind.name for kind in makes(name)]
+
+
+def every_attr(name):
+    """The options of all kinds of a module; a word of one of them is a word of the option."""
+    specs = {}
+    for attr in [attr for kind in makes(name) for attr in kind.attrs]:
+        old, new = specs.get(attr.name, {}), attr.spec()
+        words = [word for word in new.get("choices", ()) if word not in old.get("choices", ())]
+        specs[attr.name] = dict(new, choices=old.get("choices", []) + words) if "choices" in new else new
+    return specs
 
 
 def options(name, **more):
     """The options of a module that makes links."""
-    attrs = {attr.name: attr.spec() for kind in makes(name) for attr in kind.attrs}
+    attrs = every_attr(name)
     common = dict(NAME, **STATE, **NETNS, **NEW_END, **ALLOW, **RECREATE)
     return dict(common, exclusive=dict(type="bool", default=False), **attrs, **more)
 
 
 def made(name):
     """A module of one link: its options, their rules, and the wish."""
-    kind, more = makes(name)[0], dict(ALTNAMES)
-    needed = [attr.name for attr in kind.attrs if attr.needed]
-    if kind.stands:
-        more.update(link=dict(type="str"), link_netns=dict(type="str"))
-        needed.append("link")
+    kind, more, rules = makes(name)[0], dict(ALTNAMES), {}
+    needed = [attr.name for attr in kind.attrs if attr.needed is True]
+    either = [
+        ("state", "present", [attr.name, attr.needed], True) for attr in kind.attrs if attr.needed not in (True, False)
+    ]
+    if kind.stands or kind.over is not None:
+        more.update(link_netns=dict(type="str"), **({"link": dict(type="str")} if kind.stands or kind.over else {}))
+        needed += ["link"] if kind.stands else []
     if any(other.tap for other in makes(name)):
         more["tap"] = dict(type="bool", default=False)
-    return options(name, **more), dict(required_if=[("state", "present", needed)]), partial(made_wish, name)
+    if modes(name):
+        more["mode"] = dict(type="str", choices=modes(name))
+        needed.append("mode")
+    attrs = every_attr(name)
+    both = {word: two for word, two in BOTH.items() if two[0] in attrs}
+    more.update({word: attrs[two[0]] for word, two in both.items()})
+    if both:
+        rules["mutually_exclusive"] = [(word, one) for word, two in both.items() for one in two]
+    if needed or either:
+        rules["required_if"] = ([("state", "present", needed)] if needed else []) + either
+    return options(name, **more), rules, partial(made_wish, name)
 
 
 OPTIONS = {
@@ -719,4 +757,4 @@ OPTIONS = {
 }
 for kind in KINDS.values():
     # A kind that needs nothing special: the module follows from its entry.
-    OPTIONS.setdefault(kind.module or kind.name, made(kind.module or kind.name))
+    OPTIONS.setdefault(kind.maker, made(kind.maker))

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from ._kinds import KINDS, follows, kind_of, port_kind, said, settled
+from ._kinds import KINDS, follows, is_group, kind_of, met, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
     Address,
@@ -76,6 +76,8 @@ class _Planner:
         """What fell by the way and nobody wished away is made sure of."""
         for r in ordered(resources):
             unwanted = any(pattern.key == r.key for pattern in self.wish.unwanted) or self.is_stranger(r)
+            if isinstance(r, Link):
+                self.relink(r)
             have = self.state.get(r.key)
             if isinstance(r, Link) and have is not None and r.up is not None and have.up != r.up:
                 lower = self.state.links(r.link) if "up" in follows(r) else None
@@ -86,9 +88,16 @@ class _Planner:
             if all(key in self.state for key in r.requires()) and usable(self.state, r):
                 self.step(Change(r, r)) if not isinstance(r, Link) else self.put_back_link(r)
 
+    def relink(self, link):
+        """A tunnel whose lower link was made anew leaves by that."""
+        have = self.state.get(link.key)
+        lost = have is not None and kind_of(link).over and have.link is None and link.link is not None
+        if lost and link.link[0] == link.netns and ("link", *link.link) in self.state:
+            self.step(Change(have, replace(have, link=link.link)))
+
     def put_back_link(self, link):
-        lower = self.state.links(link.link)
-        low = lower.mtu and link.mtu and lower.mtu < link.mtu
+        lower = lower_of(self.state, link)
+        low = lower is not None and lower.mtu and link.mtu and lower.mtu < link.mtu
         for dummy in range(2):
             self.make_link(replace(link, mtu=None) if low else link, self.state.get(link.key))
 
@@ -155,6 +164,9 @@ class _Planner:
             have = self.pair(want, have)
         elif have is None and want.taken_from:
             have = self.state.links(want.taken_from)
+        if want.link and want.link[1] is None:
+            same = have is not None and have.link and have.link[0] == want.link[0]
+            want = replace(want, link=have.link if same else (want.link[0], ""))
         if have is None:
             if want.kind not in KINDS:
                 raise Refused(want.option, "there is no link %s in %s" % (want.name, place(want.netns)))
@@ -162,7 +174,7 @@ class _Planner:
             self.check_upper(want, want)
             self.check_attrs(want, want)
             self.check_lower(want, want)
-            return self.step(Change(None, fresh(self.state, want)))
+            return self.create(want)
         fixed = self.fixed(have, want)
         if fixed and "recreate" not in self.wish.allow:
             raise Refused(*fixed)
@@ -187,6 +199,18 @@ class _Planner:
         else:
             self.step(Change(have, after))
         return None
+
+    def create(self, want):
+        """A new link; a tunnel is made where its outer packets are, and goes to its place from there."""
+        home = want.link[0] if want.link and kind_of(want).over is not None else want.netns
+        if home == want.netns:
+            return self.step(Change(None, fresh(self.state, want)))
+        names = [want.name] + ["virtnet%d" % number for number in range(len(self.state.items))]
+        name = next(name for name in names if self.state.links((home, name)) is None)
+        start = Link(home, name, want.kind, link=want.link, attrs=want.attrs)
+        self.step(Change(None, start))
+        have = self.state.links(start.ref)
+        return self.step(Change(have, self.after(have, want)))
 
     def after(self, have, want):
         """The link with what is wished for; a value that the kernel would only round stays as it is."""
@@ -217,9 +241,15 @@ class _Planner:
                 a_kind(want.kind),
             )
         if want.link and have.link and have.link != want.link:
-            return "link", "%s stands on %s; only recreate: true puts it on another link" % (have.name, have.link[1])
+            over = kind_of(have).over is not None
+            if over and have.link[0] != want.link[0]:
+                text = "the outer packets of %s are in %s; only recreate: true puts them elsewhere"
+                return "link_netns", text % (have.name, place(have.link[0]))
+            if not over or have.link[0] != have.netns or not want.link[1]:
+                text = "%s stands on %s; only recreate: true puts it on another link"
+                return "link", text % (have.name, have.link[1] or "any link")
         for attr, value, was in said(kind_of(have).attrs, have.attrs, want.attrs):
-            if attr.keeps(was, value):
+            if not attr.same(was, value) and attr.keeps(was, value):
                 text = "%s has %s and cannot change it in place; recreate: true makes the link anew"
                 return attr.name, text % (have.name, was)
         return None
@@ -235,7 +265,7 @@ class _Planner:
         want = replace(want, master=master, up=have.up if want.up is None else want.up)
         self.check_attrs(want, want)
         self.check_lower(want, want)
-        self.step(Change(None, fresh(self.state, want)))
+        self.create(want)
         self.put_back(kept)
 
     def pair(self, want, have):
@@ -270,8 +300,9 @@ class _Planner:
         """A link whose frames go to macvlans or the like, or to a program, is no port of a bridge."""
         master = self.state.links((after.netns, want.master)) if want.master else None
         kind, bridge = kind_of(after), master is not None and master.kind == "bridge"
-        if bridge and (kind.tap or "address" in kind.follows):
-            why = "its frames go to a program" if kind.tap else "it has the MAC address of its lower link"
+        if bridge and (kind.tap or kind.packets or "address" in kind.follows):
+            why = "it has no frames" if kind.packets else "it has the MAC address of its lower link"
+            why = "its frames go to a program" if kind.tap else why
             text = "%s, %s, cannot be a port of a bridge: %s"
             raise Refused(master_option(want), text % (after.name, called(after), why))
         near = [r for r in on_link(self.state, after) if kind_of(r).family]
@@ -292,8 +323,43 @@ class _Planner:
         attrs = {attr.name: attr.default for attr in kind_of(after).attrs}
         attrs.update(after.attrs)
         for attr in kind_of(after).attrs:
-            if attr.only and dict(want.attrs).get(attr.name) and attrs[attr.only[0]] != attr.only[1]:
-                raise Refused(attr.name, "it is for %s: %s" % attr.only)
+            if dict(want.attrs).get(attr.name) not in (None, attr.default) and not met(attr, attrs):
+                option, value = attr.only
+                raise Refused(attr.name, "it is for %s: %s" % (option, str(value).lower()))
+            if attr.fixed is not False and attrs[attr.name] != attr.default and not met(attr, attrs):
+                raise Refused(attr.only[0], "%s has %s: %s" % (after.name, attr.name, str(attrs[attr.name]).lower()))
+        if kind_of(after).packets and want.address:
+            raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
+        ends = [attrs[name] for name in ("local", "remote") if name in attrs]
+        lower = self.state.links(after.link) if after.link else None
+        if kind_of(after).overhead and is_group(attrs["remote"]) and not (after.link and after.link[1]):
+            raise Refused("link", "to a group packets go by one link")
+        if kind_of(after).overhead and want.mtu and lower is not None and lower.mtu:
+            most = lower.mtu - kind_of(after).overhead[any(":" in end for end in ends)]
+            if want.mtu > most and "as_it_was" not in self.wish.allow:
+                text = "%d is more than %d, what the outer packets leave of the %d of %s"
+                raise Refused("mtu", text % (want.mtu, most, lower.mtu, lower.name))
+        self.check_unique(after, attrs)
+
+    def check_unique(self, after, attrs):
+        """No two tunnels over one network are the same to the kernel."""
+
+        def identity(link, attrs):
+            home, lower = link.link or (link.netns, "")
+            if attrs.get("external"):
+                return (home, "external", attrs.get("dstport"))
+            return (home, kind.loose and (lower or ""), *(attrs[name] for name in kind.unique))
+
+        kind, have = kind_of(after), self.state.get(after.key)
+        for other in self.state if kind.unique else ():
+            if isinstance(other, Link) and other.kind == after.kind and other.key != after.key:
+                if have is None and other.ref == after.taken_from:
+                    continue
+                if identity(other, dict(other.attrs)) == identity(after, attrs):
+                    option = "external" if attrs.get("external") else kind.unique[-1]
+                    names = "external: true" if attrs.get("external") else "the same %s" % ", ".join(kind.unique)
+                    text = "%s in %s has %s, and the kernel takes no second one of kind %s"
+                    raise Refused(option, text % (other.name, place(other.netns), names, other.kind))
 
     def check_lower(self, after, want):
         """What a link cannot have where it stands."""
@@ -372,6 +438,11 @@ def on_link(state, link):
     return [r for r in state.on(link.key) if isinstance(r, Link)]
 
 
+def lower_of(state, link):
+    """What a link stands on, and may have MTU and address from; a tunnel has not."""
+    return state.links(link.link) if link.link and kind_of(link).stands else None
+
+
 def alike(state, link):
     """The others on the same lower link that have the same attributes as this one, whatever these are."""
     lower = state.links(link.link) if link.link and kind_of(link).shared else None
@@ -388,7 +459,7 @@ def fresh(state, want):
     others = alike(state, want)
     if others:
         want = replace(want, attrs=tuple(sorted({**dict(others[0].attrs), **dict(want.attrs)}.items())))
-    lower = state.links(want.link) if want.link else None
+    lower = lower_of(state, want)
     # The alias it forgets: the next pass sets it. What a link has from its lower one it need not be told.
     told = {"mtu": None} if lower is not None and want.mtu == lower.mtu else {}
     if lower is not None and want.address == lower.address and follows(want) & {"address", "unset address"}:
@@ -469,8 +540,8 @@ def matching(state, pattern):
         found = state.get(pattern.key) or (pattern.peer and state.links(pattern.peer))
         if not found:
             return []
-        family = kind_of(pattern).family and kind_of(pattern).family == kind_of(found).family
-        if pattern.kind and found.kind is not None and found.kind != pattern.kind and not family:
+        kin = kind_of(pattern).maker == kind_of(found).maker
+        if pattern.kind and found.kind is not None and not kin:
             text = "%s in %s is %s, not %s"
             raise Refused("name", text % (found.name, place(found.netns), called(found), a_kind(pattern.kind)))
         if found.kind == "" or found.name in FALLBACK:
@@ -535,7 +606,11 @@ def fall(state, resource):
     while todo:
         key = todo.pop()
         r = state.pop(key)
-        todo += [child.key for child in state.on(key) if not held or child.netns == resource.name]
+        for child in state.on(key):
+            if key[0] == "link" and isinstance(child, Link) and kind_of(child).loose:
+                state.add(replace(child, link=None))
+            elif not held or child.netns == resource.name:
+                todo.append(child.key)
         if isinstance(r, Link):
             if r.peer and not held:
                 todo.append(("link",) + r.peer)
@@ -626,6 +701,8 @@ def forward_link(state, change):
             now = replace(
                 now, attrs=tuple(sorted({**dict(now.attrs), "flag": dict(other.attrs)["flag"], **told}.items()))
             )
+        if kind_of(now).over is not None and now.link is None:
+            now = replace(now, link=(now.netns, ""))
         now = inheriting(state, settled(now))
         state.add(now)
         share(state, now)
@@ -690,6 +767,8 @@ def spread(state, before, now):
 
 def following(link, before, now):
     """A link after its lower link has changed; a value that cannot be foretold is None."""
+    if kind_of(link).over is not None:
+        return link
     follow, news = follows(link), {}
     if before.mtu != now.mtu:
         known = kind_of(link).stands and None not in (link.mtu, now.mtu)
@@ -712,6 +791,10 @@ def relocate(state, before, now):
     if before.ref == now.ref:
         return
     for child in children:
+        if before.netns != now.netns and isinstance(child, Link) and kind_of(child).over:
+            # The kernel takes it for a link that is deleted.
+            state.add(replace(child, link=None)) if kind_of(child).loose else fall(state, child)
+            continue
         state.pop(child.key)
         if before.netns == now.netns or isinstance(child, (Link, AltName)):
             state.add(renamed(child, before.ref, now.ref))
@@ -738,7 +821,8 @@ def missing(wish, observed):
     for want in wish.wanted:
         needs = [("netns" if key[0] == "netns" else "dev", key) for key in want.requires()]
         if isinstance(want, Link):
-            needs = [("link" if key[0] == "link" else option, key) for option, key in needs]
+            elsewhere = [key for option, key in needs if key[0] == "netns" and key[1] != want.netns]
+            needs = [("link" if key[0] == "link" else option, key) for option, key in needs if key not in elsewhere]
             needs += [("master", ("link", want.netns, want.master))] if want.master else []
             needs += [("link_netns", ("netns", want.link[0]))] if want.link and want.link[0] else []
             if not comes(want, observed):
@@ -812,6 +896,8 @@ def restore(steps, before, now):
         c.before.ref: c.after.ref
         for c in steps
         if isinstance(c.before, Link) and isinstance(c.after, Link) and c.before.ref != c.after.ref
+        # A tunnel may have been made elsewhere.
+        if c.before.key in before
     }
     went.update({card.ref: home.ref for c in steps for card, home in cards(before, c) if home.key in now})
     came = {new: old for old, new in went.items()}
@@ -820,8 +906,9 @@ def restore(steps, before, now):
     wanted = []
     for r in sorted((r for r in before if r.key in keys and not made_by_kernel(r)), key=order):
         if isinstance(r, Link):
-            known = r.link is None or ("link",) + r.link in before
-            r = replace(r, taken_from=went.get(r.ref), link=r.link if known else None)
+            known = r.link is None or not r.link[1] or ("link",) + r.link in before
+            lower = r.link if known else (r.link[0], None) if kind_of(r).over else None
+            r = replace(r, taken_from=went.get(r.ref), link=lower)
             if not (comes(r, now) or r.key in now or r.name == "lo"):
                 continue
         elif isinstance(r, Netns):

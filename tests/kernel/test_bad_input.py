@@ -2,9 +2,10 @@
 """Bad input: one sentence that names the option, and everything is as it was."""
 
 import pytest
-from conftest import run, snapshot
+from conftest import example, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from ansible_collections.virtnet.linux.plugins.module_utils._options import modes
 
 THERE = """
 ip netns add n1
@@ -14,6 +15,8 @@ ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bri
 """
 LONG = "sixteen-letters-"
 MACVLAN = {"name": "v1", "link": "va"}
+VXLAN = {"name": "v1", "id": 5}
+TUNNEL = {"name": "v1", "mode": "gre", "remote": "192.0.2.2"}
 VLAN, ROUTE, NAT = (
     {"name": "v1", "link": "va", "id": 5},
     {"dest": ["198.51.100.0/24"]},
@@ -130,6 +133,51 @@ BAD = [
     ("macvlan", dict(MACVLAN, link="lo"), "v1"),
     ("ipvlan", dict(MACVLAN, mode="l4"), "mode"),
     ("ipvlan", dict(MACVLAN, address="02:00:00:00:00:09"), "address: v1 has that of va"),
+    ("ip_tunnel", {"name": "v1", "remote": "192.0.2.2"}, "state is present but all of the following are missing: mode"),
+    ("ip_tunnel", dict(TUNNEL, mode="ppp"), "mode"),
+    ("ip_tunnel", dict(TUNNEL, remote="2001:db8::1"), "remote: 2001:db8::1 is no IPv4 address"),
+    ("ip_tunnel", dict(TUNNEL, mode="ip6gre"), "remote: 192.0.2.2 is no IPv6 address"),
+    ("ip_tunnel", dict(TUNNEL, remote="192.0.2.2/24"), "remote: '192.0.2.2/24' is no IP address"),
+    ("ip_tunnel", dict(TUNNEL, remote="224.0.0.1"), "remote: 224.0.0.1 is a multicast address"),
+    ("ip_tunnel", dict(TUNNEL, local="nowhere"), "local: 'nowhere' is no IP address"),
+    ("ip_tunnel", dict(TUNNEL, ttl="256"), "ttl: '256' is no number between 0 and 255 or inherit"),
+    ("ip_tunnel", dict(TUNNEL, tos="low"), "tos: 'low' is no number between 0 and 255 or inherit"),
+    ("ip_tunnel", dict(TUNNEL, key="4294967296"), "ikey: '4294967296' is no number between 0 and 4294967295 or none"),
+    ("ip_tunnel", dict(TUNNEL, key="1", okey="2"), "mutually exclusive: key|okey"),
+    ("ip_tunnel", dict(TUNNEL, encaplimit="4"), "encaplimit: a link of kind gre has none"),
+    ("ip_tunnel", dict(TUNNEL, mode="ipip", key="4"), "ikey: a link of kind ipip has none"),
+    ("ip_tunnel", dict(TUNNEL, mode="ipip", proto="ip6ip"), "proto: ip6ip is not one of ipip, mplsip, any"),
+    ("ip_tunnel", dict(TUNNEL, ignore_df=True), "ignore_df: it is for pmtudisc: false"),
+    ("ip_tunnel", dict(TUNNEL, external=True), "remote: it is for external: false"),
+    ("ip_tunnel", dict(TUNNEL, encap="esp"), "encap"),
+    ("ip_tunnel", dict(TUNNEL, encap_dport=65536), "encap_dport: 65536 is not between 0 and 65535"),
+    ("ip_tunnel", dict(TUNNEL, address="02:00:00:00:00:09"), "address: v1, a gre, has no MAC address"),
+    ("ip_tunnel", dict(TUNNEL, master="br0"), "master: v1, a gre, cannot be a port of a bridge"),
+    ("ip_tunnel", dict(TUNNEL, link="eth9"), "link: there is no link eth9 in the host's own network namespace"),
+    ("ip_tunnel", dict(TUNNEL, link_netns="n2"), "link_netns: there is no network namespace n2"),
+    ("ip_tunnel", dict(TUNNEL, name="va"), "name: va in the host's own network namespace is a veth, not a gre"),
+    ("ip_tunnel", {"name": "v1", "mode": "gre"}, "ikey: gre0 in the host's own network namespace has the same", "gre"),
+    ("ip_tunnel", {"name": "gre0", "state": "absent"}, "state: gre0 in the host's own network", "gre"),
+    ("vxlan", {"name": "v1"}, "state is present but any of the following are missing: id, external"),
+    ("vxlan", dict(VXLAN, id=16777216), "id: 16777216 is not between 0 and 16777215"),
+    ("vxlan", dict(VXLAN, dstport=0), "dstport: 0 is not between 1 and 65535"),
+    ("vxlan", dict(VXLAN, remote="somewhere"), "remote: 'somewhere' is no IP address"),
+    ("vxlan", dict(VXLAN, local="239.1.1.1"), "local: 239.1.1.1 is a multicast address"),
+    ("vxlan", dict(VXLAN, group="239.1.1.1"), "link: to a group packets go by one link"),
+    ("vxlan", dict(VXLAN, remote="192.0.2.2", local="2001:db8::1"), "type vxlan"),
+    ("vxlan", dict(VXLAN, link="eth9"), "link: there is no link eth9"),
+    (
+        "vxlan",
+        dict(VXLAN, link="va", mtu=1451),
+        "mtu: 1451 is more than 1450, what the outer packets leave of the 1500",
+    ),
+    ("vxlan", dict(VXLAN, ageing=0), "ageing: 0 is not between 1 and"),
+    ("vxlan", dict(VXLAN, external=True), "id: it is for external: false"),
+    ("vxlan", dict(VXLAN, vnifilter=True), "vnifilter: it is for external: true"),
+    ("vxlan", dict(VXLAN, df="maybe"), "df"),
+    ("vxlan", dict(VXLAN, name="va"), "name: va in the host's own network namespace is a veth, not a vxlan"),
+    ("geneve", {"name": "v1", "id": 5}, "state is present but any of the following are missing: remote, external"),
+    ("geneve", {"name": "v1", "id": 5, "remote": "239.1.1.1"}, "remote: 239.1.1.1 is a multicast address"),
     ("address", {"dev": "eth9", "address": ["192.0.2.9/24"]}, "dev: there is no link eth9"),
     ("address", {"dev": "va", "address": ["192.0.2.9"]}, "address: 192.0.2.9 has no prefix length"),
     ("address", {"dev": "va", "address": ["192.0.2.300/24"]}, "address: "),
@@ -252,9 +300,10 @@ def test_bad_input(host, module, options, sentence):
 def test_a_kind_that_this_kernel_lacks(host, name):
     kind = KINDS[name]
     host.shell(THERE)
-    options = {attr.name: attr.values[0] for attr in kind.attrs if attr.needed}
+    options = {name: value for name, value in example(kind)[-1].attrs}
+    options.update({"mode": name} if modes(kind.maker) else {})
     options.update({"link": "va"} if kind.stands else {}, **({"tap": True} if kind.tap else {}))
-    said = refused(host, kind.module or name, dict(options, name="v1"))
+    said = refused(host, kind.maker, dict(options, name="v1"))
     assert "kind: this kernel has no links of kind %s (kernel module " % name in said
 
 

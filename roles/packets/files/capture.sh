@@ -1,17 +1,17 @@
 # shellcheck shell=sh
 # First line of input: network namespace|address, from where to where a ping goes. Each other line: network namespace|link
-# to capture on|packets to be seen there, as "source > destination request", sorted, joined by ", ".
+# to capture on|filter of tcpdump(8)|packets to be seen there, as "source > destination request", sorted, joined by ", ".
 # What is seen goes to the standard output, what is not as expected to the standard error.
 export LC_ALL=C
 IFS='|' read -r from to
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 pids=
-while IFS='|' read -r netns dev expected; do
+while IFS='|' read -r netns dev filter expected; do
     place="$folder/$dev in ${netns:-the host}"
     echo "$expected" >"$place.expected"
     : >"$place.log"
-    ${netns:+ip netns exec "$netns"} tcpdump -t -n -q -l --immediate-mode -i "$dev" "icmp or icmp6" >"$place.raw" 2>"$place.log" &
+    ${netns:+ip netns exec "$netns"} tcpdump -t -n -q -l --immediate-mode -i "$dev" "$filter" >"$place.raw" 2>"$place.log" &
     pids="$pids $!"
 done
 stop() {
@@ -20,7 +20,8 @@ stop() {
     wait
 }
 packets() {
-    sed -n 's/^IP6\{0,1\} \(.*\): ICMP6\{0,1\},\{0,1\} echo \([a-z]*\).*/\1 \2/p' "$1" | sort -u | paste -s -d , - | sed 's/,/, /g'
+    # Of a packet in another one: "outer source > outer destination: source > destination".
+    sed -n 's/: [^>]*IP6\{0,1\} /: /;s/^IP6\{0,1\} \(.*\): ICMP6\{0,1\},\{0,1\} echo \([a-z]*\).*/\1 \2/p' "$1" | sort -u | paste -s -d , - | sed 's/,/, /g'
 }
 for log in "$folder"/*.log; do
     tries=100
