@@ -10,7 +10,7 @@ import pytest
 from conftest import environment
 from test_looks import follow
 
-METHOD = ["--become", "--become-method", "virtnet.linux.netns"]
+METHOD = ("--become", "--become-method", "virtnet.linux.netns")
 # Any user can run it.
 PYTHON = dict(ansible_python_interpreter="/usr/bin/python3")
 
