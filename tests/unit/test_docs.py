@@ -24,6 +24,11 @@ TASKS = {
     "ipvlan": dict(name="tap0", link="eth1", tap=True),
     "address": dict(dev="eth1", address=["192.0.2.1/24"]),
     "route": dict(dest=["default"], via="192.0.2.1"),
+    "bridge_vlan": dict(dev="eth1", pvid=5),
+    "neighbour": dict(dev="eth1", address="192.0.2.1", lladdr="02:00:5e:00:53:01"),
+    "bridge_fdb": dict(dev="eth1", lladdr="02:00:5e:00:53:01"),
+    "bridge_mdb": dict(dev="br0", port="eth1", grp=["239.1.1.1"]),
+    "link_impairment": dict(dev="eth1", delay=1),
     "rule": dict(table="100"),
     "sysctl_forward": dict(ipv4=True),
     "nat_masquerade": dict(out_interface="uplink"),
@@ -34,6 +39,11 @@ RESOURCES = {
     "peer": _model.Link,
     "addresses": _model.Address,
     "routes": _model.Route,
+    "vlans": _model.PortVlans,
+    "neighbours": _model.Neighbour,
+    "bridge_fdb": _model.FdbEntry,
+    "bridge_mdb": _model.MdbEntry,
+    "impairment": _model.Impairment,
     "rule": _model.Rule,
     "sysctls": _model.Sysctl,
     "masquerade": _model.Masquerade,
@@ -91,6 +101,6 @@ def test_documents_what_a_task_returns(name, docs):
     for key, dummy in wish.returns:
         known = set(docs[name]["return"][key]["contains"])
         one = returned[key][0] if isinstance(returned[key], list) else returned[key]
-        stated = {field.name.rstrip("_") for field in fields(RESOURCES[key]) if field.compare}
+        stated = {field.name.rstrip("_") for field in fields(RESOURCES.get(key) or RESOURCES[name]) if field.compare}
         stated -= {"attrs", "port", "lines"}
         assert (stated | set(one)) - known == set()
