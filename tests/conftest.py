@@ -18,13 +18,27 @@ import yaml
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Ip, Macs, Map, Number, met
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS
-from ansible_collections.virtnet.linux.plugins.module_utils._model import RARE, Link, Wish, made_by_kernel
+from ansible_collections.virtnet.linux.plugins.module_utils._model import (
+    RARE,
+    Impairment,
+    Link,
+    PortVlans,
+    Wish,
+    made_by_kernel,
+)
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
 
 MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
 EVERYTHING = dict(sysctls=True, nat=True, rare=RARE)
 GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
+
+
+# What some kernels do not have, beside kinds of links, by what it takes.
+FEATURES = {
+    "bridge_vlan": [Link("", "br0", "bridge"), PortVlans("", "br0", ((7, True),), 7)],
+    "netem": [Link("", "a", "veth", ("", "b")), Impairment("", "a", delay=1)],
+}
 
 
 def known_gaps():
@@ -52,7 +66,8 @@ def needing(value, *kinds):
 
 
 def each_of(modules):
-    return pytest.mark.parametrize("name", [needing(m, *(kind.name for kind in makes(m))) for m in modules])
+    known = {m: [kind.name for kind in makes(m)] + [m] * (m in FEATURES) for m in modules}
+    return pytest.mark.parametrize("name", [needing(m, *known[m]) for m in modules])
 
 
 EACH_MODULE = each_of([*OPTIONS, *LOOKS])
@@ -60,8 +75,9 @@ EACH_MODULE = each_of([*OPTIONS, *LOOKS])
 
 @lru_cache
 def lacking(kind):
-    """Whether this kernel has no links of a kind."""
-    return kind in KINDS and Host().there(*example(KINDS[kind])) is None
+    """Whether this kernel has no links of a kind, or not this feature."""
+    wanted = FEATURES.get(kind) or (example(KINDS[kind]) if kind in KINDS else None)
+    return wanted is not None and Host().there(*wanted) is None
 
 
 class Host:

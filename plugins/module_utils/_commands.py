@@ -1,7 +1,7 @@
 # Copyright (c) 2026 virtnet developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A change as command lines of ip(8), sysctl(8), nft(8) and iptables(8) that do the same in a shell."""
+"""A change as command lines that do the same in a shell: ip(8), bridge(8), tc(8), sysctl(8), nft(8), iptables(8)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from ._model import (
     MAIN,
     Address,
     AltName,
+    FdbEntry,
+    Impairment,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
+    Neighbour,
     Netns,
+    PortVlans,
     Route,
     Rule,
     Sysctl,
     SysctlFile,
+    vlan_steps,
 )
 from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
 
@@ -35,8 +41,12 @@ def commands(change):
     return [line if isinstance(line, str) else " ".join(map(quote, line)) for line in lines(change.target, change)]
 
 
-def ip(netns, *words):
-    return ["ip"] + (["-n", netns] if netns else []) + list(words)
+def ip(netns, *words, program="ip"):
+    return [program] + (["-n", netns] if netns else []) + list(words)
+
+
+def bridge(netns, *words):
+    return ip(netns, *words, program="bridge")
 
 
 def inside(netns):
@@ -193,6 +203,71 @@ def rule_line(rule, verb):
     words += ["suppress_prefixlength", str(rule.suppress_prefixlength)] if rule.suppress_prefixlength >= 0 else []
     words += ["protocol", rule.proto] if rule.proto not in (None, "unspec") else []
     return ip(rule.netns, *(["-6"] if rule.family == "inet6" else []), "rule", verb, *words)
+
+
+@lines.register(PortVlans)
+def vlans_lines(target, change):
+    out = []
+    for verb, first, last, untagged, pvid in vlan_steps(change.before, change.after):
+        words = [str(first) if first == last else "%d-%d" % (first, last)]
+        words += ["pvid"] * pvid + ["untagged"] * untagged + ["self"] * target.own
+        out.append(bridge(target.netns, "vlan", verb, "dev", target.dev, "vid", *words))
+    return out
+
+
+@lines.register(Neighbour)
+def neighbour_lines(target, change):
+    words = (["proxy"] if target.proxy else []) + [target.address]
+    if change.verb == "delete":
+        return [ip(target.netns, "neighbour", "delete", *words, "dev", target.dev)]
+    words += ["lladdr", target.lladdr] if target.lladdr else []
+    words += [] if target.proxy else ["nud", "permanent"]
+    return [ip(target.netns, "neighbour", "replace", *words, "dev", target.dev, *["router"] * bool(target.router))]
+
+
+@lines.register(FdbEntry)
+def fdb_lines(target, change):
+    verb = "delete" if change.verb == "delete" else "append" if target.several else "replace"
+    words = [target.lladdr, "dev", target.dev]
+    for name in ("dst", "vni", "vlan"):
+        words += [name, str(getattr(target, name))] if getattr(target, name) else []
+    words += ["self" if target.self_ else "master"]
+    words += ["local" if target.local else "static"] if verb != "delete" else []
+    return [bridge(target.netns, "fdb", verb, *words)]
+
+
+@lines.register(MdbEntry)
+def mdb_lines(target, change):
+    verb = "delete" if change.verb == "delete" else "add"
+    words = ["dev", target.dev, "port", target.port, "grp", target.grp, *["permanent"] * (verb == "add")]
+    words += ["vid", str(target.vid)] if target.vid else []
+    return [bridge(target.netns, "mdb", verb, *words)]
+
+
+@lines.register(Impairment)
+def impairment_lines(target, change):
+    place = ["dev", target.dev, "root"]
+    if change.verb == "delete":
+        return [ip(target.netns, "qdisc", "delete", *place, program="tc")]
+    if target.discipline == "tbf":
+        words = ["tbf", "rate", "%dbit" % target.rate, "burst", str(target.burst), "latency", "50ms"]
+        return [ip(target.netns, "qdisc", "replace", *place, *words, program="tc")]
+    words, old = ["netem", "limit", str(target.limit)], change.before
+    if target.delay or target.jitter:
+        words += ["delay", plain(target.delay) + "ms"]
+        words += [plain(target.jitter) + "ms"] if target.jitter or (old and old.correlation) else []
+        words += [plain(target.correlation) + "%"] if target.correlation or (old and old.correlation) else []
+    for name in ("loss", "duplicate", "reorder", "corrupt"):
+        # What tc(8) does not say of the last two stays as it was.
+        if getattr(target, name) or (old and getattr(old, name) and name in ("reorder", "corrupt")):
+            words += [name, plain(getattr(target, name)) + "%"]
+    words += ["rate", "%dbit" % target.rate] if target.rate or (old and old.rate) else []
+    return [ip(target.netns, "qdisc", "replace", *place, *words, program="tc")]
+
+
+def plain(value):
+    """A number without needless digits."""
+    return ("%.4f" % value).rstrip("0").rstrip(".")
 
 
 @lines.register(Sysctl)

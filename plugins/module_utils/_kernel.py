@@ -28,17 +28,23 @@ from ._model import (
     IP_PROTOCOLS,
     Address,
     AltName,
+    FdbEntry,
     Hop,
+    Impairment,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
+    Neighbour,
     Netns,
+    PortVlans,
     Refused,
     Route,
     Rule,
     State,
     Sysctl,
     SysctlFile,
+    vlan_steps,
 )
 from ._nat import NFT_FAMILY, PROGRAM, TABLE, from_iptables, from_nft, iptables_argv, nft_json
 
@@ -109,13 +115,27 @@ def pyroute2_messages():
 
 
 @lru_cache(maxsize=None)
-def rulemsg():
-    """The class of the messages of rules, which few tasks need."""
+def rare_messages():
+    """Message classes that few tasks need, by name."""
+    from pyroute2.netlink import nlmsg
     from pyroute2.netlink.rtnl.fibmsg import fibmsg
+    from pyroute2.netlink.rtnl.ndmsg import ndmsg
 
     # Linux 6.15 tells the masks of ports.
     masks = ((28, "FRA_SPORT_MASK", "uint16"), (29, "FRA_DPORT_MASK", "uint16"))
-    return type("rulemsg", (fibmsg,), {"nla_map": fibmsg.nla_map + masks})
+    on_bridge = (("family", "B"), ("pad", "3x"), ("index", "I"))
+    tc = (("family", "B"), ("pad", "3x"), ("index", "i"), ("handle", "I"), ("parent", "I"), ("info", "I"))
+    return {
+        "rule": type("rulemsg", (fibmsg,), {"nla_map": fibmsg.nla_map + masks}),
+        "neighbour": ndmsg,
+        "mdb": type("mdbmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "MDB", "cdata"),)}),
+        "vlan": type("vlanmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "ENTRY", "cdata"),)}),
+        "tc": type("tcmsg", (nlmsg,), {"fields": tc, "nla_map": ((1, "KIND", "asciiz"), (2, "OPTIONS", "cdata"))}),
+    }
+
+
+def rare_message(name):
+    return rare_messages()[name]()
 
 
 try:
@@ -124,7 +144,20 @@ try:
 except Exception:  # pyroute2 0.9.2 raises TypeError on Python 3.8
     IMPORT_ERROR = traceback.format_exc()
 
-NEWLINK, DELLINK, GETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = 16, 17, 18, 20, 21, 22, 24, 25, 26
+NEWLINK, DELLINK, GETLINK, SETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = (
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    24,
+    25,
+    26,
+)
+NEWNEIGH, DELNEIGH, GETNEIGH, NEWQDISC, DELQDISC, GETQDISC, NEWMDB, DELMDB, GETMDB = 28, 29, 30, 36, 37, 38, 84, 85, 86
+GETVLAN, ROOT = 114, 0xFFFFFFFF
 NEWRULE, DELRULE, GETRULE, NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 32, 33, 34, 88, 90, 108, 109
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
@@ -145,6 +178,9 @@ TYPES = {
 }
 ACTIONS = {1: "lookup", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 FAMILIES = {socket.AF_INET: "inet", socket.AF_INET6: "inet6"}
+SELF, PROXY, LEARNED, ROUTER = 2, 8, 16, 128
+PERMANENT, STATIC = 0x80, 0xC0
+NETEM, WHOLE = ("correlation", "reorder", "corrupt", "rate"), 0xFFFFFFFF
 ONLINK = 4
 SYSCTLS = {"ipv4": ("forwarding", "rp_filter", "proxy_arp"), "ipv6": ("forwarding",)}
 libc = ctypes.CDLL(None, use_errno=True)
@@ -330,7 +366,7 @@ class Kernel:
             for resource in self.read_routes(name) if not brief else ():
                 state.add(resource)
             for kind in rare:
-                for resource in READERS[kind](self, name):
+                for resource in READERS[kind](self, name, [link for link, dummy in links]):
                     state.add(resource)
             for resource in self.read_sysctls(name) if sysctls else ():
                 state.add(resource)
@@ -446,11 +482,61 @@ class Kernel:
                 if route is not None:
                     yield route
 
-    def read_rules(self, name):
-        for m in self.netlink(name).request(rulemsg()(), GETRULE, DUMP):
+    def read_rules(self, name, links):
+        for m in self.netlink(name).request(rare_message("rule"), GETRULE, DUMP):
             rule = rule_of(name, m)
             if rule is not None:
                 yield rule
+
+    def read_vlans(self, name, links):
+        """The VLANs of every bridge and port; a kernel that does not know of any refuses to tell."""
+        try:
+            answers = self.netlink(name).request(rare_message("vlan"), GETVLAN, DUMP, header=dict(family=7))
+        except OSError:
+            return
+        found = {m["index"]: m.get_attrs("ENTRY") for m in answers}
+        for link in links:
+            if link.kind == "bridge" or link.slave_kind == "bridge":
+                yield vlans_of(link, found.get(link.index, ()))
+
+    def read_neighbours(self, name, links):
+        names = {link.index: link for link in links}
+        for flags in (0, PROXY):
+            for m in self.netlink(name).request(rare_message("neighbour"), GETNEIGH, DUMP, header=dict(flags=flags)):
+                if m["family"] in FAMILIES and m["ifindex"] in names:
+                    neighbour = neighbour_of(m, names[m["ifindex"]])
+                    if neighbour is not None:
+                        yield neighbour
+
+    def read_fdb(self, name, links):
+        names = {link.index: link for link in links}
+        answers = self.netlink(name).request(rare_message("neighbour"), GETNEIGH, DUMP, header=dict(family=7))
+        found = [fdb_entry_of(m, names) for m in answers if m["ifindex"] in names]
+        everywhere = {(entry.dev, entry.lladdr, entry.local) for entry in found if entry and not entry.vlan}
+        for entry in filter(None, found):
+            # One without a VLAN the kernel also puts into all those of the port.
+            twin = entry.vlan and (entry.dev, entry.lladdr, entry.local) in everywhere
+            yield replace(entry, proto="kernel") if twin else entry
+
+    def read_mdb(self, name, links):
+        names = {link.index: link.name for link in links}
+        try:
+            answers = self.netlink(name).request(rare_message("mdb"), GETMDB, DUMP, header=dict(family=7))
+        except OSError:
+            return  # a kernel without bridges
+        for m in answers:
+            entries = [data for raw in m.get_attrs("MDB") for dummy, data in nested(raw)]
+            for dummy, data in [pair for entry in entries for pair in nested(entry)]:
+                entry = mdb_entry_of(name, names[m["index"]], data, names)
+                if entry is not None:
+                    yield entry
+
+    def read_impairments(self, name, links):
+        names = {link.index: link.name for link in links}
+        for m in self.netlink(name).request(rare_message("tc"), GETQDISC, DUMP):
+            # What the kernel chose by itself has no handle.
+            if m["parent"] == ROOT and m["handle"] and m["index"] in names:
+                yield impairment_of(name, names[m["index"]], m.get_attr("KIND"), m.get_attr("OPTIONS"))
 
     def read_sysctls(self, name):
         keys = [
@@ -545,7 +631,14 @@ class Kernel:
         os.unlink("%s/%s" % (NETNS_DIR, name))
 
 
-READERS = {Rule: Kernel.read_rules}
+READERS = {
+    Rule: Kernel.read_rules,
+    PortVlans: Kernel.read_vlans,
+    Neighbour: Kernel.read_neighbours,
+    FdbEntry: Kernel.read_fdb,
+    MdbEntry: Kernel.read_mdb,
+    Impairment: Kernel.read_impairments,
+}
 
 
 def output(argv):
@@ -747,6 +840,106 @@ def rule_of(netns, m):
         low, dummy, high = found[name].partition(":")
         found[name] = low if low == high else "%s-%s" % (low, high)
     return Rule(netns, FAMILIES[m["family"]], type=ACTIONS[m["action"]], **found)
+
+
+def nested(data):
+    """The (type, value) of attributes in an attribute."""
+    offset = 0
+    while offset + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, offset)
+        yield kind & 0x3FFF, data[offset + 4 : offset + length]
+        offset += max(4, (length + 3) & ~3)
+
+
+def attribute(kind, value):
+    return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
+
+
+def vlans_of(link, entries):
+    vlans, pvid = {}, 0
+    for entry in entries:
+        parts = dict(nested(entry))
+        flags, first = struct.unpack_from("=HH", parts[1])
+        last = struct.unpack("=H", parts[2])[0] if 2 in parts else first
+        vlans.update(dict.fromkeys(range(first, last + 1), bool(flags & 4)))
+        pvid = first if flags & 2 else pvid
+    return PortVlans(link.netns, link.name, tuple(sorted(vlans.items())), pvid, own=link.kind == "bridge")
+
+
+def neighbour_of(m, link):
+    """A neighbour that somebody has set; None for one that the kernel has learned, or forgets by itself."""
+    proxy = bool(m["flags"] & PROXY)
+    if not proxy and (m["state"] != PERMANENT or m["flags"] & LEARNED):
+        return None
+    lladdr, router = m.get_attr("NDA_LLADDR") or "", bool(m["flags"] & ROUTER)
+    return Neighbour(link.netns, link.name, m.get_attr("NDA_DST"), lladdr, router, proxy)
+
+
+def fdb_entry_of(m, links):
+    """A static entry of a bridge's port, or of a vxlan; None for all else."""
+    link, master = links[m["ifindex"]], links.get(m.get_attr("NDA_MASTER"))
+    own = master is None and link.kind == "vxlan"
+    strange = m.get_attr("NDA_PORT") or m.get_attr("NDA_IFINDEX") or m.get_attr("NDA_NH_ID")
+    if not m["state"] & STATIC or m["flags"] & LEARNED or strange or not (own or (master and master is not link)):
+        return None
+    lladdr, local, dst = m.get_attr("NDA_LLADDR"), not own and bool(m["state"] & PERMANENT), m.get_attr("NDA_DST")
+    by_itself = local and lladdr in (link.address, master.address)
+    # A vxlan is made with one destination for what it does not know.
+    far = [value for name, value in link.attrs if name in ("remote", "group")]
+    by_itself = by_itself or (own and lladdr == "00:00:00:00:00:00" and dst in far)
+    return FdbEntry(
+        link.netns,
+        link.name,
+        lladdr,
+        m.get_attr("NDA_VLAN") or 0,
+        own,
+        local,
+        dst or "",
+        m.get_attr("NDA_VNI") or 0,
+        proto="kernel" if by_itself else None,
+    )
+
+
+MDB = "=IBBH16sHxx"
+
+
+def mdb_entry_of(netns, dev, data, names):
+    """A group that somebody has set for a port."""
+    index, state, dummy, vid, address, proto = struct.unpack_from(MDB, data)
+    if not state & 1 or names.get(index, dev) == dev or any(kind == 4 for kind, dummy in nested(data[28:])):
+        return None  # learned, of the bridge itself, or from one source only
+    proto = socket.ntohs(proto)
+    if proto in (0x0800, 0x86DD):
+        family, length = (socket.AF_INET, 4) if proto == 0x0800 else (socket.AF_INET6, 16)
+        group = socket.inet_ntop(family, address[:length])
+    else:
+        group = ":".join("%02x" % byte for byte in bytearray(address[:6]))
+    return MdbEntry(netns, dev, names[index], group, vid)
+
+
+def impairment_of(netns, dev, kind, options):
+    """The discipline of a link; one that this module would not make so has only a name."""
+    values = dict.fromkeys(("delay", "jitter", "loss", "duplicate", *NETEM), 0)
+    strange = kind not in ("netem", "tbf")
+    if kind == "tbf":
+        rate, peak = struct.unpack_from("=8xI8xI", dict(nested(options))[1])
+        values.update(rate=rate * 8, limit=1000)
+        strange = bool(peak)
+    elif kind == "netem":
+        dummy, limit, loss, gap, duplicate, dummy = struct.unpack_from("=6I", options)
+        parts = dict(nested(options[24:]))
+        (delay, jitter) = (struct.unpack("=q", parts[number])[0] / 1e6 for number in (10, 11))
+        told = dict(zip(NETEM, (parts.get(number) for number in (1, 3, 4, 6))))
+        numbers = {name: struct.unpack("=%dI" % (len(data) // 4), data) for name, data in told.items() if data}
+        values.update({name: percent(pair[0]) for name, pair in numbers.items() if name != "rate"})
+        values.update(delay=round(delay, 3), jitter=round(jitter, 3), limit=limit)
+        values.update(loss=percent(loss), duplicate=percent(duplicate), rate=numbers.get("rate", [0])[0] * 8)
+        strange = {5, 7, 8, 12} & set(parts) or any(any(pair[1:]) for pair in numbers.values()) or gap > 1
+    return Impairment(netns, dev, foreign=kind) if strange else Impairment(netns, dev, **values)
+
+
+def percent(number):
+    return round(number * 100.0 / WHOLE, 4)
 
 
 # Changes to messages
@@ -1009,7 +1202,103 @@ def do_rule(target, change, kernel):
             found["ipproto"] = IP_PROTOCOLS.get(found["ipproto"]) or int(found["ipproto"])
         found["suppress_prefixlength"] &= 0xFFFFFFFF
         found["proto"] = number(PROTOS, rule.proto or "unspec")
-        here.request(rulemsg()(), verb, ACK | flags, [(RULE[name], v) for name, v in found.items()] + more, header)
+        here.request(
+            rare_message("rule"), verb, ACK | flags, [(RULE[name], v) for name, v in found.items()] + more, header
+        )
+
+
+@do.register(PortVlans)
+def do_vlans(target, change, kernel):
+    here = kernel.netlink(target.netns)
+    for verb, first, last, untagged, pvid in vlan_steps(change.before, change.after):
+        flags = 2 * pvid + 4 * untagged
+        ends = [(first, flags)] if first == last else [(first, flags | 8), (last, flags | 16)]
+        info = [("IFLA_BRIDGE_VLAN_INFO", {"flags": bits, "vid": vid}) for vid, bits in ends]
+        info = ([("IFLA_BRIDGE_FLAGS", 2)] if target.own else []) + info
+        header = dict(family=7, index=here.index(target.dev))
+        number = SETLINK if verb == "add" else DELLINK
+        here.request(ifinfmsg(), number, ACK, [("IFLA_AF_SPEC", {"attrs": info})], header)
+
+
+def say_neighbour(target, change, kernel, attrs, how, **header):
+    here = kernel.netlink(target.netns)
+    verb = DELNEIGH if change.verb == "delete" else NEWNEIGH
+    header = dict(header, ifindex=here.index(target.dev))
+    here.request(rare_message("neighbour"), verb, ACK | (how if verb == NEWNEIGH else 0), attrs, header)
+
+
+@do.register(Neighbour)
+def do_neighbour(target, change, kernel):
+    family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
+    attrs = [("NDA_DST", target.address)] + ([("NDA_LLADDR", target.lladdr)] if target.lladdr else [])
+    flags = PROXY * target.proxy | ROUTER * bool(target.router)
+    say_neighbour(target, change, kernel, attrs, CREATE | REPLACE, family=family, state=PERMANENT, flags=flags)
+
+
+@do.register(FdbEntry)
+def do_fdb_entry(target, change, kernel):
+    attrs = [("NDA_LLADDR", target.lladdr)]
+    for nla, value in (("NDA_DST", target.dst), ("NDA_VNI", target.vni), ("NDA_VLAN", target.vlan)):
+        attrs += [(nla, value)] if value else []
+    how = CREATE | (APPEND if target.several else REPLACE)
+    # As bridge(8) says it: reachable, without ARP.
+    state = PERMANENT if target.local else 0x42
+    say_neighbour(target, change, kernel, attrs, how, family=7, state=state, flags=SELF if target.self_ else 4)
+
+
+@do.register(MdbEntry)
+def do_mdb_entry(target, change, kernel):
+    here, group = kernel.netlink(target.netns), target.grp
+    if group.count(":") == 5 and len(group) == 17:
+        proto, address = 0, bytes(bytearray(int(byte, 16) for byte in group.split(":")))
+    else:
+        six = ":" in group
+        proto, address = 0x86DD if six else 0x0800, socket.inet_pton(socket.AF_INET6 if six else socket.AF_INET, group)
+    data = struct.pack(MDB, here.index(target.port), 1, 0, target.vid or 0, address, socket.htons(proto))
+    verb, flags = (DELMDB, 0) if change.verb == "delete" else (NEWMDB, CREATE | EXCL)
+    try:
+        header = dict(family=7, index=here.index(target.dev))
+        here.request(rare_message("mdb"), verb, ACK | flags, [("MDB", data)], header)
+    except OSError as e:
+        # While the bridge did not look for groups it did not tell of those that it has.
+        if e.errno != errno.EEXIST:
+            raise
+
+
+@do.register(Impairment)
+def do_impairment(target, change, kernel):
+    here = kernel.netlink(target.netns)
+    header = dict(index=here.index(target.dev), parent=ROOT)
+    if change.verb == "delete":
+        return here.request(rare_message("tc"), DELQDISC, ACK, header=header)
+    t = target
+    if t.discipline == "tbf":
+        rate = t.rate // 8
+        limit = t.burst + rate // 20
+        data = attribute(1, struct.pack("=BBHhHI12xIII", 0, 1, 0, 0, 0, rate, limit, 0, 0))
+        data += attribute(6, struct.pack("=I", t.burst))
+    else:
+        loss, duplicate = (share_of(value) for value in (t.loss, t.duplicate))
+        data = struct.pack("=6I", 0, t.limit, loss, int(bool(t.reorder)), duplicate, 0)
+        data += attribute(10, struct.pack("=q", round(t.delay * 1e6)))
+        data += attribute(11, struct.pack("=q", round(t.jitter * 1e6)))
+        data += attribute(1, struct.pack("=3I", share_of(t.correlation), 0, 0))
+        data += attribute(3, struct.pack("=2I", share_of(t.reorder), 0))
+        data += attribute(4, struct.pack("=2I", share_of(t.corrupt), 0))
+        data += attribute(6, struct.pack("=IiIi", t.rate // 8, 0, 0, 0))
+    attrs = [("KIND", t.discipline), ("OPTIONS", data)]
+    try:
+        return here.request(rare_message("tc"), NEWQDISC, ACK | CREATE | REPLACE, attrs, header)
+    except OSError as e:
+        if e.errno != errno.ENOENT:
+            raise
+        raise OSError(
+            e.errno, "this kernel has no queueing discipline %s (kernel module sch_%s)" % ((t.discipline,) * 2)
+        )
+
+
+def share_of(value):
+    return round(value / 100.0 * WHOLE)
 
 
 @do.register(Sysctl)

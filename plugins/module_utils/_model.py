@@ -201,6 +201,126 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class PortVlans:
+    """The VLANs of a port of a bridge, or of a bridge itself: bridge-vlan(8)."""
+
+    netns: str
+    dev: str
+    vlans: Tuple[Tuple[int, Optional[bool]], ...] = ()  # (VLAN, whether its frames leave untagged)
+    pvid: Optional[int] = None  # 0: none
+    without: frozenset = aside(default=frozenset())  # of a wish: those that are to go
+    exact: bool = aside(default=False)  # of a wish: all others are to go
+    own: bool = aside(default=False)  # of a bridge itself
+
+    @property
+    def key(self):
+        return ("vlans", self.netns, self.dev)
+
+    def requires(self):
+        return [("link", self.netns, self.dev)]
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """What is known of a neighbour for good: ip-neighbour(8)."""
+
+    netns: str
+    dev: str
+    address: str
+    lladdr: Optional[str] = None
+    router: Optional[bool] = None
+    proxy: bool = False
+
+    @property
+    def key(self):
+        return ("neighbour", self.netns, self.dev, self.address, self.proxy)
+
+    def requires(self):
+        return [("link", self.netns, self.dev)]
+
+
+@dataclass(frozen=True)
+class FdbEntry:
+    """Where frames to a MAC address go: bridge-fdb(8)."""
+
+    netns: str
+    dev: str
+    lladdr: str
+    vlan: Optional[int] = 0
+    self_: bool = False  # an entry of the link itself, a vxlan, not of the bridge of which it is a port
+    local: Optional[bool] = None
+    dst: Optional[str] = None
+    vni: Optional[int] = None
+    proto: Optional[str] = aside(default=None)  # "kernel" where the kernel made it by itself
+
+    @property
+    def several(self):
+        """Whether there can be more of it, each with another destination."""
+        return self.self_ and (bool(int(self.lladdr[:2], 16) & 1) or self.lladdr == "00:00:00:00:00:00")
+
+    @property
+    def key(self):
+        return ("fdb", self.netns, self.dev, self.lladdr, self.vlan, self.self_, self.dst if self.several else "")
+
+    def requires(self):
+        return [("link", self.netns, self.dev)]
+
+
+@dataclass(frozen=True)
+class MdbEntry:
+    """A multicast group that a port gets: bridge-mdb(8)."""
+
+    netns: str
+    dev: str
+    port: str
+    grp: str
+    vid: Optional[int] = 0
+
+    @property
+    def key(self):
+        return ("mdb", self.netns, self.dev, self.port, self.grp, self.vid)
+
+    def requires(self):
+        return [("link", self.netns, self.dev), ("link", self.netns, self.port)]
+
+
+@dataclass(frozen=True)
+class Impairment:
+    """The queueing discipline by which a link sends late, little, or not at all: tc-netem(8), tc-tbf(8)."""
+
+    netns: str
+    dev: str
+    delay: Optional[float] = None  # ms
+    jitter: Optional[float] = None  # ms
+    correlation: Optional[float] = None  # %, as are the next
+    loss: Optional[float] = None
+    duplicate: Optional[float] = None
+    reorder: Optional[float] = None
+    corrupt: Optional[float] = None
+    rate: Optional[int] = None  # bit/s
+    limit: Optional[int] = None  # packets
+    foreign: Optional[str] = aside(default=None)  # the name of one that is not ours
+
+    @property
+    def key(self):
+        return ("impairment", self.netns, self.dev)
+
+    @property
+    def discipline(self):
+        """A rate alone needs no netem, which not every kernel has."""
+        others = [self.delay, self.jitter, self.loss, self.duplicate, self.reorder, self.corrupt]
+        return "tbf" if self.rate and not any(others) and self.limit == 1000 else "netem"
+
+    @property
+    def burst(self):
+        """What tbf lets pass at once: 10 ms, and some packets, in bytes."""
+        return max(self.rate // 800, 10000)
+
+    def requires(self):
+        return [("link", self.netns, self.dev)]
+
+
+@dataclass(frozen=True)
 class Sysctl:
     """A value under /proc/sys/net."""
 
@@ -279,15 +399,13 @@ class Masquerade:
         return of_netns(self) if self.backend == "iptables" else [("nat_table", self.netns, self.family)]
 
 
-RANK = {
-    kind: rank
-    for rank, kind in enumerate(
-        ("netns", "link", "altname", "address", "sysctl", "route", "rule", "sysctl_file", "nat_table", "masquerade")
-    )
-}
-
-
-RARE = (Rule,)  # read only where a task can touch them
+ORDER = (
+    "netns link altname vlans address impairment neighbour fdb mdb sysctl route rule sysctl_file nat_table masquerade"
+)
+RANK = {kind: rank for rank, kind in enumerate(ORDER.split())}
+ON_PORTS = (PortVlans, FdbEntry, MdbEntry)  # what goes when a port leaves its bridge
+PAIRS = {"attrs", "port", "lines"}  # fields of names with values
+RARE = (Rule, PortVlans, Neighbour, FdbEntry, MdbEntry, Impairment)  # read only where a task can touch them
 
 
 def of_netns(resource):
@@ -306,7 +424,7 @@ def order(resource):
 
 def made_by_kernel(resource):
     """What nobody asked for: it is read, never planned away, never put back."""
-    return isinstance(resource, (Address, Route, Rule)) and resource.proto in ("kernel", "ra", "redirect")
+    return isinstance(resource, (Address, Route, Rule, FdbEntry)) and resource.proto in ("kernel", "ra", "redirect")
 
 
 def fits(resource, pattern):
@@ -316,13 +434,34 @@ def fits(resource, pattern):
 def overlay(have, want):
     """`have` with every field that `want` states (None says nothing)."""
     stated = {f.name: getattr(want, f.name) for f in fields(want) if f.compare and getattr(want, f.name) is not None}
-    for pairs in {"attrs", "port", "lines"} & set(stated):
+    for pairs in PAIRS & set(stated) if not isinstance(want, MdbEntry) else ():
         stated[pairs] = tuple(sorted({**dict(getattr(have, pairs)), **dict(stated[pairs])}.items()))
     if "hops" in stated and have.hops and len(have.hops) == len(want.hops):
         stated["hops"] = tuple(
             replace(w, dev=w.dev or h.dev) if w.via == h.via else w for w, h in zip(want.hops, have.hops)
         )
     return replace(have, **stated)
+
+
+def vlan_steps(before, after):
+    """The (verb, first, last, untagged, pvid) that lead from some VLANs to others, a range where they are alike."""
+    had = {} if before is None else {vid: (untagged, vid == before.pvid) for vid, untagged in before.vlans}
+    has = {} if after is None else {vid: (untagged, vid == after.pvid) for vid, untagged in after.vlans}
+    if after is not None and after.pvid:
+        # The kernel takes that from the one that had it.
+        had = {
+            vid: (untagged, False) if vid != after.pvid else (untagged, pvid) for vid, (untagged, pvid) in had.items()
+        }
+    news = [("add", vid, *how) for vid, how in sorted(has.items()) if had.get(vid) != how]
+    news += [("delete", vid, False, False) for vid in sorted(had) if vid not in has]
+    out = []
+    for verb, vid, untagged, pvid in news:
+        if out and out[-1][2] == vid - 1 and (out[-1][0], *out[-1][3:]) == (verb, untagged, pvid) and not pvid:
+            vid, first = out.pop()[1], vid
+            out.append((verb, vid, first, untagged, pvid))
+        else:
+            out.append((verb, vid, vid, untagged, pvid))
+    return out
 
 
 def carried(link, to):

@@ -15,11 +15,16 @@ from ._model import (
     IP_PROTOCOLS,
     Address,
     AltName,
+    FdbEntry,
     Hop,
+    Impairment,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
+    Neighbour,
     Netns,
+    PortVlans,
     Refused,
     Route,
     Rule,
@@ -460,6 +465,124 @@ def fwmark(text):
     return "0x%x" % mark if mark and mask == 2**32 - 1 else "0x%x/0x%x" % (mark, mask)
 
 
+# Bridges and neighbours
+
+
+def vids(option, texts):
+    """The VLANs of a list of numbers and ranges."""
+    out = []
+    for text in texts:
+        match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", str(text))
+        first, last = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (0, 0)
+        if not 0 < first <= last < 4095:
+            raise Refused(option, "%r is no VLAN from 1 to 4094, nor a range like 10-20" % text)
+        out += range(first, last + 1)
+    return unique(option, out)
+
+
+def bridge_vlan_wish(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
+    all_, untagged = vids("vid", p["vid"] or ()), p["untagged"] and vids("untagged", p["untagged"])
+    returns = (("vlans", ("vlans", netns, dev)),)
+    if p["state"] == "absent":
+        if not all_:
+            raise Refused("vid", "say which VLANs")
+        return Wish((PortVlans(netns, dev, without=frozenset(all_)),), returns=returns)
+    pvid = within("pvid", p["pvid"], 0, 4094)
+    known = set(all_) | set(untagged or ()) | ({pvid} if pvid else set())
+    if not known and pvid is None and not p["exclusive"]:
+        raise Refused("vid", "say at least one of vid, untagged and pvid")
+    vlans = tuple((vid, None if p["untagged"] is None else vid in untagged) for vid in sorted(known))
+    return Wish((PortVlans(netns, dev, vlans, pvid, exact=p["exclusive"]),), returns=returns)
+
+
+def multicast(option, text):
+    """A multicast group: an address of IPv4 or IPv6, or a MAC address."""
+    if re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text):
+        group, good = text.lower(), int(text[:2], 16) & 1
+    else:
+        group = host(option, text)
+        good = ip_address(group).is_multicast and group not in ("224.0.0.0", "ff00::")
+    if not good:
+        raise Refused(option, "%s is no multicast group" % text)
+    return group
+
+
+def lladdr(option, text):
+    if text is not None and not re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text):
+        raise Refused(option, "%r is no MAC address like 02:00:5e:00:53:01" % text)
+    return text and text.lower()
+
+
+def entries(p, name, all_):
+    """The wish for entries that are there or not."""
+    returns = ((name, [entry.key for entry in all_]),)
+    if p["state"] == "absent":
+        return Wish(unwanted=tuple(all_), returns=returns)
+    return Wish(tuple(all_), returns=returns)
+
+
+def neighbour_wish(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
+    gone, proxy = p["state"] == "absent", p["proxy"]
+    address = host("address", p["address"])
+    if ip_address(address).is_multicast or ip_address(address).is_unspecified:
+        raise Refused("address", "%s is the address of no neighbour" % address)
+    said = [option for option in ("lladdr", "router") if p[option] is not None]
+    if proxy and said:
+        raise Refused(said[0], "an address for which this host answers (proxy) has none")
+    if not (gone or proxy or p["lladdr"]):
+        raise Refused("lladdr", "say the MAC address of %s" % address)
+    mac = "" if proxy and not gone else lladdr("lladdr", p["lladdr"])
+    return entries(p, "neighbours", [Neighbour(netns, dev, address, mac, p["router"], proxy)])
+
+
+def bridge_fdb_wish(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
+    gone, own = p["state"] == "absent", p["self"]
+    for option in ("dst", "vni") if not own else ("vlan", "local"):
+        if p[option] is not None:
+            raise Refused(option, "it is for the entries of a vxlan: self: true" if not own else "it is for a bridge")
+    address, dst = lladdr("lladdr", p["lladdr"]), host("dst", p["dst"])
+    if own and not (gone or dst):
+        raise Refused("dst", "say the address of the other end")
+    if not own and (int(address[:2], 16) & 1 or address == "00:00:00:00:00:00"):
+        raise Refused("lladdr", "%s is a multicast or empty MAC address; see bridge_mdb for groups" % address)
+    vlan = vids("vlan", [p["vlan"]])[0] if p["vlan"] is not None else None if gone else 0
+    vni = within("vni", p["vni"], 1, 2**24 - 1)
+    return entries(p, "entries", [FdbEntry(netns, dev, address, vlan, own, p["local"], dst, vni)])
+
+
+def bridge_mdb_wish(p, host_):
+    netns, gone = netns_name("netns", p["netns"]), p["state"] == "absent"
+    names = [link_name(option, p[option]) for option in ("dev", "port")]
+    vid = vids("vid", [p["vid"]])[0] if p["vid"] is not None else None if gone else 0
+    groups = unique("grp", [multicast("grp", text) for text in p["grp"]])
+    return entries(p, "entries", [MdbEntry(netns, *names, group, vid) for group in groups])
+
+
+def link_impairment_wish(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
+    returns = (("impairment", ("impairment", netns, dev)),)
+    if p["state"] == "absent":
+        return Wish(unwanted=(Impairment(netns, dev),), returns=returns)
+    found = {}
+    for name in ("delay", "jitter", "correlation", "loss", "duplicate", "reorder", "corrupt"):
+        high = 3600000 if name in ("delay", "jitter") else 100
+        if p[name] is not None:
+            if not 0 <= p[name] <= high:
+                raise Refused(name, "%s is not between 0 and %d" % (p[name], high))
+            found[name] = round(p[name], 3 if high > 100 else 4)
+    for name, values in (("rate", range(0, 2**35, 8)), ("limit", range(1, 2**31))):
+        if p[name] is not None and p[name] not in values:
+            step = "" if values.step == 1 else " in steps of 8"
+            raise Refused(name, "%d is not between %d and %d%s" % (p[name], values[0], values[-1], step))
+        found[name] = p[name]
+    if all(value is None for value in found.values()):
+        raise Refused("delay", "say at least one of delay, loss, duplicate, reorder, corrupt, rate and limit")
+    return Wish((Impairment(netns, dev, **found),), returns=returns)
+
+
 # Forwarding
 
 
@@ -721,6 +844,71 @@ OPTIONS = {
         ),
         {},
         rule_wish,
+    ),
+    "bridge_vlan": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            vid=dict(type="list", elements="str"),
+            untagged=dict(type="list", elements="str"),
+            pvid=dict(type="int"),
+            exclusive=dict(type="bool", default=False),
+        ),
+        {},
+        bridge_vlan_wish,
+    ),
+    "neighbour": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            address=dict(type="str", required=True),
+            lladdr=dict(type="str"),
+            router=dict(type="bool"),
+            proxy=dict(type="bool", default=False),
+        ),
+        {},
+        neighbour_wish,
+    ),
+    "bridge_fdb": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            lladdr=dict(type="str", required=True),
+            vlan=dict(type="int"),
+            local=dict(type="bool"),
+            self=dict(type="bool", default=False),
+            dst=dict(type="str"),
+            vni=dict(type="int"),
+        ),
+        {},
+        bridge_fdb_wish,
+    ),
+    "bridge_mdb": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            port=dict(type="str", required=True),
+            grp=dict(type="list", elements="str", required=True),
+            vid=dict(type="int"),
+        ),
+        {},
+        bridge_mdb_wish,
+    ),
+    "link_impairment": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            **{name: dict(type="float") for name in ("delay", "jitter", "correlation", "loss")},
+            **{name: dict(type="float") for name in ("duplicate", "reorder", "corrupt")},
+            **{name: dict(type="int") for name in ("rate", "limit")},
+        ),
+        {},
+        link_impairment_wish,
     ),
     "sysctl_forward": (
         dict(

@@ -13,13 +13,19 @@ from ipaddress import ip_interface
 from ._kinds import KINDS, follows, is_group, kind_of, met, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
+    ON_PORTS,
     Address,
     AltName,
     Change,
+    FdbEntry,
+    Impairment,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
+    Neighbour,
     Netns,
+    PortVlans,
     Refused,
     Route,
     Rule,
@@ -85,7 +91,9 @@ class _Planner:
                     self.step(Change(have, replace(have, up=r.up)))
             if have is not None or made_by_kernel(r) or unwanted or isinstance(r, Sysctl):
                 continue
-            if all(key in self.state for key in r.requires()) and usable(self.state, r):
+            if isinstance(r, PortVlans):
+                self.make_vlans(replace(r, exact=True))
+            elif all(key in self.state for key in r.requires()) and usable(self.state, r):
                 self.step(Change(r, r)) if not isinstance(r, Link) else self.put_back_link(r)
 
     def relink(self, link):
@@ -129,6 +137,13 @@ class _Planner:
             self.make_link(want, have)
         elif isinstance(want, Rule):
             self.make_rule(want)
+        elif isinstance(want, PortVlans):
+            self.make_vlans(want)
+        elif isinstance(want, (FdbEntry, MdbEntry)) and have is None:
+            self.check_bridge(want)
+            self.step(Change(None, want))
+        elif isinstance(want, Impairment):
+            self.make_impairment(want, have)
         elif have is None:
             if isinstance(want, Route):
                 if connected(self.state, want):
@@ -158,6 +173,60 @@ class _Planner:
         number = want.priority if want.priority is not None else next_priority(near)
         fresh_one = Rule(want.netns, want.family, suppress_prefixlength=-1, proto="static")
         self.step(Change(None, replace(overlay(fresh_one, want), priority=number)))
+
+    def make_vlans(self, want):
+        link = self.state.links((want.netns, want.dev))
+        bridge = bridge_of(self.state, link)
+        if bridge is None:
+            raise Refused("dev", "%s is no bridge and no port of one" % want.dev)
+        have = self.state.get(want.key)
+        if have is None:
+            have = PortVlans(want.netns, want.dev, *default_vlans(bridge), own=bridge is link)
+        was = dict(have.vlans)
+        vlans = {} if want.exact else dict(was)
+        vlans.update((vid, was.get(vid, False) if untagged is None else untagged) for vid, untagged in want.vlans)
+        vlans = tuple(sorted(item for item in vlans.items() if item[0] not in want.without))
+        pvid = have.pvid if want.pvid is None else want.pvid
+        after = replace(have, vlans=vlans, pvid=pvid if pvid in dict(vlans) else 0)
+        if after != have:
+            self.step(Change(have, after))
+
+    def check_bridge(self, want):
+        """What has no place where it is wished."""
+        if isinstance(want, MdbEntry):
+            bridge, port = [self.state.links((want.netns, name)) for name in (want.dev, want.port)]
+            if bridge.kind is None or "as_it_was" in self.wish.allow:
+                return
+            attrs = dict(bridge.attrs)
+            if bridge.kind != "bridge":
+                raise Refused("dev", "%s is %s, not a bridge" % (bridge.name, called(bridge)))
+            if port.master != bridge.name:
+                raise Refused("port", "%s is no port of %s" % (port.name, bridge.name))
+            if not bridge.up:
+                raise Refused("dev", "%s is down, and then the kernel takes no groups" % bridge.name)
+            if not attrs.get("mcast_snooping"):
+                raise Refused("dev", "%s has mcast_snooping off, and then no groups" % bridge.name)
+            if attrs.get("vlan_filtering") and not want.vid:
+                raise Refused("vid", "%s filters VLANs: say in which one" % bridge.name)
+            return
+        link = self.state.links((want.netns, want.dev))
+        if want.self_ and link.kind not in (None, "vxlan"):
+            raise Refused("self", "%s is %s; only a vxlan has entries of its own" % (link.name, called(link)))
+        if not want.self_ and (bridge_of(self.state, link) in (None, link) and link.kind is not None):
+            raise Refused("dev", "%s is no port of a bridge" % link.name)
+
+    def make_impairment(self, want, have):
+        if have is not None and have.foreign:
+            text = "%s has the queueing discipline %s, which this module did not make and does not touch"
+            raise Refused("dev", text % (want.dev, have.foreign))
+        names = ("delay", "jitter", "correlation", "loss", "duplicate", "reorder", "corrupt", "rate")
+        nothing = Impairment(want.netns, want.dev, limit=1000, **dict.fromkeys(names, 0))
+        after = overlay(have or nothing, want)
+        for name, other in (("reorder", "delay"), ("correlation", "jitter")):
+            if getattr(after, name) and not getattr(after, other):
+                raise Refused(name, "it needs %s" % other)
+        if after != have:
+            self.step(Change(have, after))
 
     def make_link(self, want, have):
         if want.peer:
@@ -414,8 +483,27 @@ def next_priority(rules):
     return second - 1
 
 
+def bridge_of(state, link):
+    """The bridge that a link is, or of which it is a port; what nothing is known of is taken for one."""
+    if link.kind is None or link.kind == "bridge":
+        return link
+    master = state.links((link.netns, link.master)) if link.master else None
+    return master if master is not None and master.kind in (None, "bridge") else None
+
+
+def default_vlans(bridge):
+    """The VLANs and the pvid of a new port."""
+    pvid = dict(bridge.attrs).get("vlan_default_pvid", 1)
+    return (((pvid, True),) if pvid else ()), pvid
+
+
 def usable(state, r):
-    """Whether the kernel would take a route: it wants links that are up, with addresses, and a source of its own."""
+    """Whether the kernel would take a route: it wants links that are up, with addresses, and a source of its own.
+
+    A group wants a bridge that is up.
+    """
+    if isinstance(r, MdbEntry):
+        return bool(state.links((r.netns, r.dev)).up)
     if not isinstance(r, Route):
         return True
     if any(hop.dev and not state.links((r.netns, hop.dev)).up for hop in r.hops or ()):
@@ -495,11 +583,11 @@ def connected(state, want):
 
 
 def siblings(state, address):
-    """What can fall with an address: the others on its link, and routes."""
+    """What can fall with an address: the others on its link, neighbours, and routes."""
     link = ("link", address.netns, address.dev)
     routes = [r for r in state if isinstance(r, Route) and r.netns == address.netns and r.src == host(address)]
     return {
-        r.key: r for r in state.on(link) + routes if isinstance(r, (Address, Route)) and r.key != address.key
+        r.key: r for r in state.on(link) + routes if isinstance(r, (Address, Neighbour, Route)) and r.key != address.key
     }.values()
 
 
@@ -549,12 +637,12 @@ def matching(state, pattern):
                 "state", "%s in %s is %s: it cannot be deleted" % (found.name, place(found.netns), called(found))
             )
         return [found]
-    if isinstance(pattern, (Route, Address, Rule)):
+    if isinstance(pattern, (Route, Address, Rule, Neighbour, FdbEntry, MdbEntry)):
         near = [r for r in state if type(r) is type(pattern) and r.netns == pattern.netns]
         loose = replace(pattern, metric=None) if isinstance(pattern, Route) and pattern.metric is None else pattern
         return [r for r in near if not made_by_kernel(r) and fits(r, loose)]
     found = state.get(pattern.key)
-    return [found] if found else []
+    return [found] if found and not getattr(found, "foreign", None) else []
 
 
 # What the kernel does
@@ -616,6 +704,7 @@ def fall(state, resource):
                 todo.append(("link",) + r.peer)
             for port in list(state.ports[key]):
                 state.add(replace(state.get(port), master="", port=()))
+                unplug(state, port)
             joined(state, r)
             lower = state.links(r.link) if r.link else None
             if lower is not None and kind_of(r).alone and "address" in follows(r):
@@ -624,6 +713,13 @@ def fall(state, resource):
                 spread(state, lower, replace(lower, address=None))
         elif isinstance(r, Address):
             todo += fallen_with_address(state, r)
+
+
+def unplug(state, key):
+    """Take away what a port has from its bridge."""
+    for r in state.on(key):
+        if isinstance(r, ON_PORTS) and not getattr(r, "self_", False):
+            fall(state, r)
 
 
 def fallen_with_address(state, gone):
@@ -635,6 +731,7 @@ def fallen_with_address(state, gone):
     fallen = [a.key for a in same if not gone.secondary and a.secondary and network(a) == network(gone)]
     if len(fallen) == len(same):
         fallen += [r.key for r in link if isinstance(r, Route) and ":" not in r.dest]
+        fallen += [r.key for r in link if isinstance(r, Neighbour) and ":" not in r.address]
     return fallen + [r.key for r in state if isinstance(r, Route) and r.netns == gone.netns and r.src == host(gone)]
 
 
@@ -672,6 +769,8 @@ def renamed(r, old, new):
         return replace(r, netns=new[0], hops=hops)
     if isinstance(r, Link):
         return replace(r, link=new)
+    if isinstance(r, MdbEntry) and r.port == old[1]:
+        return replace(r, netns=new[0], port=new[1])
     return replace(r, netns=new[0], dev=new[1])
 
 
@@ -712,6 +811,14 @@ def forward_link(state, change):
         return
     port = after.port if after.master == base.master else defaults(ports, after.port)
     now = replace(after, pinned=before.pinned | pinned, port=port if after.master else ())
+    if after.master != before.master:
+        unplug(state, before.key)
+    if after.kind == "bridge":
+        other_default(state, before, after)
+        if dict(after.attrs).get("mcast_snooping") is False:
+            # The kernel keeps them and does not tell.
+            for r in [r for r in state.on(before.key) if isinstance(r, MdbEntry)]:
+                state.pop(r.key)
     if before.netns != after.netns:
         arrived = replace(carried(before, after), pinned=now.pinned)
         relocate(state, before, arrived)
@@ -725,6 +832,19 @@ def forward_link(state, change):
     if lower is not None:
         state.add(replace(lower, address=now.address))
         spread(state, lower, replace(lower, address=now.address))
+
+
+def other_default(state, before, after):
+    """A port of a bridge that has the default VLAN and no other one of its own for that gets the new default."""
+    old, new = [dict(link.attrs).get("vlan_default_pvid") for link in (before, after)]
+    for key in [before.key, *state.ports[before.key]] if None not in (old, new) and old != new else ():
+        r = state.get(("vlans", *key[1:]))
+        vlans = dict(r.vlans) if r else {}
+        usual = bool(old) and r is not None and r.pvid == old and vlans.get(old) is True
+        if r is not None and (usual or (not old and new)) and new not in vlans:
+            vlans.pop(old, None) if usual else None
+            vlans.update({new: True} if new else {})
+            state.add(replace(r, vlans=tuple(sorted(vlans.items())), pvid=new))
 
 
 def share(state, link):
@@ -748,9 +868,10 @@ def spread(state, before, now):
     """What a change of a link does to what stands on it, and to its master."""
     down, no_ipv6 = before.up is not False and now.up is False, drops_ipv6(before, now)
     for child in state.on(now.key):
-        ipv6 = isinstance(child, (Address, Route)) and ":" in str(child.key)
+        ipv6 = isinstance(child, (Address, Neighbour, Route)) and ":" in str(child.key)
         if (
-            (down and (ipv6 or isinstance(child, Route)))
+            (isinstance(child, Neighbour) and (down or (before.address != now.address and not child.proxy)))
+            or (down and (ipv6 or isinstance(child, Route)))
             or (no_ipv6 and ipv6)
             or (no_ipv6 and isinstance(child, Sysctl) and child.family == "ipv6")
         ):
@@ -829,6 +950,8 @@ def missing(wish, observed):
                 needs.append((want.option, want.key))
         elif isinstance(want, Masquerade):
             needs = []
+        elif isinstance(want, MdbEntry):
+            needs = [("port" if key[2:] == (want.port,) else option, key) for option, key in needs]
         for option, key in needs:
             if key not in observed and key not in coming:
                 gone.setdefault(key, option)
@@ -915,6 +1038,10 @@ def restore(steps, before, now):
             r = replace(r, inode=r.inode if r.path else None, nsid=None if r.key in now else r.nsid)
         elif isinstance(r, Sysctl) and inherited(r, before) and not all(key in now for key in r.requires()):
             continue
+        elif isinstance(r, PortVlans):
+            r = replace(r, exact=True)
+        elif isinstance(r, Impairment) and r.foreign:
+            continue
         if isinstance(r, Netns) or r.netns not in held:
             wanted.append(r)
     there = State(wanted)
@@ -922,7 +1049,7 @@ def restore(steps, before, now):
 
     def goes(r):
         """Whether it was not there, and goes neither with its link nor by itself."""
-        if r.key in before or made_by_kernel(r) or isinstance(r, Sysctl):
+        if r.key in before or made_by_kernel(r) or isinstance(r, (Sysctl, PortVlans)):
             return False
         if isinstance(r, Link):
             return r.kind != "" and r.ref not in came

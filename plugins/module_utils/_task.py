@@ -16,13 +16,16 @@ from ._commands import commands
 from ._kernel import IMPORT_ERROR, NEEDS_ROOT, Kernel
 from ._kinds import kind_of
 from ._model import (
+    PAIRS,
     RARE,
     Address,
     AltName,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
     Netns,
+    PortVlans,
     Refused,
     Route,
     Sysctl,
@@ -53,8 +56,9 @@ def task(name):
         wish = wish_of(module.params, kernel)
         sight = scope(wish)
         before = kernel.observe(**sight)
-        if not missing(wish, before) and disturbs(plan(wish, before)):
-            sight["above"] = True
+        steps = plan(wish, before) if not missing(wish, before) else ()
+        if any(touches(change) for change in steps):
+            sight.update(rare=RARE, above=sight["above"] or disturbs(steps))
             before = kernel.observe(**sight)
         if module.check_mode:
             before = assume(before, wish)
@@ -142,6 +146,15 @@ def foretold(before, steps):
     for change in steps:
         forward(after, change)
     return after
+
+
+def touches(change):
+    """Whether what few tasks need can notice."""
+    before, after = change.before, change.after
+    if isinstance(before, Link) and after is not None:
+        names = ("netns", "name", "address", "master") + (("attrs",) if before.kind == "bridge" else ())
+        return any(getattr(before, f) != getattr(after, f) for f in names) or bool(before.up and not after.up)
+    return isinstance(before, (Address, Link, Netns)) and before != after
 
 
 def disturbs(steps):
@@ -249,10 +262,12 @@ def plain(r):
     out = {
         name: value for name, value in pairs if value is not None and (value != () or name == "exclude_destinations")
     }
+    if isinstance(r, PortVlans):
+        out["vlans"] = [dict(vid=vid, untagged=untagged, pvid=vid == r.pvid) for vid, untagged in r.vlans]
     if isinstance(r, Link):
         shown = {attr.name: attr.shown for attr in kind_of(r).attrs}
         out["attrs"] = [(name, shown[name](value) if name in shown else value) for name, value in r.attrs]
-    for name in {"attrs", "port", "lines"} & set(out):
+    for name in PAIRS & set(out) if not isinstance(r, MdbEntry) else ():
         out.update(dict(out.pop(name)))
     for name in {"peer", "link"} & set(out):
         if isinstance(r, Link):

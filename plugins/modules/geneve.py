@@ -35,28 +35,29 @@ options:
     type: str
   dstport:
     description:
-      - The UDP port that frames are sent to, and expected at. The default is V(6081). Only a new link takes it.
+      - The UDP port that frames are sent to, and expected at, 1 to 65535. The kernel's value is V(6081). Only a new
+        link takes it; see O(recreate).
     type: int
   ttl:
     description:
-      - The time to live of the outer packets, 1 to 255; V(0) lets the kernel choose, and V(inherit) is that of the inner
-        packet. The default is V(0).
+      - The time to live of the outer packets, 1 to 255; V(0) lets the kernel choose, and V(inherit) is that of the
+        inner packet. The kernel's value is V(0).
     type: str
   tos:
     description:
       - The type of service, or traffic class, of the outer packets, 0 to 255, or V(inherit) for that of the inner
-        packet. The default is V(0). It can be written as V(0x10).
+        packet. The kernel's value is V(0). It can be written as V(0x10).
     type: str
   df:
     description:
       - Whether outer IPv4 packets say that they must not be fragmented. With V(inherit) as the inner packet says. The
-        default is V(unset).
+        kernel's value is V(unset).
     type: str
     choices: [unset, set, inherit]
   external:
     description:
-      - Whether routes, rules or programs say for each frame where it goes. The default is V(false). Only a new link takes
-        it.
+      - Whether routes, rules or programs say for each frame where it goes. The kernel's value is V(false). Only a new
+        link takes it; see O(recreate).
     type: bool
 notes:
   - The kernel refuses a second one with the same O(id), O(remote) and O(dstport) over one network. So does the task, if

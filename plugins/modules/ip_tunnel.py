@@ -31,7 +31,7 @@ options:
         IPv6.
       - V(gretap) and V(ip6gretap) carry Ethernet frames and can be ports of a bridge; the others carry packets.
       - V(vti) and V(vti6) are for IPsec.
-      - Only a new link takes it.
+      - Only a new link takes it; see O(recreate).
     type: str
     choices: [ipip, sit, ip6tnl, gre, gretap, ip6gre, ip6gretap, vti, vti6]
   link:
@@ -46,50 +46,52 @@ options:
     description:
       - The destination of the outer packets. A tunnel with V(any) gets packets from everywhere; it sends where the
         route says, or as a packet's own destination tells.
-      - A tunnel of packets over IPv4 does not change in place between V(any) and an address. See O(recreate).
+      - A tunnel of packets over IPv4 does not change in place between V(any) and an address. For that see O(recreate).
     type: str
   ttl:
     description:
-      - The time to live of the outer packets, 1 to 255, or V(inherit) for that of the inner packet. The default is
-        V(inherit) over IPv4 and V(64) over IPv6.
+      - The time to live of the outer packets, 1 to 255, or V(inherit) for that of the inner packet. The kernel's value
+        is V(inherit) over IPv4 and V(64) over IPv6.
     type: str
   tos:
     description:
       - The type of service, or traffic class, of the outer packets, 0 to 255, or V(inherit) for that of the inner
-        packet. The default is V(0). It can be written as V(0x10).
+        packet. The kernel's value is V(0). It can be written as V(0x10).
     type: str
   flowlabel:
     description:
-      - The flow label of outer IPv6 packets, 0 to 1048575, or V(inherit). The default is V(0).
+      - The flow label of outer IPv6 packets, 0 to 1048575, or V(inherit). The kernel's value is V(0).
     type: str
   encaplimit:
     description:
       - How many more tunnels an outer IPv6 packet may enter, 0 to 255, or V(none) for no such limit and 8 bytes less a
-        packet. The default is V(4).
+        packet. The kernel's value is V(4).
     type: str
   allow_localremote:
     description:
-      - Whether O(remote) may be an IPv6 address of this host. The default is V(false).
+      - Whether O(remote) may be an IPv6 address of this host. The kernel's value is V(false).
     type: bool
   pmtudisc:
     description:
-      - Whether outer IPv4 packets are never fragmented, so that the path's MTU is found out. The default is V(true).
+      - Whether outer IPv4 packets are never fragmented, so that the path's MTU is found out. The kernel's value is
+        V(true).
     type: bool
   ignore_df:
     description:
-      - Whether inner packets that must not be fragmented may be so outside. The default is V(false).
-      - For O(pmtudisc=false). Only a new link takes it, and only a new one loses it.
+      - Whether inner packets that must not be fragmented may be so outside. The kernel's value is V(false).
+      - For O(pmtudisc=false). Only a new link takes it, and only a new one loses it; see O(recreate).
     type: bool
   proto:
     description:
       - What an V(ipip), V(sit) or V(ip6tnl) tunnel carries; ip(8) calls it C(mode).
-      - V(ipip) or V(ipip6) is IPv4, V(ip6ip) or V(ip6ip6) IPv6, V(mplsip) MPLS. The default is V(ipip), V(ip6ip) and
-        V(any), in this order.
+      - V(ipip) or V(ipip6) is IPv4, V(ip6ip) or V(ip6ip6) IPv6, V(mplsip) MPLS. The kernel's value is V(ipip), V(ip6ip)
+        and V(any), in this order.
     type: str
     choices: [ipip, mplsip, any, ip6ip, ip6ip6, ipip6]
   isatap:
     description:
-      - Whether a V(sit) tunnel is one of ISATAP. The default is V(false). Only a new link takes it.
+      - Whether a V(sit) tunnel is one of ISATAP. The kernel's value is V(false). Only a new link takes it; see
+        O(recreate).
       - The list of its routers is not kept here; use C(ip tunnel prl).
     type: bool
   key:
@@ -98,12 +100,12 @@ options:
     type: str
   ikey:
     description:
-      - The key that packets must come with, 0 to 4294967295, or V(none). The default is V(none).
+      - The key that packets must come with, 0 to 4294967295, or V(none). The kernel's value is V(none).
       - Of a V(vti) or V(vti6) it is the mark of the packets that come from it.
     type: str
   okey:
     description:
-      - The key that packets are sent with, 0 to 4294967295, or V(none). The default is V(none).
+      - The key that packets are sent with, 0 to 4294967295, or V(none). The kernel's value is V(none).
       - Of a V(vti) or V(vti6) it is the mark by which IPsec knows the packets.
     type: str
   csum:
@@ -112,11 +114,11 @@ options:
     type: bool
   icsum:
     description:
-      - Whether GRE packets must come with a checksum. The default is V(false).
+      - Whether GRE packets must come with a checksum. The kernel's value is V(false).
     type: bool
   ocsum:
     description:
-      - Whether GRE packets are sent with a checksum. The default is V(false).
+      - Whether GRE packets are sent with a checksum. The kernel's value is V(false).
     type: bool
   seq:
     description:
@@ -124,47 +126,48 @@ options:
     type: bool
   iseq:
     description:
-      - Whether GRE packets must come with a number, and in order. The default is V(false).
+      - Whether GRE packets must come with a number, and in order. The kernel's value is V(false).
     type: bool
   oseq:
     description:
-      - Whether GRE packets are sent with a number. The default is V(false).
+      - Whether GRE packets are sent with a number. The kernel's value is V(false).
     type: bool
   encap:
     description:
-      - Puts the outer packets into UDP, as V(fou) or V(gue). The default is V(none).
+      - Puts the outer packets into UDP, as V(fou) or V(gue). The kernel's value is V(none).
       - The far end must be told of the port, see ip-fou(8), and a kernel with modules needs C(fou) loaded.
     type: str
     choices: [none, fou, gue]
   encap_sport:
     description:
-      - The UDP port that they come from, or V(auto) for one a flow. The default is V(auto).
+      - The UDP port that they come from, 1 to 65535, or V(auto) for one a flow. The kernel's value is V(auto).
     type: str
   encap_dport:
     description:
-      - The UDP port that they go to. The default is V(0).
+      - The UDP port that they go to, 0 to 65535. The kernel's value is V(0).
     type: int
   encap_csum:
     description:
-      - Whether they have a UDP checksum over IPv4. The default is V(false).
+      - Whether they have a UDP checksum over IPv4. The kernel's value is V(false).
     type: bool
   encap_udp6_csum:
     description:
-      - Whether they have a UDP checksum over IPv6. The default is V(true) for tunnels over IPv6, else V(false).
+      - Whether they have a UDP checksum over IPv6. The kernel's value is V(true) for tunnels over IPv6, else V(false).
     type: bool
   encap_remcsum:
     description:
-      - Whether GUE takes the inner checksum out of the packet (remote checksum offload). The default is V(false).
+      - Whether GUE takes the inner checksum out of the packet (remote checksum offload). The kernel's value is
+        V(false).
     type: bool
   fwmark:
     description:
-      - The mark by which the outer packets are routed. The default is V(0).
+      - The mark by which the outer packets are routed, 0 to 4294967295. The kernel's value is V(0).
     type: int
   external:
     description:
-      - Whether routes, rules or programs say for each packet where it goes. Such a tunnel takes none of the options of
-        the outer packets, and there is one of a kind in each network.
-      - Only a new link takes it.
+      - Whether routes, rules or programs say for each packet where it goes. The kernel's value is V(false). Such a
+        tunnel takes none of the options of the outer packets, and there is one of a kind in each network.
+      - Only a new link takes it; see O(recreate).
     type: bool
 notes:
   - The kernel works out the MTU of a new tunnel from the route to O(remote). A change leaves it as it is.

@@ -39,92 +39,97 @@ options:
     type: str
   remote:
     description:
-      - Where frames go for which no other host is known, IPv4 or IPv6. A multicast address, for which C(group) is another
-        name, reaches all hosts of the segment; it needs O(link).
+      - Where frames go for which no other host is known, IPv4 or IPv6. A multicast address, for which C(group) is
+        another name, reaches all hosts of the segment; it needs O(link).
       - Without it frames only go where the entries of the forwarding database say.
       - Once set it can only be changed in place to another one of the same family.
     type: str
     aliases: [group]
   dstport:
     description:
-      - The UDP port that frames are sent to, and expected at. The default is V(8472), as in ip(8); other systems take
-        V(4789).
-      - Only a new link takes it.
+      - The UDP port that frames are sent to, and expected at, 1 to 65535. The kernel's value is V(8472), as in ip(8);
+        other systems take V(4789).
+      - Only a new link takes it; see O(recreate).
     type: int
   ttl:
     description:
-      - The time to live of the outer packets, 1 to 255; V(0) lets the kernel choose, and V(inherit) is that of the inner
-        packet. The default is V(0). Only a new link takes or loses V(inherit).
+      - The time to live of the outer packets, 1 to 255; V(0) lets the kernel choose, and V(inherit) is that of the
+        inner packet. The kernel's value is V(0). Only a new link takes or loses V(inherit); see O(recreate).
     type: str
   tos:
     description:
       - The type of service, or traffic class, of the outer packets, 0 to 255, or V(inherit) for that of the inner
-        packet. The default is V(0). It can be written as V(0x10).
+        packet. The kernel's value is V(0). It can be written as V(0x10).
     type: str
   df:
     description:
       - Whether outer IPv4 packets say that they must not be fragmented. With V(inherit) as the inner packet says. The
-        default is V(unset).
+        kernel's value is V(unset).
     type: str
     choices: [unset, set, inherit]
   learning:
     description:
-      - Whether it learns from the frames that arrive behind which host a station is. The default is V(true).
+      - Whether it learns from the frames that arrive behind which host a station is. The kernel's value is V(true).
     type: bool
   proxy:
     description:
-      - Whether it answers ARP and neighbour discovery for stations that it knows. The default is V(false).
-      - Only a new link takes it.
+      - Whether it answers ARP and neighbour discovery for stations that it knows. The kernel's value is V(false).
+      - Only a new link takes it; see O(recreate).
     type: bool
   rsc:
     description:
-      - Whether it goes a shorter way where a route would be taken. The default is V(false).
-      - Only a new link takes it.
+      - Whether it goes a shorter way where a route would be taken. The kernel's value is V(false).
+      - Only a new link takes it; see O(recreate).
     type: bool
   l2miss:
     description:
-      - Whether programs are told of MAC addresses that are not known. The default is V(false).
-      - Only a new link takes it.
+      - Whether programs are told of MAC addresses that are not known. The kernel's value is V(false).
+      - Only a new link takes it; see O(recreate).
     type: bool
   l3miss:
     description:
-      - Whether programs are told of IP addresses that are not known. The default is V(false).
-      - Only a new link takes it.
+      - Whether programs are told of IP addresses that are not known. The kernel's value is V(false).
+      - Only a new link takes it; see O(recreate).
     type: bool
   ageing:
     description:
-      - After how many seconds something learnt is forgotten, 1 to 4294967295. The default is V(300).
+      - After how many seconds something learnt is forgotten, 1 to 4294967295. The kernel's value is V(300).
     type: int
   maxaddress:
     description:
-      - How many MAC addresses it knows at most; V(0) is no limit. The default is V(0).
-      - Only a new link takes it.
+      - How many MAC addresses it knows at most, up to 4294967295; V(0) is no limit. The kernel's value is V(0).
+      - Only a new link takes it; see O(recreate).
     type: int
   udpcsum:
     description:
-      - Whether outer IPv4 packets have a UDP checksum. The default is V(true). Only a new link takes it.
+      - Whether outer IPv4 packets have a UDP checksum. The kernel's value is V(true). Only a new link takes it; see
+        O(recreate).
     type: bool
   udp6zerocsumtx:
     description:
-      - Whether outer IPv6 packets are sent without a UDP checksum. The default is V(false). Only a new link takes it.
+      - Whether outer IPv6 packets are sent without a UDP checksum. The kernel's value is V(false). Only a new link
+        takes it; see O(recreate).
     type: bool
   udp6zerocsumrx:
     description:
-      - Whether outer IPv6 packets are accepted without a UDP checksum. The default is V(false). Only a new link takes it.
+      - Whether outer IPv6 packets are accepted without a UDP checksum. The kernel's value is V(false). Only a new link
+        takes it; see O(recreate).
     type: bool
   gbp:
     description:
-      - Whether a group policy travels with the frames. The default is V(false). Only a new link takes it.
+      - Whether a group policy travels with the frames. The kernel's value is V(false). Only a new link takes it; see
+        O(recreate).
     type: bool
   external:
     description:
-      - Whether routes, rules or programs say for each frame where it goes, and with which O(id). The default is
-        V(false). Only a new link takes it.
+      - Whether routes, rules or programs say for each frame where it goes, and with which O(id). The kernel's value is
+        V(false). Only a new link takes it; see O(recreate).
     type: bool
   vnifilter:
     description:
-      - Whether it takes frames of those segments alone that it was told of, see C(bridge vni). The default is V(false).
-      - For O(external=true), from Linux 5.18 on. Only a new link takes it.
+      - Whether it takes frames of those segments alone that it was told of, see C(bridge vni). The kernel's value is
+        V(false).
+      - For O(external=true), from Linux 5.18 on. Only a new link takes it; see O(recreate).
     type: bool
 notes:
   - With O(link) its MTU is what the outer packets leave of that of the link when it is made, and never more.

@@ -12,7 +12,9 @@ ip netns add n1
 ip link add va up type veth peer name vb; ip link set vb up; ip address add 192.0.2.1/24 dev va
 ip link add vc type veth peer name vd
 ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bridge
+tc qdisc add dev vd root handle 7: pfifo
 """
+NEIGHBOUR, FDB = {"dev": "va", "address": "192.0.2.2"}, {"dev": "vc", "lladdr": "02:00:00:00:00:09"}
 LONG = "sixteen-letters-"
 MACVLAN = {"name": "v1", "link": "va"}
 VXLAN = {"name": "v1", "id": 5}
@@ -217,6 +219,46 @@ BAD = [
     ("route", dict(ROUTE, multipath=[{"via": "192.0.2.2", "weight": 0}, {"dev": "va"}]), "multipath.weight: "),
     ("route", {"dest": ["2001:db8:1::/48"], "via": "192.0.2.2"}, "via: "),
     ("route", {"dest": ["198.51.100.0/24", "198.51.100.0/24"], "dev": "va"}, "dest: "),
+    ("bridge_vlan", {"dev": "vc"}, "vid: say at least one of vid, untagged and pvid"),
+    ("bridge_vlan", {"dev": "vc", "state": "absent"}, "vid: say which VLANs"),
+    ("bridge_vlan", {"dev": "vc", "vid": ["4095"]}, "vid: '4095' is no VLAN from 1 to 4094"),
+    ("bridge_vlan", {"dev": "vc", "vid": ["20-10"]}, "vid: '20-10' is no VLAN"),
+    ("bridge_vlan", {"dev": "vc", "vid": ["10-20", "15"]}, "vid: 15 is given twice"),
+    ("bridge_vlan", {"dev": "vc", "untagged": ["x"]}, "untagged: 'x' is no VLAN"),
+    ("bridge_vlan", {"dev": "vc", "pvid": 4095}, "pvid: 4095 is not between 0 and 4094"),
+    ("bridge_vlan", {"dev": "va", "vid": ["5"]}, "dev: va is no bridge and no port of one"),
+    ("bridge_vlan", {"dev": "eth9", "vid": ["5"]}, "dev: there is no link eth9"),
+    ("neighbour", dict(NEIGHBOUR), "lladdr: say the MAC address of 192.0.2.2"),
+    ("neighbour", dict(NEIGHBOUR, lladdr="02:00"), "lladdr: '02:00' is no MAC address"),
+    ("neighbour", dict(NEIGHBOUR, address="192.0.2.2/24"), "address: "),
+    ("neighbour", dict(NEIGHBOUR, address="ff02::1"), "address: ff02::1 is the address of no neighbour"),
+    ("neighbour", dict(NEIGHBOUR, proxy=True, router=True), "router: "),
+    ("neighbour", dict(NEIGHBOUR, proxy=True, dev="eth9"), "dev: there is no link eth9"),
+    ("bridge_fdb", dict(FDB, dev="va"), "dev: va is no port of a bridge"),
+    ("bridge_fdb", dict(FDB, dev="br0"), "dev: br0 is no port of a bridge"),
+    ("bridge_fdb", dict(FDB, lladdr="zz"), "lladdr: 'zz' is no MAC address"),
+    ("bridge_fdb", dict(FDB, lladdr="01:00:5e:00:53:01"), "lladdr: 01:00:5e:00:53:01 is a multicast"),
+    ("bridge_fdb", dict(FDB, vlan=4095), "vlan: 4095 is no VLAN"),
+    ("bridge_fdb", dict(FDB, dst="192.0.2.2"), "dst: it is for the entries of a vxlan: self: true"),
+    ("bridge_fdb", dict(FDB, self=True), "dst: say the address of the other end"),
+    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2"), "self: vc is a veth; only a vxlan has entries of its own"),
+    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", vlan=5), "vlan: it is for a bridge"),
+    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", vni=2**24), "vni: "),
+    ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["192.0.2.1"]}, "grp: 192.0.2.1 is no multicast group"),
+    ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["239.1.1.1"]}, "dev: br0 is down"),
+    ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["239.1.1.1"] * 2}, "grp: 239.1.1.1 is given twice"),
+    ("bridge_mdb", {"dev": "br1", "port": "vc", "grp": ["239.1.1.1"]}, "port: vc is no port of br1"),
+    ("bridge_mdb", {"dev": "va", "port": "vc", "grp": ["239.1.1.1"]}, "dev: va is a veth, not a bridge"),
+    ("bridge_mdb", {"dev": "br0", "port": "eth9", "grp": ["239.1.1.1"]}, "port: there is no link eth9"),
+    ("link_impairment", {"dev": "va"}, "delay: say at least one of"),
+    ("link_impairment", {"dev": "va", "delay": -1}, "delay: -1.0 is not between 0 and 3600000"),
+    ("link_impairment", {"dev": "va", "loss": 101}, "loss: 101.0 is not between 0 and 100"),
+    ("link_impairment", {"dev": "va", "rate": 12}, "rate: 12 is not between 0 and 34359738360 in steps of 8"),
+    ("link_impairment", {"dev": "va", "limit": 0}, "limit: 0 is not between 1 and"),
+    ("link_impairment", {"dev": "va", "reorder": 5}, "reorder: it needs delay"),
+    ("link_impairment", {"dev": "va", "delay": 5, "correlation": 5}, "correlation: it needs jitter"),
+    ("link_impairment", {"dev": "vd", "rate": 8000}, "dev: vd has the queueing discipline pfifo, which this module"),
+    ("link_impairment", {"dev": "eth9", "rate": 8000}, "dev: there is no link eth9"),
     ("rule", {}, "table: say it"),
     ("rule", {"table": "0"}, "table: "),
     ("rule", {"table": "red"}, "table: "),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import MACS, Host, example, known_gaps, needing, other_value, snapshot
+from conftest import FEATURES, MACS, Host, example, known_gaps, needing, other_value, snapshot
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import assume as only_if
 from hypothesis import strategies as st
@@ -26,11 +26,16 @@ from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
 from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     Address,
     AltName,
+    FdbEntry,
     Hop,
+    Impairment,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
+    Neighbour,
     Netns,
+    PortVlans,
     Refused,
     Route,
     Rule,
@@ -152,6 +157,8 @@ def rules(netns):
                 **nothing,
                 **found,
                 **({} if family == "inet" else {"from_": "", "to": "2001:db8:2::/48"}),
+                # One that turned away everything would leave no gateway reachable.
+                **({} if what[1] else {"fwmark": "0x20"}),
                 **(dict(ipproto=protocol, sport=sport, dport=dport) if protocol else {}),
             },
             type=what[0],
@@ -182,6 +189,46 @@ def leaving(draw, link, links):
     return replace(link, mtu=None) if KINDS[link.kind].overhead and link.link[1] else link
 
 
+@st.composite
+def small(draw, link, links):
+    """What is drawn on a link and its place in a bridge."""
+    where, out = (link.netns, link.name), []
+    if (link.address or link.kind == "veth") and draw(st.integers(0, 2)) == 0:
+        for address in draw(st.sets(st.sampled_from(["10.1.0.20", "10.1.0.21", "2001:db8:1::20"]))):
+            proxy = draw(st.booleans())
+            more = ("", False) if proxy else (draw(st.sampled_from(MACS)), draw(st.booleans()))
+            out.append(Neighbour(*where, address, *more, proxy))
+    if draw(st.integers(0, 3)) == 0:
+        bits = draw(st.sampled_from([None, 8000, 16000000]))
+        numbers = {} if "netem" in MISSING else draw(st.fixed_dictionaries({}, optional=IMPAIRMENTS))
+        if bits or numbers:
+            out.append(Impairment(*where, rate=bits, **numbers))
+    bridge = next((other for other in links if (other.netns, other.name) == (link.netns, link.master)), None)
+    if bridge is not None:
+        for mac in draw(st.sets(st.sampled_from(["02:00:00:fd:00:01", "02:00:00:fd:00:02"]))):
+            out.append(FdbEntry(*where, mac, local=draw(st.booleans())))
+        attrs = dict(bridge.attrs)
+        if bridge.up and attrs.get("mcast_snooping", True) and not attrs.get("vlan_filtering"):
+            for group in draw(st.sets(st.sampled_from(["239.1.1.1", "ff05::1:3", "01:00:5e:00:53:01"]))):
+                out.append(MdbEntry(link.netns, bridge.name, link.name, group))
+    if (bridge is not None or link.kind == "bridge") and "bridge_vlan" not in MISSING and draw(st.booleans()):
+        vlans = draw(st.dictionaries(st.sampled_from([1, 5, 6, 7, 4094]), st.sampled_from([None, True, False])))
+        pvid = draw(st.sampled_from([None, 0, *vlans]))
+        out.append(PortVlans(*where, tuple(sorted(vlans.items())), pvid, exact=draw(st.booleans())))
+    return out
+
+
+IMPAIRMENTS = {
+    "delay": st.sampled_from([1, 10.5, 0.125]),
+    "jitter": st.sampled_from([0, 1, 0.25]),
+    "loss": st.sampled_from([0, 0.1, 33.3333, 100]),
+    "duplicate": st.sampled_from([0, 1.5]),
+    "reorder": st.sampled_from([0, 25]),
+    "corrupt": st.sampled_from([0, 0.0001]),
+    "limit": st.sampled_from([1000, 20000]),
+}
+
+
 def beneath(link, links):
     """The names of what a link stands on, and of what it is made of."""
     near = [
@@ -190,6 +237,7 @@ def beneath(link, links):
     return {link.ref}.union(*(beneath(other, links) for other in near))
 
 
+GOING = (Link, Address, Route, Rule, Neighbour, FdbEntry, MdbEntry, Impairment, Netns, Masquerade)
 # What this kernel does not have: kinds, their attributes as KIND.ATTRIBUTE, and nft. Found out below, not written here.
 MISSING = set()
 NAT = (NatTable("", "ipv4"), Masquerade("", "try", "ipv4", "nft", "10.1.0.0/24"))
@@ -258,6 +306,7 @@ def wishes(draw, kind_name=None):
                     draw(st.integers(0, 1)),
                 )
             )
+        wanted += draw(small(link, links))
     for netns in SPACES[1:]:
         if draw(st.booleans()):
             wanted.append(Sysctl(netns, "ipv4", "", "ip_forward", draw(st.integers(0, 1))))
@@ -296,11 +345,7 @@ def changes(draw, kind_name=None):
     """A wish, and a second one that may take away some of what the first made."""
     first, second = draw(wishes(kind_name)), draw(wishes(kind_name))
     mode = draw(st.sampled_from(["change", "remove", "both"]))
-    links = [
-        r
-        for r in first.wanted
-        if isinstance(r, (Link, Address, Route, Rule, Netns, Masquerade)) and (isinstance(r, Netns) or r.netns)
-    ]
+    links = [r for r in first.wanted if isinstance(r, GOING) and (isinstance(r, Netns) or r.netns)]
     gone = (
         draw(st.lists(st.sampled_from(links), max_size=3, unique_by=lambda r: r.key))
         if links and mode != "change"
@@ -349,6 +394,9 @@ def missing_here():
     host = Host()
     if host.there(*NAT) is None:
         MISSING.add("nft")
+    for name, wanted in FEATURES.items():
+        if host.there(*wanted) is None:
+            MISSING.add(name)
     for kind in KINDS.values():
         if host.there(*example(kind)) is None:
             MISSING.add(kind.name)
@@ -424,8 +472,8 @@ def check_fed_back(state):
 
 
 def check_foretold(expected, after):
-    # A new link or namespace comes with sysctls of its own, which nobody foretells.
-    there = {r.key for r in after if not made_by_kernel(r) and not isinstance(r, Sysctl)}
+    # A new link or namespace comes with sysctls of its own, a port with VLANs, which nobody foretells.
+    there = {r.key for r in after if not made_by_kernel(r) and not isinstance(r, (Sysctl, PortVlans))}
     told = {r.key for r in expected if not made_by_kernel(r)}
     assert told - {r.key for r in after} == set(), "foretold and not there"
     assert there - told == set(), "there and not foretold"
@@ -436,7 +484,7 @@ def check_foretold(expected, after):
         for name, value in vars(r).items():
             if not r.__dataclass_fields__[name].compare or value is None or name == "inode":
                 continue
-            if name in ("attrs", "port"):
+            if name in ("attrs", "port") and isinstance(r, Link):
                 table = {a.name: a for a in kind_of(r).attrs if name == "attrs"} or {
                     a.name: a for a in KINDS.get(found.slave_kind, kind_of(r)).port
                 }

@@ -19,7 +19,9 @@ def test_action_group_names_every_module():
     assert runtime["action_groups"]["linux"] == [path.stem for path in MODULES]
     assert {kind.module or kind.name for kind in KINDS.values()} <= {path.stem for path in MODULES}
     rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
-    assert sorted(row.split("`")[1] for row in rows) == [path.stem for path in MODULES]
+    assert sorted(name for row in rows for name in row.split("|")[1].split("`")[1::2]) == [
+        path.stem for path in MODULES
+    ]
 
 
 @pytest.fixture(scope="module")
