@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -85,6 +86,10 @@ NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 88, 90, 108, 109
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
+TUN_TYPES = {"tun": 1, "tap": 2}
+TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP = 0x400454CA, 0x400454CB, 0x400454CC, 0x400454CE
+TUN_EXCL, TUN_NO_PI = 0x8000, 0x1000
+TUN_FLAGS = {"vnet_hdr": 0x4000, "multi_queue": 0x100}
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 PROTOS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
 TYPES = {
@@ -513,6 +518,9 @@ def processes_in(inode):
 def link_of(netns, m, names):
     info = m.get_attr("IFLA_LINKINFO")
     kind = info.get_attr("IFLA_INFO_KIND") or "" if info else ""
+    data = info.get_attr("IFLA_INFO_DATA") if kind in KINDS else None
+    if kind == "tun" and data and data.get_attr("IFLA_TUN_TYPE") == TUN_TYPES["tap"]:
+        kind = "tap"
     slave = info.get_attr("IFLA_INFO_SLAVE_KIND") if info else None
     port = KINDS[slave].port if slave in KINDS else ()
     return Link(
@@ -525,7 +533,7 @@ def link_of(netns, m, names):
         up=bool(m["flags"] & IFF_UP),
         alias=m.get_attr("IFLA_IFALIAS") or "",
         txqueuelen=m.get_attr("IFLA_TXQLEN"),
-        attrs=values(KINDS[kind].attrs, info.get_attr("IFLA_INFO_DATA")) if kind in KINDS else (),
+        attrs=values(KINDS[kind].attrs, data) if kind in KINDS else (),
         port=values(port, info.get_attr("IFLA_INFO_SLAVE_DATA")) if port else (),
         slave_kind=slave if slave in KINDS else None,
         index=m["index"],
@@ -544,7 +552,8 @@ def address_of(netns, m, dev):
     prefixed = "%s/%d" % (own, m["prefixlen"])
     if local and address and local != address:
         prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, m["prefixlen"])
-    by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own)
+    # Not permanent, or, where there is no MAC address to make it of, what nobody but the kernel makes.
+    by_itself = flags & 0x880 != 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own)
     return Address(
         netns,
         dev,
@@ -652,9 +661,13 @@ def do_link(target, change, kernel):
         here.request(ifinfmsg(), DELLINK, ACK, header=dict(index=here.index(target.name)))
         here.indexes.pop(target.name, None)
         return
-    typed = encoded(kind.attrs, base.attrs if base else (), target.attrs, not base)
+    program = kind.name in TUN_TYPES
+    if before is None and program:
+        make_tun(target, kernel)
+        here.indexes.pop(target.name, None)
+    typed = [] if program else encoded(kind.attrs, base.attrs if base else (), target.attrs, not base)
     attrs, flags = [], dict(change.news("up"))
-    if before is None or before.ref != target.ref:
+    if (before.ref != target.ref) if before else not program:
         attrs.append(("IFLA_IFNAME", target.name))
     if before is not None and before.netns != target.netns:
         # The rest is said where the link has gone to.
@@ -672,7 +685,7 @@ def do_link(target, change, kernel):
     attrs += [(nla[name], value) for name, value in change.news(*nla)]
     attrs += [("IFLA_MASTER", here.index(master) if master else 0) for dummy, master in change.news("master")]
     header = dict(flags=int(flags["up"]), change=IFF_UP) if flags else {}
-    if before is None:
+    if before is None and not program:
         data = typed
         if target.peer:
             far = [("IFLA_IFNAME", target.peer[1]), ("IFLA_NET_NS_FD", kernel.file(target.peer[0]))]
@@ -688,7 +701,7 @@ def do_link(target, change, kernel):
             attrs += [("IFLA_NET_NS_FD", kernel.file(target.netns))] if start is not here else []
         say(start, ACK | CREATE | EXCL, attrs + [("IFLA_LINKINFO", {"attrs": info})], header, kind, typed)
     elif attrs or typed or header:
-        index = here.index(before.name if before.netns == target.netns else target.name)
+        index = here.index(before.name if before and before.netns == target.netns else target.name)
         # Of one message the kernel takes the kind's options first. A bridge without an address refuses some,
         # and it has none after its last port has left.
         if attrs or header:
@@ -696,8 +709,32 @@ def do_link(target, change, kernel):
         if typed:
             info = [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": typed})]
             say(here, ACK, [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
-        here.indexes.pop(before.name, None)
+        here.indexes.pop((before or target).name, None)
     do_port(target, base, here)
+
+
+def make_tun(target, kernel):
+    """A tun or tap, which netlink does not make, that stays when no program has it open."""
+    attrs = dict(target.attrs)
+    flags = TUN_TYPES[target.kind] | TUN_EXCL | (0 if attrs.get("pi") else TUN_NO_PI)
+    flags |= sum(bit for name, bit in TUN_FLAGS.items() if attrs.get(name))
+    try:
+        with kernel.inside(target.netns):
+            fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as e:
+        raise OSError(e.errno, lacks(kind_of(target)) if e.errno in (errno.ENOENT, errno.ENODEV) else e.strerror)
+    try:
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", target.name.encode(), flags))
+        for name, request in (("owner", TUNSETOWNER), ("group", TUNSETGROUP)):
+            if attrs.get(name, -1) != -1:
+                fcntl.ioctl(fd, request, attrs[name])
+        fcntl.ioctl(fd, TUNSETPERSIST, 1)
+    finally:
+        os.close(fd)
+
+
+def lacks(kind):
+    return "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, kind.kernel_module or kind.name)
 
 
 def say(here, flags, attrs, header, kind, typed):
@@ -707,8 +744,7 @@ def say(here, flags, attrs, header, kind, typed):
     except OSError as e:
         unknown = "Unknown device type" in e.strerror
         if unknown or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
-            module = kind.kernel_module or kind.name
-            raise OSError(e.errno, "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, module))
+            raise OSError(e.errno, lacks(kind))
         if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):
             names = ", ".join(attr.name for attr in kind.attrs if attr.nla in dict(typed))
             raise OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))

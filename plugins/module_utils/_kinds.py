@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import grp
+import pwd
 import re
 from dataclasses import dataclass, replace
 from typing import Any, Optional, Tuple
@@ -166,6 +168,28 @@ class Word(Attr):
 
 
 @dataclass(frozen=True)
+class Account(Attr):
+    """A user or a group of the managed host, by name or number; -1 is none."""
+
+    word: str = ""
+
+    def parse(self, value):
+        if value == "":
+            return -1
+        try:
+            find = pwd.getpwnam if self.word == "user" else grp.getgrnam
+            return super().parse(int(value) if value.isdigit() else find(value)[2])
+        except KeyError:
+            raise ValueError("there is no %s %s" % (self.word, value))
+
+    def shown(self, value):
+        return "" if value == -1 else str(value)
+
+    def words(self, value, old):
+        return [self.word, str(value)]
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of link, as the kernel calls it."""
 
@@ -179,6 +203,7 @@ class Kind:
     alone: Optional[Tuple[str, str]] = None  # the option and its value with which a link stands alone
     tap: bool = False  # a program reads its frames from a character device, and nothing else gets them
     bare: bool = False  # nothing stands on it
+    raw: bool = False  # its packets have no Ethernet header: no MAC address, and no port of a bridge
     near: bool = False  # the kernel does not tell in which namespace its lower link is
     shared: bool = False  # all on a lower link have the same attributes
     module: Optional[str] = None  # that makes it, where its name is not the kind's
@@ -236,6 +261,17 @@ IPVLAN = dict(
     bare=True,
     shared=True,
 )
+TUNTAP = dict(
+    attrs=(
+        Account("owner", "IFLA_TUN_OWNER", "str", range(2**32 - 1), -1, fixed=True, word="user"),
+        Account("group", "IFLA_TUN_GROUP", "str", range(2**32 - 1), -1, fixed=True, word="group"),
+        Flag("pi", "IFLA_TUN_PI", default=False, fixed=True),
+        Flag("vnet_hdr", "IFLA_TUN_VNET_HDR", default=False, fixed=True),
+        Flag("multi_queue", "IFLA_TUN_MULTI_QUEUE", default=False, fixed=True),
+    ),
+    module="tuntap",
+    kernel_module="tun",
+)
 VLAN_PROTOCOLS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}
 KINDS = {
     kind.name: kind
@@ -285,6 +321,10 @@ KINDS = {
             follows=frozenset(("up", "unset address")),
             kernel_module="8021q",
         ),
+        Kind("dummy"),
+        Kind("ifb"),
+        Kind("tun", raw=True, bare=True, **TUNTAP),
+        Kind("tap", **TUNTAP),
         Kind("macvlan", **MACVLAN),
         Kind("macvtap", module="macvlan", tap=True, **MACVLAN),
         Kind("ipvlan", **IPVLAN),
@@ -292,6 +332,11 @@ KINDS = {
     )
 }
 PLAIN = Kind("")  # seen and set, never made: a network card, lo, a kind that is not in the table
+
+
+def maker(kind):
+    """The module that makes links of a kind."""
+    return kind.module or kind.name
 
 
 def kind_of(link):

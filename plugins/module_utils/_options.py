@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address, ip_interface, ip_network
 
-from ._kinds import KINDS
+from ._kinds import KINDS, maker
 from ._model import (
     Address,
     AltName,
@@ -246,12 +246,15 @@ def veth_wish(p, host_):
 def made_wish(name, p, host_):
     """A link of a kind that a module makes, on its lower link if it has one."""
     kinds = makes(name)
-    kind = next((k for k in kinds if k.tap == p.get("tap", k.tap)), kinds[0])
-    netns, lower = netns_name("netns", p["netns"]), None
+    chosen = p.get("mode") if by_mode(kinds) else None
+    kind = next((k for k in kinds if k.tap == p.get("tap", k.tap) and k.name == (chosen or k.name)), kinds[0])
+    netns, lower, source = netns_name("netns", p["netns"]), None, None
+    if p.get("from_netns") is not None:
+        source = (netns_name("from_netns", p["from_netns"]), link_name("name", p["name"]))
     if p.get("link") is not None:
         home = netns if p["link_netns"] is None else netns_name("link_netns", p["link_netns"])
         lower = (home, link_name("link", p["link"]))
-    link, addresses = end_of(p, kind.name, link=lower)
+    link, addresses = end_of(p, kind.name, link=lower, taken_from=source)
     if p["state"] == "absent":
         return Wish(unwanted=(Link(link.netns, link.name, kind.name),), returns=(("link", link.key),))
     if lower == link.ref:
@@ -471,7 +474,12 @@ ALTNAMES = dict(altnames=dict(type="list", elements="str"))
 
 def makes(name):
     """The kinds of link that a module makes."""
-    return [kind for kind in KINDS.values() if (kind.module or kind.name) == name]
+    return [kind for kind in KINDS.values() if maker(kind) == name]
+
+
+def by_mode(kinds):
+    """Whether the option `mode` says which of these kinds a link is."""
+    return len(kinds) > 1 and not any(kind.tap for kind in kinds)
 
 
 def options(name, **more):
@@ -488,6 +496,11 @@ def made(name):
     if kind.stands:
         more.update(link=dict(type="str"), link_netns=dict(type="str"))
         needed.append("link")
+    else:
+        more["from_netns"] = dict(type="str")
+    if by_mode(makes(name)):
+        more["mode"] = dict(type="str", choices=[other.name for other in makes(name)])
+        needed.append("mode")
     if any(other.tap for other in makes(name)):
         more["tap"] = dict(type="bool", default=False)
     return options(name, **more), dict(required_if=[("state", "present", needed)]), partial(made_wish, name)
@@ -618,4 +631,4 @@ OPTIONS = {
 }
 for kind in KINDS.values():
     # A kind that needs nothing special: the module follows from its entry.
-    OPTIONS.setdefault(kind.module or kind.name, made(kind.module or kind.name))
+    OPTIONS.setdefault(maker(kind), made(maker(kind)))

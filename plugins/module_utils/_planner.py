@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from ._kinds import KINDS, follows, kind_of, port_kind, said, settled
+from ._kinds import KINDS, follows, kind_of, maker, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
     Address,
@@ -246,9 +246,10 @@ class _Planner:
     def check_upper(self, after, want):
         """A link whose frames go to macvlans or the like, or to a program, is no port of a bridge."""
         master = self.state.links((after.netns, want.master)) if want.master else None
-        if kind_of(after).tap and master is not None and master.kind == "bridge":
-            text = "%s, %s, cannot be a port of a bridge: its frames go to a program"
-            raise Refused(master_option(want), text % (after.name, called(after)))
+        if (kind_of(after).tap or kind_of(after).raw) and master is not None and master.kind == "bridge":
+            text = "%s, %s, cannot be a port of a bridge: %s"
+            why = "its frames go to a program" if kind_of(after).tap else "its packets have no Ethernet header"
+            raise Refused(master_option(want), text % (after.name, called(after), why))
         near = [r for r in on_link(self.state, after) if kind_of(r).family]
         if near and master is not None and master.kind == "bridge" and "as_it_was" not in self.wish.allow:
             text = "%s cannot be a port of a bridge: %s, %s, stands on it"
@@ -264,6 +265,8 @@ class _Planner:
 
     def check_attrs(self, after, want):
         """What a link cannot have as it is."""
+        if want.address and kind_of(after).raw:
+            raise Refused("address", "%s, %s, has none" % (after.name, called(after)))
         attrs = {attr.name: attr.default for attr in kind_of(after).attrs}
         attrs.update(after.attrs)
         for attr in kind_of(after).attrs:
@@ -440,8 +443,8 @@ def matching(state, pattern):
         found = state.get(pattern.key) or (pattern.peer and state.links(pattern.peer))
         if not found:
             return []
-        family = kind_of(pattern).family and kind_of(pattern).family == kind_of(found).family
-        if pattern.kind and found.kind is not None and found.kind != pattern.kind and not family:
+        alike_ = found.kind in KINDS and maker(kind_of(pattern)) == maker(kind_of(found))
+        if pattern.kind and found.kind not in (None, pattern.kind) and not alike_:
             text = "%s in %s is %s, not %s"
             raise Refused("name", text % (found.name, place(found.netns), called(found), a_kind(pattern.kind)))
         if found.kind == "" or found.name in FALLBACK:

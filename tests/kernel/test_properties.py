@@ -128,6 +128,7 @@ def wishes(draw, kind_name=None):
         netns = draw(st.sampled_from(SPACES))
         attrs = draw(values(kind, kind.attrs))
         link = Link(netns, name, kind.name, attrs=attrs, **draw(ends()))
+        link = replace(link, address=None) if kind.raw else link
         if kind.paired:
             far = Link(draw(st.sampled_from(SPACES)), name + "p", kind.name, peer=link.ref, **draw(ends()))
             link = replace(link, peer=far.ref)
@@ -137,7 +138,7 @@ def wishes(draw, kind_name=None):
     for n, link in enumerate(links):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
         carries = any(other.link == link.ref and KINDS[other.kind].family for other in links)
-        near = [] if carries or KINDS[link.kind].tap else near
+        near = [] if carries or KINDS[link.kind].tap or KINDS[link.kind].raw else near
         near = [m for m in near if link.ref not in beneath(m, links) and m.ref not in beneath(link, links)]
         if near and draw(st.booleans()):
             port = draw(values(KINDS[near[0].kind], KINDS[near[0].kind].port))
