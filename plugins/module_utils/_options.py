@@ -496,7 +496,7 @@ def made(name):
     if kind.stands:
         more.update(link=dict(type="str"), link_netns=dict(type="str"))
         needed.append("link")
-    else:
+    elif not kind.rooted:
         more["from_netns"] = dict(type="str")
     if by_mode(makes(name)):
         more["mode"] = dict(type="str", choices=[other.name for other in makes(name)])

@@ -32,6 +32,9 @@ from ._model import (
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
 
+# What of a link cannot change without notice for what stands on it.
+DISTURBING = ("netns", "master", "mtu", "address", "up")
+
 
 class Failed(Exception):
     """A step that failed; the text says which, why, and what became of the others."""
@@ -144,7 +147,7 @@ def disturbs(steps):
         if isinstance(before, Netns) and after is None:
             return True
         if isinstance(before, Link) and (
-            after is None or any(getattr(before, f) != getattr(after, f) for f in ("netns", "mtu", "address", "up"))
+            after is None or any(getattr(before, f) != getattr(after, f) for f in DISTURBING)
         ):
             return True
     return False

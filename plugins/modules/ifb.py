@@ -23,6 +23,8 @@ extends_documentation_fragment:
   - virtnet.linux.link.new
   - virtnet.linux.link.one
   - virtnet.linux.link.moved
+notes:
+  - Only a new one takes an O(address). For another one see O(recreate).
 seealso:
   - module: virtnet.linux.link
 """

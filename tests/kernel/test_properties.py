@@ -134,15 +134,20 @@ def wishes(draw, kind_name=None):
             link = replace(link, peer=far.ref)
             links.append(far)
         links.append(standing(draw, link, links) if kind.stands else link)
-    masters = [link for link in links if KINDS[link.kind].port]
+    masters = [link for link in links if KINDS[link.kind].takes]
     for n, link in enumerate(links):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
         carries = any(other.link == link.ref and KINDS[other.kind].family for other in links)
-        near = [] if carries or KINDS[link.kind].tap or KINDS[link.kind].raw else near
+        if carries or KINDS[link.kind].tap or KINDS[link.kind].raw:
+            near = [m for m in near if KINDS[m.kind].takes == "any"]
+        if KINDS[link.kind].steady or ("up" in follows(link) and not link.up):
+            near = [m for m in near if not KINDS[m.kind].bonds]
+        near = [] if KINDS[link.kind].lone else near
         near = [m for m in near if link.ref not in beneath(m, links) and m.ref not in beneath(link, links)]
         if near and draw(st.booleans()):
-            port = draw(values(KINDS[near[0].kind], KINDS[near[0].kind].port))
-            links[n] = replace(link, master=near[0].name, port=port, slave_kind=near[0].kind)
+            master = draw(st.sampled_from(near))
+            port = draw(values(KINDS[master.kind], KINDS[master.kind].port))
+            links[n] = replace(link, master=master.name, port=port, slave_kind=master.kind)
     for link in links:
         if draw(st.booleans()):
             number = draw(st.integers(1, 3))

@@ -25,6 +25,8 @@ TASKS = {
     "dummy": dict(name="dummy0"),
     "ifb": dict(name="ifb0"),
     "tuntap": dict(name="tap0", mode="tap"),
+    "vrf": dict(name="red", table=10),
+    "bond": dict(name="bond0"),
     "address": dict(dev="eth1", address=["192.0.2.1/24"]),
     "route": dict(dest=["default"], via="192.0.2.1"),
     "sysctl_forward": dict(ipv4=True),
