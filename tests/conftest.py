@@ -213,7 +213,7 @@ def snapshot(state, chance=True):
             fields = {
                 k: v for k, v in vars(r).items() if r.__dataclass_fields__[k].compare and k not in ("inode", "nsid")
             }
-            if not chance and isinstance(r, Link) and not r.address.startswith("02:00:00:"):
+            if not chance and isinstance(r, Link) and not str(r.address).startswith("02:00:00:"):
                 fields.pop("address")
             out[r.key] = fields
     return out

@@ -76,8 +76,15 @@ options:
       - The network namespace of the lower link. Left out it is that of O(netns); empty is the one in which the module
         runs.
     type: str
+"""
+
+    # What a link has that is the only one of its task.
+    ONE = r"""
+options:
   altnames:
-    description: Alternative names, which ip(8) takes as well; they are added to those that the link has.
+    description:
+      - More names of the link, each of 1 to 127 bytes; see C(ip link property) in ip-link(8). Linux 5.5 or newer.
+      - They are added to those that the link has, unless O(exclusive=true).
     type: list
     elements: str
   exclusive:
@@ -109,4 +116,15 @@ options:
       - Link-local addresses that the kernel made by itself always stay.
     type: bool
     default: false
+"""
+
+    # What a link has that stands on no other one.
+    MOVED = r"""
+options:
+  from_netns:
+    description:
+      - The network namespace from which the link may be taken if it is not in O(netns) yet. An empty string is the
+        module's own network namespace.
+      - Left out, the link is not looked for elsewhere. On its way it loses its addresses, routes, master and up state.
+    type: str
 """

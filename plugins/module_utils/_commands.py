@@ -111,6 +111,9 @@ def link_lines(target, change):
 def make(target, kind, words, typed):
     """`ip link add`, from where the lower link is, or for a veth from the host's own namespace if one end is there."""
     start = ["name", target.name]
+    if kind.maker == "tuntap":
+        first = ip(target.netns, "tuntap", "add", "dev", target.name, "mode", kind.name, *typed)
+        return [first] + ([ip(target.netns, "link", "set", "dev", target.name, *words)] if words else [])
     if target.peer and target.netns and not target.peer[0] and "master" not in words:
         typed = ["peer", "name", target.name, "netns", target.netns] + words
         return [ip("", "link", "add", "name", target.peer[1], "type", kind.name, *typed)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -163,6 +164,10 @@ ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
 NEEDS_ROOT = "this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
+TUN_TYPES = {"tun": 1, "tap": 2}
+TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP = 0x400454CA, 0x400454CB, 0x400454CC, 0x400454CE
+TUN_EXCL, TUN_NO_PI = 0x8000, 0x1000
+TUN_FLAGS = {"vnet_hdr": 0x4000, "multi_queue": 0x100}
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 PROTOS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
 TYPES = {
@@ -709,6 +714,9 @@ def processes_in(inode):
 def link_of(netns, m, names):
     info = m.get_attr("IFLA_LINKINFO")
     kind = info.get_attr("IFLA_INFO_KIND") or "" if info else ""
+    data = info.get_attr("IFLA_INFO_DATA") if kind in KINDS else None
+    if kind == "tun" and data and data.get_attr("IFLA_TUN_TYPE") == TUN_TYPES["tap"]:
+        kind = "tap"
     slave = info.get_attr("IFLA_INFO_SLAVE_KIND") if info else None
     port = KINDS[slave].port if slave in KINDS else ()
     return Link(
@@ -722,7 +730,7 @@ def link_of(netns, m, names):
         up=bool(m["flags"] & IFF_UP),
         alias=m.get_attr("IFLA_IFALIAS") or "",
         txqueuelen=m.get_attr("IFLA_TXQLEN"),
-        attrs=values(KINDS[kind].attrs, info.get_attr("IFLA_INFO_DATA")) if kind in KINDS else (),
+        attrs=values(KINDS[kind].attrs, data) if kind in KINDS else (),
         port=values(port, info.get_attr("IFLA_INFO_SLAVE_DATA")) if port else (),
         slave_kind=slave if slave in KINDS else None,
         index=m["index"],
@@ -744,7 +752,7 @@ def address_of(netns, m, dev, mac, packets):
         prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, m["prefixlen"])
     by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own, mac)
     # Without a MAC address it makes them of chance, or of an IPv4 address.
-    by_itself |= packets and own.startswith(("fe80:", "::"))
+    by_itself |= bool(flags & 0x800) or (packets and own.startswith(("fe80:", "::")))
     return Address(
         netns,
         dev,
@@ -997,9 +1005,13 @@ def do_link(target, change, kernel):
         here.request(ifinfmsg(), DELLINK, ACK, header=dict(index=here.index(target.name)))
         here.indexes.pop(target.name, None)
         return
-    typed = tunnelled(target, base, kind, kernel)
+    program = kind.name in TUN_TYPES
+    if before is None and program:
+        make_tun(target, kernel)
+        here.indexes.pop(target.name, None)
+    typed = [] if program else tunnelled(target, base, kind, kernel)
     attrs, flags = [], dict(change.news("up"))
-    if before is None or before.ref != target.ref:
+    if (before.ref != target.ref) if before else not program:
         attrs.append(("IFLA_IFNAME", target.name))
     if before is not None and before.netns != target.netns:
         # The rest is said where the link has gone to.
@@ -1017,7 +1029,7 @@ def do_link(target, change, kernel):
     attrs += [(nla[name], value) for name, value in change.news(*nla)]
     attrs += [("IFLA_MASTER", here.index(master) if master else 0) for dummy, master in change.news("master")]
     header = dict(flags=int(flags["up"]), change=IFF_UP) if flags else {}
-    if before is None:
+    if before is None and not program:
         data = typed
         if target.peer:
             far = [("IFLA_IFNAME", target.peer[1]), ("IFLA_NET_NS_FD", kernel.file(target.peer[0]))]
@@ -1033,7 +1045,7 @@ def do_link(target, change, kernel):
             attrs += [("IFLA_NET_NS_FD", kernel.file(target.netns))] if start is not here else []
         say(start, ACK | CREATE | EXCL, attrs + [("IFLA_LINKINFO", {"attrs": info})], header, kind, typed)
     elif attrs or typed or header:
-        index = here.index(before.name if before.netns == target.netns else target.name)
+        index = here.index(before.name if before and before.netns == target.netns else target.name)
         # Of one message the kernel takes the kind's options first. A bridge without an address refuses some,
         # and it has none after its last port has left.
         if attrs or header:
@@ -1043,7 +1055,7 @@ def do_link(target, change, kernel):
             # The MTU of a tunnel is worked out anew unless it is said.
             kept = [("IFLA_MTU", target.mtu)] if kind.whole else []
             say(here, ACK, kept + [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
-        here.indexes.pop(before.name, None)
+        here.indexes.pop((before or target).name, None)
     do_port(target, base, here)
 
 
@@ -1061,6 +1073,30 @@ def tunnelled(target, base, kind, kernel):
     return typed
 
 
+def make_tun(target, kernel):
+    """A tun or tap, which netlink does not make, that stays when no program has it open."""
+    attrs = dict(target.attrs)
+    flags = TUN_TYPES[target.kind] | TUN_EXCL | (0 if attrs.get("pi") else TUN_NO_PI)
+    flags |= sum(bit for name, bit in TUN_FLAGS.items() if attrs.get(name))
+    try:
+        with kernel.inside(target.netns):
+            fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as e:
+        raise OSError(e.errno, lacks(kind_of(target)) if e.errno in (errno.ENOENT, errno.ENODEV) else e.strerror)
+    try:
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", target.name.encode(), flags))
+        for name, request in (("owner", TUNSETOWNER), ("group", TUNSETGROUP)):
+            if attrs.get(name, -1) != -1:
+                fcntl.ioctl(fd, request, attrs[name])
+        fcntl.ioctl(fd, TUNSETPERSIST, 1)
+    finally:
+        os.close(fd)
+
+
+def lacks(kind):
+    return "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, kind.kernel_module or kind.name)
+
+
 def say(here, flags, attrs, header, kind, typed):
     """Tell the kernel of a link; what it does not support is named."""
     try:
@@ -1068,8 +1104,7 @@ def say(here, flags, attrs, header, kind, typed):
     except OSError as e:
         unknown = "Unknown device type" in e.strerror
         if unknown or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
-            module = kind.kernel_module or kind.name
-            raise OSError(e.errno, "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, module))
+            raise OSError(e.errno, lacks(kind))
         if e.errno == errno.EEXIST and kind.unique:
             raise OSError(e.errno, "another link of kind %s has the same %s" % (kind.name, ", ".join(kind.unique)))
         if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):

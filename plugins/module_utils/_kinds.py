@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import grp
+import pwd
 import re
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -328,6 +330,28 @@ class Number(Attr):
 
 
 @dataclass(frozen=True)
+class Account(Attr):
+    """A user or a group of the managed host, by name or number; -1 is none."""
+
+    word: str = ""
+
+    def parse(self, value):
+        if value == "":
+            return -1
+        try:
+            find = pwd.getpwnam if self.word == "user" else grp.getgrnam
+            return super().parse(int(value) if value.isdigit() else find(value)[2])
+        except KeyError:
+            raise ValueError("there is no %s %s" % (self.word, value))
+
+    def shown(self, value):
+        return "" if value == -1 else str(value)
+
+    def words(self, value, old):
+        return [self.word, str(value)]
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of link, as the kernel calls it."""
 
@@ -341,6 +365,12 @@ class Kind:
     alone: Optional[Tuple[str, str]] = None  # the option and its value with which a link stands alone
     tap: bool = False  # a program reads its frames from a character device, and nothing else gets them
     bare: bool = False  # nothing stands on it
+    lone: bool = False  # it is no port of anything
+    rooted: bool = False  # it stays in the network namespace in which it was made
+    takes: str = ""  # its ports: frames, those that have a MAC address and nobody else to give their frames to; or any
+    cycles: bool = False  # a port goes down and up again when it comes or goes
+    bonds: bool = False  # a port comes when it is down and goes up then, with the MAC address and MTU of its master
+    steady: bool = False  # it keeps the MAC address with which it was made
     near: bool = False  # the kernel does not tell in which namespace its lower link is
     shared: bool = False  # all on a lower link have the same attributes
     over: Optional[str] = None  # it has outer packets, and this attribute for the link they leave by, or "" for none
@@ -571,6 +601,31 @@ GENEVE = Kind(
     ),
 )
 ENDS, KEYED = ("local", "remote"), ("local", "remote", "ikey")
+TUNTAP = dict(
+    attrs=(
+        Account("owner", "IFLA_TUN_OWNER", "str", range(2**32 - 1), -1, fixed=True, word="user"),
+        Account("group", "IFLA_TUN_GROUP", "str", range(2**32 - 1), -1, fixed=True, word="group"),
+        Flag("pi", "IFLA_TUN_PI", default=False, fixed=True),
+        Flag("vnet_hdr", "IFLA_TUN_VNET_HDR", default=False, fixed=True),
+        Flag("multi_queue", "IFLA_TUN_MULTI_QUEUE", default=False, fixed=True),
+    ),
+    module="tuntap",
+    kernel_module="tun",
+)
+BOND_MODES = {
+    "balance-rr": 0,
+    "active-backup": 1,
+    "balance-xor": 2,
+    "broadcast": 3,
+    "802.3ad": 4,
+    "balance-tlb": 5,
+    "balance-alb": 6,
+}
+BOND_HASHES = {"layer2": 0, "layer3+4": 1, "layer2+3": 2, "encap2+3": 3, "encap3+4": 4, "vlan+srcmac": 5}
+BOND_SELECT = {"stable": 0, "bandwidth": 1, "count": 2}
+BOND_MACS = {"none": 0, "active": 1, "follow": 2}
+BOND_RESELECT = {"always": 0, "better": 1, "failure": 2}
+LACP = ("mode", "802.3ad")
 VLAN_PROTOCOLS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}
 KINDS = {
     kind.name: kind
@@ -579,6 +634,8 @@ KINDS = {
         Kind(
             "bridge",
             module="linux_bridge",
+            rooted=True,
+            takes="frames",
             attrs=(
                 Attr("stp_state", "IFLA_BR_STP_STATE", default=False),
                 Attr("priority", "IFLA_BR_PRIORITY", "int", range(65536), 32768),
@@ -619,6 +676,38 @@ KINDS = {
             stands=True,
             follows=frozenset(("up", "unset address")),
             kernel_module="8021q",
+        ),
+        Kind("dummy"),
+        Kind("ifb", steady=True),
+        Kind("tun", packets=True, bare=True, **TUNTAP),
+        Kind("tap", **TUNTAP),
+        Kind(
+            "bond",
+            attrs=(
+                Attr("mode", "IFLA_BOND_MODE", "str", BOND_MODES, "balance-rr", fixed=True),
+                Attr("miimon", "IFLA_BOND_MIIMON", "int", range(2**31)),
+                Attr("xmit_hash_policy", "IFLA_BOND_XMIT_HASH_POLICY", "str", BOND_HASHES, "layer2"),
+                Attr("min_links", "IFLA_BOND_MIN_LINKS", "int", range(2**31), 0),
+                Attr("lacp_rate", "IFLA_BOND_AD_LACP_RATE", "str", {"slow": 0, "fast": 1}, "slow", LACP, fixed=True),
+                Attr("ad_select", "IFLA_BOND_AD_SELECT", "str", BOND_SELECT, "stable", fixed=True),
+                Attr("fail_over_mac", "IFLA_BOND_FAIL_OVER_MAC", "str", BOND_MACS, "none", fixed=True),
+                Attr("primary_reselect", "IFLA_BOND_PRIMARY_RESELECT", "str", BOND_RESELECT, "always"),
+                Attr("all_slaves_active", "IFLA_BOND_ALL_SLAVES_ACTIVE", default=False),
+                Attr("resend_igmp", "IFLA_BOND_RESEND_IGMP", "int", range(256), 1),
+            ),
+            rooted=True,
+            takes="frames",
+            bonds=True,
+            kernel_module="bonding",
+        ),
+        Kind(
+            "vrf",
+            attrs=(Attr("table", "IFLA_VRF_TABLE", "int", range(1, 2**32), needed=True, fixed=True),),
+            bare=True,
+            lone=True,
+            rooted=True,
+            takes="any",
+            cycles=True,
         ),
         Kind("macvlan", **MACVLAN),
         Kind("macvtap", module="macvlan", tap=True, **MACVLAN),
@@ -705,3 +794,18 @@ def port_kind(state, link):
     """The kind of what the link is a port of."""
     master = state.links((link.netns, link.master)) if link.master else None
     return kind_of(master) if master else PLAIN
+
+
+def bonded(bond):
+    """The MAC address and MTU that each port of a bond gets; None is not foretold."""
+    attrs = dict(bond.attrs)
+    own = attrs.get("mode") in ("balance-tlb", "balance-alb") or attrs.get("fail_over_mac") != "none"
+    return dict(address=None if own else bond.address, mtu=bond.mtu)
+
+
+def cycled(state, before, after):
+    """The links that become ports of a vrf or are none any more when one changes or goes."""
+    if after is None:
+        return [state.get(port) for port in sorted(state.ports[before.key])] if kind_of(before).cycles else []
+    moves = before.netns == after.netns and before.master != after.master
+    return [before] if moves and (port_kind(state, before).cycles or port_kind(state, after).cycles) else []

@@ -266,11 +266,13 @@ def made_wish(name, p, host_):
     for attr in every_attr(name):
         if p[attr] is not None and attr not in [known.name for known in kind.attrs]:
             raise Refused(attr, "a link of kind %s has none" % kind.name)
-    netns, lower = netns_name("netns", p["netns"]), None
+    netns, lower, source = netns_name("netns", p["netns"]), None, None
+    if p.get("from_netns") is not None:
+        source = (netns_name("from_netns", p["from_netns"]), link_name("name", p["name"]))
     if p.get("link") is not None or p.get("link_netns") is not None:
         home = netns if p["link_netns"] is None else netns_name("link_netns", p["link_netns"])
         lower = (home, p.get("link") and link_name("link", p["link"]))
-    link, addresses = end_of(p, kind.name, link=lower)
+    link, addresses = end_of(p, kind.name, link=lower, taken_from=source)
     if p["state"] == "absent":
         return Wish(unwanted=(Link(link.netns, link.name, kind.name),), returns=(("link", link.key),))
     if lower == link.ref:
@@ -725,6 +727,8 @@ def made(name):
     if kind.stands or kind.over is not None:
         more.update(link_netns=dict(type="str"), **({"link": dict(type="str")} if kind.stands or kind.over else {}))
         needed += ["link"] if kind.stands else []
+    elif not kind.rooted:
+        more["from_netns"] = dict(type="str")
     if any(other.tap for other in makes(name)):
         more["tap"] = dict(type="bool", default=False)
     if modes(name):

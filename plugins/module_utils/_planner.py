@@ -8,9 +8,9 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from dataclasses import replace
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 
-from ._kinds import KINDS, follows, is_group, kind_of, met, port_kind, said, settled
+from ._kinds import KINDS, bonded, cycled, follows, is_group, kind_of, met, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
     ON_PORTS,
@@ -74,9 +74,20 @@ class _Planner:
 
     def remove(self, resource):
         if resource.key in self.state:
-            kept = siblings(self.state, resource) if isinstance(resource, Address) else []
+            kept = siblings(self.state, resource) if isinstance(resource, Address) else self.shaken(resource, None)
             self.step(Change(resource, None))
             self.put_back(kept)
+
+    def shaken(self, before, after):
+        """What stands on links that go down, and those that do not come up again by themselves."""
+        links = cycled(self.state, before, after) if isinstance(before, Link) else []
+        freed = [self.state.get(key) for key in self.state.ports[before.key]] if freeing(before, after) else []
+        return freed + [r for link in links + freed for r in upon(self.state, link.key)]
+
+    def set_link(self, have, after):
+        kept = [] if have.up and after.up is False else self.shaken(have, after)
+        self.step(Change(have, after))
+        self.put_back(kept)
 
     def put_back(self, resources):
         """What fell by the way and nobody wished away is made sure of."""
@@ -120,8 +131,10 @@ class _Planner:
             return
         for r in sorted(self.state, key=order):
             if self.is_stranger(r) and not made_by_kernel(r):
-                if isinstance(r, Link):
-                    self.step(Change(r, replace(r, master="", port=())))
+                if isinstance(r, Link) and port_kind(self.state, r).bonds:
+                    self.bind(r, replace(r, master="", port=()))
+                elif isinstance(r, Link):
+                    self.set_link(r, replace(r, master="", port=()))
                 else:
                     self.remove(r)
 
@@ -242,8 +255,11 @@ class _Planner:
             self.check_port(want, want)
             self.check_upper(want, want)
             self.check_attrs(want, want)
-            self.check_lower(want, want)
+            self.check_lower(want, replace(want, up=want.up or port_kind(self.state, want).bonds))
             return self.create(want)
+        if kind_of(have).rooted and have.netns != want.netns:
+            text = "%s, %s, stays in the network namespace in which it was made"
+            raise Refused("from_netns", text % (have.name, called(have)))
         fixed = self.fixed(have, want)
         if fixed and "recreate" not in self.wish.allow:
             raise Refused(*fixed)
@@ -253,10 +269,16 @@ class _Planner:
         after = self.after(have, want)
         if after == have:
             return None
+        kinds = port_kind(self.state, have), port_kind(self.state, after)
+        bond = after.master != have.master and any(kind.bonds for kind in kinds)
+        if bond and have.ref != after.ref:
+            after = replace(after, master="", port=())
         self.check_port(after, want)
         self.check_upper(after, want)
         self.check_attrs(after, want)
-        self.check_lower(after, replace(want, up=want.up if not have.up else None))
+        self.check_lower(after, replace(want, up=(want.up and not have.up) or (bond and kinds[1].bonds)))
+        if bond and have.ref == after.ref:
+            return self.bind(have, after)
         if have.ref != after.ref and have.netns == after.netns and have.up:
             # Before Linux 6.2 a link that is up keeps its name.
             near = self.state.on(have.key)
@@ -266,7 +288,7 @@ class _Planner:
             self.step(Change(down, replace(after, up=have.up if want.up is None else want.up)))
             self.put_back(kept)
         else:
-            self.step(Change(have, after))
+            self.set_link(have, after)
         return None
 
     def create(self, want):
@@ -280,6 +302,15 @@ class _Planner:
         self.step(Change(None, start))
         have = self.state.links(start.ref)
         return self.step(Change(have, self.after(have, want)))
+
+    def bind(self, have, after):
+        """A link comes to a bond or goes from it. The rest is said after that: the kernel sets it up and more."""
+        kept = upon(self.state, have.key) + [have] * port_kind(self.state, have).bonds
+        if have.up and port_kind(self.state, after).bonds:
+            self.step(Change(have, replace(have, up=False)))
+            have = self.state.get(have.key)
+        self.step(Change(have, replace(have, master=after.master, port=after.port, slave_kind=after.slave_kind)))
+        self.put_back(kept)
 
     def after(self, have, want):
         """The link with what is wished for; a value that the kernel would only round stays as it is."""
@@ -317,6 +348,9 @@ class _Planner:
             if not over or have.link[0] != have.netns or not want.link[1]:
                 text = "%s stands on %s; only recreate: true puts it on another link"
                 return "link", text % (have.name, have.link[1] or "any link")
+        if kind_of(have).steady and None not in (want.address, have.address) and want.address != have.address:
+            text = "%s has %s and cannot change it in place; recreate: true makes the link anew"
+            return "address", text % (have.name, have.address)
         for attr, value, was in said(kind_of(have).attrs, have.attrs, want.attrs):
             if not attr.same(was, value) and attr.keeps(was, value):
                 text = "%s has %s and cannot change it in place; recreate: true makes the link anew"
@@ -330,11 +364,17 @@ class _Planner:
                 r = replace(r, address=None)
             kept.append(r)
         master = have.master if want.master is None and have.kind == want.kind else want.master
+        ports = [self.state.get(key) for key in sorted(self.state.ports[have.key])] if have.kind == want.kind else []
+        kept += self.shaken(have, None)
         self.step(Change(have, None))
         want = replace(want, master=master, up=have.up if want.up is None else want.up)
         self.check_attrs(want, want)
         self.check_lower(want, want)
         self.create(want)
+        for port in ports if have.ref == want.ref else ():
+            now = self.state.get(port.key)
+            self.step(Change(now, replace(now, master=port.master, port=port.port, slave_kind=port.slave_kind)))
+            kept = [r for r in kept if r.key != port.key] if kind_of(have).bonds else kept
         self.put_back(kept)
 
     def pair(self, want, have):
@@ -368,16 +408,27 @@ class _Planner:
     def check_upper(self, after, want):
         """A link whose frames go to macvlans or the like, or to a program, is no port of a bridge."""
         master = self.state.links((after.netns, want.master)) if want.master else None
-        kind, bridge = kind_of(after), master is not None and master.kind == "bridge"
-        if bridge and (kind.tap or kind.packets or "address" in kind.follows):
-            why = "it has no frames" if kind.packets else "it has the MAC address of its lower link"
-            why = "its frames go to a program" if kind.tap else why
-            text = "%s, %s, cannot be a port of a bridge: %s"
-            raise Refused(master_option(want), text % (after.name, called(after), why))
+        kind = kind_of(after)
+        if kind.lone and master is not None:
+            raise Refused(master_option(want), "%s, %s, cannot be a port of anything" % (after.name, called(after)))
+        if master is None or kind_of(master).takes != "frames":
+            return
+        why = ""
+        if kind.tap:
+            why = "its frames go to a program"
+        elif kind.packets:
+            why = "its packets have no Ethernet header"
+        elif "address" in kind.follows:
+            why = "it has the MAC address of its lower link"
+        elif kind.steady and kind_of(master).bonds:
+            why = "its MAC address stays"
+        if why:
+            text = "%s, %s, cannot be a port of %s: %s"
+            raise Refused(master_option(want), text % (after.name, called(after), called(master), why))
         near = [r for r in on_link(self.state, after) if kind_of(r).family]
-        if near and bridge and "as_it_was" not in self.wish.allow:
-            text = "%s cannot be a port of a bridge: %s, %s, stands on it"
-            raise Refused(master_option(want), text % (after.name, near[0].name, called(near[0])))
+        if near and "as_it_was" not in self.wish.allow:
+            text = "%s cannot be a port of %s: %s, %s, stands on it"
+            raise Refused(master_option(want), text % (after.name, called(master), near[0].name, called(near[0])))
 
     def check_port(self, after, want):
         if (
@@ -458,7 +509,7 @@ class _Planner:
             raise Refused("link", text % (lower.name, called(lower), lower.link[1] if lower.link else "its lower link"))
         if kind_of(lower).tap:
             raise Refused("link", "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))
-        if lower.slave_kind == "bridge" and lower.master:
+        if port_kind(self.state, lower).takes == "frames":
             raise Refused(
                 "link",
                 "%s is a port of %s, and %s cannot stand on that" % (lower.name, lower.master, a_kind(after.kind)),
@@ -509,11 +560,21 @@ def usable(state, r):
     if any(hop.dev and not state.links((r.netns, hop.dev)).up for hop in r.hops or ()):
         return False
     if ":" in r.dest:
-        return True
+        return all(is_near(state, r.netns, hop) for hop in r.hops or ())
     addresses = [a for a in state if isinstance(a, Address) and a.netns == r.netns and ":" not in a.address]
     return all(any(a.dev == hop.dev for a in addresses) for hop in r.hops or ()) and (
         not r.src or any(host(a) == r.src for a in addresses)
     )
+
+
+def is_near(state, netns, hop):
+    """Whether an IPv6 gateway is on a link, as far as one can tell."""
+    if not hop.via or not hop.dev or hop.onlink or hop.via.startswith("fe80:"):
+        return True
+    on = state.on(("link", netns, hop.dev))
+    nets = [network(r) for r in on if isinstance(r, Address)]
+    nets += [ip_network(r.dest) for r in on if isinstance(r, Route) and not any(h.via for h in r.hops)]
+    return any(ip_address(hop.via) in net for net in nets)
 
 
 def upon(state, key):
@@ -548,6 +609,8 @@ def fresh(state, want):
     if others:
         want = replace(want, attrs=tuple(sorted({**dict(others[0].attrs), **dict(want.attrs)}.items())))
     lower = lower_of(state, want)
+    if port_kind(state, want).bonds:
+        want = replace(want, up=False)
     # The alias it forgets: the next pass sets it. What a link has from its lower one it need not be told.
     told = {"mtu": None} if lower is not None and want.mtu == lower.mtu else {}
     if lower is not None and want.address == lower.address and follows(want) & {"address", "unset address"}:
@@ -702,10 +765,17 @@ def fall(state, resource):
         if isinstance(r, Link):
             if r.peer and not held:
                 todo.append(("link",) + r.peer)
-            for port in list(state.ports[key]):
-                state.add(replace(state.get(port), master="", port=()))
-                unplug(state, port)
+            for port in map(state.get, sorted(state.ports[key])):
+                freed = replace(port, master="", port=())
+                if kind_of(r).bonds:
+                    free(state, port)
+                else:
+                    state.add(freed)
+                unplug(state, port.key)
+                if kind_of(r).cycles:
+                    cycle(state, freed)
             joined(state, r)
+            unbound(state, r)
             lower = state.links(r.link) if r.link else None
             if lower is not None and kind_of(r).alone and "address" in follows(r):
                 # It gets the address back that it had.
@@ -774,6 +844,49 @@ def renamed(r, old, new):
     return replace(r, netns=new[0], dev=new[1])
 
 
+def freeing(before, after):
+    """Whether a step lets the ports of a bond go."""
+    return isinstance(before, Link) and after is None and kind_of(before).bonds
+
+
+def free(state, port):
+    """A link that was a port of a bond: it is down, with what it had before."""
+    now = replace(port, master="", port=(), up=False, address=None, mtu=None)
+    state.add(now)
+    spread(state, port, now)
+
+
+def unbound(state, port):
+    """What the last port of a bond leaves: the bond has a MAC address by chance."""
+    bond = state.links((port.netns, port.master)) if port.master else None
+    if bond is not None and kind_of(bond).bonds and not state.ports[bond.key]:
+        empty(state, replace(bond, pinned=frozenset()))
+
+
+def bind(state, port):
+    """A link that has become a port of a bond."""
+    bond = state.links((port.netns, port.master))
+    return replace(port, up=True, **bonded(bond))
+
+
+def empty(state, link):
+    """A bond without ports takes the MAC address of its first, and one by chance when the last has gone."""
+    if link is not None and kind_of(link).bonds and not state.ports[link.key] and "address" not in link.pinned:
+        loose = replace(link, address=None)
+        state.add(loose)
+        spread(state, link, loose)
+
+
+def cycle(state, link):
+    """A link goes down and up again; its IPv6 addresses fall even if it was down."""
+    up, down = replace(link, up=True), replace(link, up=False)
+    state.add(down)
+    spread(state, up, down)
+    state.add(link)
+    if link.up:
+        spread(state, down, link)
+
+
 def defaults(attrs, stated):
     return tuple(sorted({**{attr.name: attr.default for attr in attrs}, **dict(stated)}.items()))
 
@@ -781,6 +894,10 @@ def defaults(attrs, stated):
 def forward_link(state, change):
     """A link that is made, changed, renamed or moved."""
     before, after, base = change.before, change.after, change.base
+    left = before is not None and (before.ref != after.ref or before.master != after.master)
+    left = left and port_kind(state, before).bonds
+    if before is not None and before.master != after.master and port_kind(state, after).bonds:
+        empty(state, state.links((after.netns, after.master)))
     pinned = frozenset(name for name, dummy in change.news("address", "mtu"))
     ports = port_kind(state, after).port
     if before is None:
@@ -803,12 +920,16 @@ def forward_link(state, change):
         if kind_of(now).over is not None and now.link is None:
             now = replace(now, link=(now.netns, ""))
         now = inheriting(state, settled(now))
+        if port_kind(state, now).bonds:
+            now = bind(state, now)
         state.add(now)
         share(state, now)
         if after.peer:
             state.add(Link(after.peer[0], after.peer[1], after.kind, peer=after.ref, up=False, master="", alias=""))
         joined(state, now)
         return
+    for link in cycled(state, before, after):
+        cycle(state, link)
     port = after.port if after.master == base.master else defaults(ports, after.port)
     now = replace(after, pinned=before.pinned | pinned, port=port if after.master else ())
     if after.master != before.master:
@@ -825,8 +946,16 @@ def forward_link(state, change):
         spread(state, before, arrived)
         before = arrived
     now = settled(now)
+    if left and before.netns == now.netns:
+        now = replace(now, up=False)
+    if left:
+        now = replace(now, address=None, mtu=None)
+    if after.master != base.master and port_kind(state, now).bonds:
+        now = bind(state, now)
     relocate(state, before, now)
     spread(state, before, now)
+    if left:
+        unbound(state, change.before)
     share(state, now)
     lower = state.links(now.link) if now.link and "address" in pinned and "address" in follows(now) else None
     if lower is not None:
@@ -865,7 +994,11 @@ def inheriting(state, link):
 
 
 def spread(state, before, now):
-    """What a change of a link does to what stands on it, and to its master."""
+    """What a change of a link does to what stands on it, to its ports, and to its master."""
+    told = {name: value for name, value in bonded(now).items() if getattr(before, name) != getattr(now, name)}
+    for port in map(state.get, sorted(state.ports[now.key]) if kind_of(now).bonds and told else ()):
+        state.add(replace(port, **told))
+        spread(state, port, state.get(port.key))
     down, no_ipv6 = before.up is not False and now.up is False, drops_ipv6(before, now)
     for child in state.on(now.key):
         ipv6 = isinstance(child, (Address, Neighbour, Route)) and ":" in str(child.key)

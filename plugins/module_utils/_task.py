@@ -38,6 +38,8 @@ from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
 
 PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
+# What of a link cannot change without notice for what stands on it.
+DISTURBING = ("netns", "master", "mtu", "address", "up")
 
 
 class Failed(Exception):
@@ -163,7 +165,7 @@ def disturbs(steps):
         if isinstance(before, Netns) and after is None:
             return True
         if isinstance(before, Link) and (
-            after is None or any(getattr(before, f) != getattr(after, f) for f in ("netns", "mtu", "address", "up"))
+            after is None or any(getattr(before, f) != getattr(after, f) for f in DISTURBING)
         ):
             return True
     return False

@@ -56,7 +56,7 @@ def test_life(host, name):
 def drop_chance(found):
     """A snapshot without the MAC addresses that came by chance."""
     return {
-        key: {k: v for k, v in fields.items() if k != "address" or key[0] != "link" or v.startswith("02:00:00:")}
+        key: {k: v for k, v in fields.items() if k != "address" or key[0] != "link" or str(v).startswith("02:00:00:")}
         for key, fields in found.items()
     }
 

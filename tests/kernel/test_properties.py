@@ -254,22 +254,28 @@ def wishes(draw, kind_name=None):
         netns = draw(st.sampled_from(SPACES))
         attrs = draw(values(kind, kind.attrs))
         link = Link(netns, name, kind.name, attrs=attrs, **draw(ends()))
+        link = replace(link, address=None) if kind.packets else link
         if kind.paired:
             far = Link(draw(st.sampled_from(SPACES)), name + "p", kind.name, peer=link.ref, **draw(ends()))
             link = replace(link, peer=far.ref)
             links.append(far)
         link = leaving(draw, link, links) if kind.over is not None else link
         links.append(standing(draw, link, links) if kind.stands else link)
-    masters = [link for link in links if KINDS[link.kind].port]
+    masters = [link for link in links if KINDS[link.kind].takes]
     for n, link in enumerate(links):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
         carries = any(other.link == link.ref and KINDS[other.kind].family for other in links)
         kind = KINDS[link.kind]
-        near = [] if carries or kind.tap or kind.packets or "address" in kind.follows else near
+        if carries or kind.tap or kind.packets or "address" in kind.follows:
+            near = [m for m in near if KINDS[m.kind].takes == "any"]
+        if kind.steady or ("up" in follows(link) and not link.up):
+            near = [m for m in near if not KINDS[m.kind].bonds]
+        near = [] if kind.lone else near
         near = [m for m in near if link.ref not in beneath(m, links) and m.ref not in beneath(link, links)]
         if near and draw(st.booleans()):
-            port = draw(values(KINDS[near[0].kind], KINDS[near[0].kind].port))
-            links[n] = replace(link, master=near[0].name, port=port, slave_kind=near[0].kind)
+            master = draw(st.sampled_from(near))
+            port = draw(values(KINDS[master.kind], KINDS[master.kind].port))
+            links[n] = replace(link, master=master.name, port=port, slave_kind=master.kind)
     for link in links:
         if draw(st.booleans()):
             number = draw(st.integers(1, 3))

@@ -28,6 +28,11 @@ LIVES = {
         lost=[LOST % ("ns1", "192.168.40.2", 64, "Network is unreachable")],
         repair=['"link ns1 tap1"', '"link ns2 tap2"'],
     ),
+    "tap": Life(
+        disturb=["ip -n ns_test link set tap_test netns 1", "ip address add 192.168.100.1/24 dev tap_test"],
+        lost=[LOST % ("ns_test", "192.168.50.1", 64, "Network is unreachable")],
+        repair=["192.168.50.1/24"],
+    ),
     "bridge_lan": Life(
         disturb=["ip link set tap3_peer down", "ip -n ns4 address delete 192.168.50.4/24 dev tap4"],
         lost=[

@@ -6,6 +6,16 @@ from conftest import snapshot
 from playing import SEEN, absent, play
 
 
+def test_tap_leaves_its_address_behind(host):
+    assert "from the host to 192.168.100.1: a reply with ttl 64" in play("tap", tap_moved=False).output
+    assert host.output("ip -br address show dev tap_test").split()[2] == "192.168.100.1/24"
+    moved = play("tap")
+    assert len(moved.changed) == 1 and "from ns_test to 192.168.50.1: a reply with ttl 64" in moved.output
+    assert "does not exist" in host.output("ip link show dev tap_test")
+    assert len(play("tap", tap_moved=False).changed) == 1
+    assert absent("tap", tap_moved=False).changed
+
+
 def test_bridge_lan_with_its_ports_down(host):
     start = snapshot(host.observe())
     switch = dict(bridge_lan_netns="switch")
