@@ -39,8 +39,8 @@ options:
     type: int
   ttl:
     description:
-      - The time to live of the outer packets, 1 to 255; V(0) lets the kernel choose, and V(inherit) is that of the inner
-        packet. The default is V(0).
+      - The time to live of the outer packets, 1 to 255; V(0) lets the kernel choose, and V(inherit) is that of the
+        inner packet. The default is V(0).
     type: str
   tos:
     description:
@@ -55,8 +55,8 @@ options:
     choices: [unset, set, inherit]
   external:
     description:
-      - Whether routes, rules or programs say for each frame where it goes. The default is V(false). Only a new link takes
-        it.
+      - Whether routes, rules or programs say for each frame where it goes. The default is V(false). Only a new link
+        takes it.
     type: bool
 notes:
   - The kernel refuses a second one with the same O(id), O(remote) and O(dstport) over one network. So does the task, if

@@ -39,8 +39,8 @@ options:
     type: str
   remote:
     description:
-      - Where frames go for which no other host is known, IPv4 or IPv6. A multicast address, for which C(group) is another
-        name, reaches all hosts of the segment; it needs O(link).
+      - Where frames go for which no other host is known, IPv4 or IPv6. A multicast address, for which C(group) is
+        another name, reaches all hosts of the segment; it needs O(link).
       - Without it frames only go where the entries of the forwarding database say.
       - Once set it can only be changed in place to another one of the same family.
     type: str
@@ -53,8 +53,8 @@ options:
     type: int
   ttl:
     description:
-      - The time to live of the outer packets, 1 to 255; V(0) lets the kernel choose, and V(inherit) is that of the inner
-        packet. The default is V(0). Only a new link takes or loses V(inherit).
+      - The time to live of the outer packets, 1 to 255; V(0) lets the kernel choose, and V(inherit) is that of the
+        inner packet. The default is V(0). Only a new link takes or loses V(inherit).
     type: str
   tos:
     description:
@@ -110,7 +110,8 @@ options:
     type: bool
   udp6zerocsumrx:
     description:
-      - Whether outer IPv6 packets are accepted without a UDP checksum. The default is V(false). Only a new link takes it.
+      - Whether outer IPv6 packets are accepted without a UDP checksum. The default is V(false).
+      - Only a new link takes it.
     type: bool
   gbp:
     description:
