@@ -396,8 +396,8 @@ def said(attrs, old, new, fresh=False):
     for attr, value, was in trios if news else ():
         if (attr, value, was) in news:
             yield attr, value, was
-        elif attr.again:
-            yield attr, value or was, was
+        elif attr.again and (value, was) != (None, None):
+            yield attr, was if value is None else value, was
 
 
 def words(attrs, old, new, fresh=False):

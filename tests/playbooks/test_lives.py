@@ -60,6 +60,14 @@ LIVES = {
         repair=["192.168.1.0/24", '"master": "br0"'],
         forwards=True,
     ),
+    "vxlan": Life(
+        disturb=[
+            "ip -n switch1 link set vxlan1 type vxlan id 100 remote 10.10.2.9",
+            "ip -n switch2 link delete vxlan2",
+        ],
+        lost=[LOST % ("ns1", "192.168.70.3", 64, "no reply"), LOST % ("ns3", "192.168.70.2", 64, "no reply")],
+        repair=['"remote": "10.10.2.2"', '"link switch2 vxlan2"'],
+    ),
     "return_routes": Life(
         disturb=["ip -n net2 route delete default", "ip netns exec net1 sysctl -qw net.ipv4.ip_forward=0"],
         lost=[

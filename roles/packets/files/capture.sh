@@ -11,7 +11,7 @@ while IFS='|' read -r netns dev filter expected; do
     place="$folder/$dev in ${netns:-the host}"
     echo "$expected" >"$place.expected"
     : >"$place.log"
-    ${netns:+ip netns exec "$netns"} tcpdump -t -n -q -l --immediate-mode -i "$dev" "$filter" >"$place.raw" 2>"$place.log" &
+    ${netns:+ip netns exec "$netns"} tcpdump -t -n -l --immediate-mode -i "$dev" "$filter" >"$place.raw" 2>"$place.log" &
     pids="$pids $!"
 done
 stop() {
