@@ -85,6 +85,8 @@ def link_lines(target, change):
         words += ["nomaster"] if value == "" and name == "master" else [name, str(value)]
     words += ["up" if up else "down" for dummy, up in change.news("up")]
     typed = spelled(kind.attrs, base.attrs if base else (), target.attrs, not base)
+    if kind.over and target.link and target.link[1] and (base is None or target.link != base.link or "group" in typed):
+        typed += ["dev", target.link[1]]
     if old is None:
         out += make(target, kind, words, typed)
     elif old.netns != target.netns:
@@ -94,7 +96,8 @@ def link_lines(target, change):
         words = ["name", target.name] + words
         out.append(ip(old.netns, "link", "set", "dev", old.name, *words))
         words = []
-    for said_now in (words, ["type", kind.name] + typed if typed else []):
+    kept = ["mtu", str(target.mtu)] if kind.whole and target.mtu else []
+    for said_now in (words, [*kept, "type", kind.name, *typed] if typed else []):
         if old is not None and said_now:
             out.append(ip(target.netns, "link", "set", "dev", target.name, *said_now))
     ports = KINDS[target.slave_kind].port if target.slave_kind else ()
@@ -108,6 +111,9 @@ def link_lines(target, change):
 def make(target, kind, words, typed):
     """`ip link add`, from where the lower link is, or for a veth from the host's own namespace if one end is there."""
     start = ["name", target.name]
+    if kind.maker == "tuntap":
+        first = ip(target.netns, "tuntap", "add", "dev", target.name, "mode", kind.name, *typed)
+        return [first] + ([ip(target.netns, "link", "set", "dev", target.name, *words)] if words else [])
     if target.peer and target.netns and not target.peer[0] and "master" not in words:
         typed = ["peer", "name", target.name, "netns", target.netns] + words
         return [ip("", "link", "add", "name", target.peer[1], "type", kind.name, *typed)]
@@ -115,7 +121,7 @@ def make(target, kind, words, typed):
         netns = ["netns", target.peer[0] or HOME] if target.peer[0] != target.netns else []
         typed = ["peer", "name", target.peer[1]] + netns
     home, more = target.netns, []
-    if target.link:
+    if target.link and kind.over is None:
         home = target.link[0]
         start += ["link", target.link[1]]
     if home != target.netns:

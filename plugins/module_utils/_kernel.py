@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -21,8 +22,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, singledispatch
 from importlib.machinery import PathFinder
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
-from ._kinds import KINDS, encoded, kind_of
+from ._kinds import KINDS, PLAIN, encoded, kind_of, met
 from ._model import (
     IP_PROTOCOLS,
     Address,
@@ -77,7 +79,38 @@ def pyroute2_messages():
         "listed": type("listed", (nla,), listed),
     }
     ipvlan = {"nla_map": ((1, "IFLA_IPVLAN_MODE", "uint16"), (2, "IFLA_IPVLAN_FLAGS", "uint16"))}
-    for names, members in ((("macvlan", "macvtap"), macvlan), (("ipvlan", "ipvtap"), ipvlan)):
+    # Those of tunnels have other types in each kind.
+    iptun = "LINK:uint32 LOCAL:{ip} REMOTE:{ip} TTL:uint8 TOS:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:{flags}"
+    iptun += " PROTO:uint8 PMTUDISC:uint8 - - - - ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16 ENCAP_SPORT:be16"
+    iptun += " ENCAP_DPORT:be16 COLLECT_METADATA:flag FWMARK:uint32"
+    gre = "LINK:uint32 IFLAGS:be16 OFLAGS:be16 IKEY:be32 OKEY:be32 LOCAL:{ip} REMOTE:{ip} TTL:uint8 TOS:uint8"
+    gre += " PMTUDISC:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:uint32 ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16"
+    gre += " ENCAP_SPORT:be16 ENCAP_DPORT:be16 COLLECT_METADATA:flag IGNORE_DF:uint8 FWMARK:uint32"
+    vti = "LINK:uint32 IKEY:be32 OKEY:be32 LOCAL:{ip} REMOTE:{ip} FWMARK:uint32"
+    vxlan = "ID:uint32 GROUP:ip4addr LINK:uint32 LOCAL:ip4addr TTL:uint8 TOS:uint8 LEARNING:uint8 AGEING:uint32"
+    vxlan += " LIMIT:uint32 - PROXY:uint8 RSC:uint8 L2MISS:uint8 L3MISS:uint8 PORT:be16 GROUP6:ip6addr LOCAL6:ip6addr"
+    vxlan += " UDP_CSUM:uint8 UDP_ZERO_CSUM6_TX:uint8 UDP_ZERO_CSUM6_RX:uint8 - - GBP:flag - COLLECT_METADATA:uint8"
+    vxlan += " - - TTL_INHERIT:hex DF:uint8 VNIFILTER:uint8"
+    geneve = "ID:uint32 REMOTE:ip4addr TTL:uint8 TOS:uint8 PORT:be16 COLLECT_METADATA:flag REMOTE6:ip6addr - - - -"
+    geneve += " TTL_INHERIT:uint8 DF:uint8"
+
+    def listing(prefix, text, **types):
+        words = [word.partition(":") for word in text.format(**types).split()]
+        return {"nla_map": tuple((n, prefix + word, kind or "hex") for n, (word, dummy, kind) in enumerate(words, 1))}
+
+    four, six = {"ip": "ip4addr", "flags": "uint16"}, {"ip": "ip6addr", "flags": "uint32"}
+    for names, members in (
+        (("macvlan", "macvtap"), macvlan),
+        (("ipvlan", "ipvtap"), ipvlan),
+        (("ipip", "sit"), listing("IFLA_IPTUN_", iptun, **four)),
+        (("ip6tnl",), listing("IFLA_IPTUN_", iptun, **six)),
+        (("gre", "gretap"), listing("IFLA_GRE_", gre, **four)),
+        (("ip6gre", "ip6gretap"), listing("IFLA_GRE_", gre, **six)),
+        (("vti",), listing("IFLA_VTI_", vti, **four)),
+        (("vti6",), listing("IFLA_VTI_", vti, **six)),
+        (("vxlan",), listing("IFLA_VXLAN_", vxlan)),
+        (("geneve",), listing("IFLA_GENEVE_", geneve)),
+    ):
         ifinfmsg.ifinfo.data_map.update(dict.fromkeys(names, type("data", (nla,), members)))
     return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
 
@@ -130,6 +163,11 @@ NEWRULE, DELRULE, GETRULE, NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 32, 33, 
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
+NEEDS_ROOT = "this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
+TUN_TYPES = {"tun": 1, "tap": 2}
+TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP = 0x400454CA, 0x400454CB, 0x400454CC, 0x400454CE
+TUN_EXCL, TUN_NO_PI = 0x8000, 0x1000
+TUN_FLAGS = {"vnet_hdr": 0x4000, "multi_queue": 0x100}
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 PROTOS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
 TYPES = {
@@ -149,7 +187,6 @@ SELF, PROXY, LEARNED, ROUTER = 2, 8, 16, 128
 PERMANENT, STATIC = 0x80, 0xC0
 NETEM, WHOLE = ("correlation", "reorder", "corrupt", "rate"), 0xFFFFFFFF
 ONLINK = 4
-NO_NSID = (-1, 0xFFFFFFFF)  # the same number; some versions of pyroute2 read it as unsigned
 SYSCTLS = {"ipv4": ("forwarding", "rp_filter", "proxy_arp"), "ipv6": ("forwarding",)}
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -173,7 +210,8 @@ class Netlink:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
         self.socket.setsockopt(270, 11, 1)  # SOL_NETLINK, NETLINK_EXT_ACK: errors come with the kernel's own sentence
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.indexes, self.sequence = {}, 0
+        self.indexes, self.macs, self.sequence = {}, {}, 0
+        self.packets = set()  # the links without a MAC address
 
     def request(self, message, verb, flags, attrs=(), header=()):
         """Send a message; return the answers, or raise OSError with the kernel's reason."""
@@ -204,6 +242,18 @@ class Netlink:
                         return answers
                 offset += (length + 3) & ~3
 
+    def nsid(self, fd):
+        """The number of a namespace here, or None. It is asked thousands of times: pyroute2 would take most of it."""
+        self.sequence += 1
+        # A header, a struct rtgenmsg, and the attribute NETNSA_FD.
+        self.socket.send(struct.pack("=IHHIIIHHi", 28, GETNSID, 1, self.sequence, 0, 0, 8, 3, fd))
+        data = self.socket.recv(1 << 12)
+        length, kind, flags = struct.unpack_from("=IHH", data)
+        if kind == 2:
+            raise_error(data[:length], flags)
+        nsid = struct.unpack_from("=i", data, 24)[0]
+        return None if nsid < 0 else nsid
+
     def index(self, name):
         if name not in self.indexes:
             try:
@@ -233,8 +283,12 @@ class Kernel:
     """The kernel's namespaces, opened once each."""
 
     def __init__(self):
+        # Each namespace takes two descriptors.
+        most = getrlimit(RLIMIT_NOFILE)[1]
+        setrlimit(RLIMIT_NOFILE, (most, most))
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self.sockets, self.files, self.paths, self.leaving = {"": Netlink()}, {"": self.home}, {}, []
+        self.sockets, self.files, self.paths = {"": Netlink()}, {"": self.home}, {}
+        self.leaving, self.coming = [], []
         self.standing = None  # the outliers, once they had to be looked for
 
     def close(self):
@@ -291,27 +345,30 @@ class Kernel:
 
     # Reading
 
-    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, rare=(), files=()):
+    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, rare=(), files=(), brief=False):
         """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are,
-        and with `above` those where links stand on a link in another namespace.
+        and with `above` those where links stand on a link in another namespace; `brief`: links and addresses alone.
         """
         found, queue, follow = {}, sorted(set(names) | {""}), set(follow)
+        everywhere = ["", *self.names()] if follow else []
         queue += [name for name, dummy, dummy in self.outliers()] if above else []
         while queue:
             name = queue.pop(0)
             if name in found or (name and self.path(name) is None):
                 continue
-            found[name], homes = self.read_settled(name, follow)
+            found[name], homes = self.read_settled(name, follow, everywhere)
             queue += [home for home in homes if home is not None]
         state = State(found_file for found_file in map(read_file, files) if found_file)
         for name, (links, others) in found.items():
-            if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
+            if name and not brief and is_namespace("%s/%s" % (NETNS_DIR, name)):
                 state.add(self.read_netns(name, name in follow))
             for link in self.resolved(name, links, found):
                 state.add(link)
             for resource in others:
                 state.add(resource)
-            for resource in self.read_rest(name):
+            for resource in self.read_addresses(name):
+                state.add(resource)
+            for resource in self.read_routes(name) if not brief else ():
                 state.add(resource)
             for kind in rare:
                 for resource in READERS[kind](self, name, [link for link, dummy in links]):
@@ -329,24 +386,27 @@ class Kernel:
 
     def nsid(self, here, name):
         """What the namespace `name` is called in the namespace `here`."""
-        answer = self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_FD", self.file(name))])
-        nsid = answer[0].get_attr("NETNSA_NSID")
-        return None if nsid in NO_NSID else nsid
+        return self.netlink(here).nsid(self.file(name))
 
-    def name_of(self, here, nsid, among=None):
-        """The name of the namespace that `here` calls `nsid`; None if it has no name."""
-        if nsid is None:
-            return here
-        names = [""] + self.names() if among is None else among
-        return next((name for name in names if name != here and self.nsid(here, name) == nsid), None)
+    def names_of(self, here, nsids, among):
+        """The names of the namespaces that `here` calls by these numbers; None for one without a name."""
+        found, left = {nsid: here if nsid is None else None for nsid in nsids}, set(nsids) - {None}
+        for name in among if left else ():
+            nsid = self.nsid(here, name) if name != here else None
+            if nsid in left:
+                found[nsid] = name
+                left.remove(nsid)
+                if not left:
+                    break
+        return found
 
-    def read_settled(self, name, follow):
+    def read_settled(self, name, follow, everywhere):
         """The links, and the namespaces where the far ends of those in `follow` are."""
         end = time.monotonic() + 5
         while True:
             links = self.read_links(name)
             nsids = {far[0] for link, far in links[0] if far and {name, link.ref} & follow}
-            homes = {nsid: self.name_of(name, nsid) for nsid in nsids}
+            homes = self.names_of(name, nsids, everywhere)
             # A far end in a namespace that is none any more: the kernel is about to take away both.
             dying = any(home is None and not self.lives(name, nsid) for nsid, home in homes.items())
             if not dying or time.monotonic() > end:
@@ -379,11 +439,19 @@ class Kernel:
         messages = netlink.request(ifinfmsg(), GETLINK, DUMP, [("IFLA_EXT_MASK", 8)])  # RTEXT_FILTER_SKIP_STATS
         names = {m["index"]: m.get_attr("IFLA_IFNAME") for m in messages}
         netlink.indexes = {v: k for k, v in names.items()}
+        netlink.macs = {m["index"]: m.get_attr("IFLA_ADDRESS") for m in messages}
+        netlink.packets = set()
         links, others = [], []
         for m in messages:
-            link, far, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK"), m.get_attr("IFLA_LINK_NETNSID")
-            known = far and (nsid is not None or far != m["index"])
-            links.append((link, (nsid, far) if known else None))
+            link, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK_NETNSID")
+            over, far = kind_of(link).over, m.get_attr("IFLA_LINK")
+            if over is not None:
+                data = m.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
+                far = data.get_attr(over) if over and data else 0
+            known = over is not None or (far and (nsid is not None or far != m["index"]))
+            links.append((link, (nsid, far or 0) if known else None))
+            if kind_of(link).packets:
+                netlink.packets.add(link.name)
             properties = m.get_attr("IFLA_PROP_LIST")
             for alternative in properties.get_attrs("IFLA_ALT_IFNAME") if properties else ():
                 others.append(AltName(name, link.name, alternative))
@@ -391,24 +459,28 @@ class Kernel:
 
     def resolved(self, name, links, found):
         """The links with the names of their far ends and lower links, as far as those are read."""
-        homes = {}
+        homes = self.names_of(name, {far[0] for dummy, far in links if far}, found)
         for link, far in links:
             if far is not None:
                 nsid, index = far
-                if nsid not in homes:
-                    homes[nsid] = self.name_of(name, nsid, found)
                 home = homes[nsid]
                 indexes = self.sockets[home].indexes if home is not None else {}
-                ref = ("?" if home is None else home, next((n for n, i in indexes.items() if i == index), str(index)))
+                lower = next((n for n, i in indexes.items() if i == index), str(index)) if index else ""
+                ref = ("?" if home is None else home, lower)
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
             yield link
 
-    def read_rest(self, name):
+    def read_addresses(self, name):
         netlink = self.netlink(name)
         names = {index: dev for dev, index in netlink.indexes.items()}
         for m in netlink.request(ifaddrmsg(), GETADDR, DUMP):
             if m["index"] in names:
-                yield address_of(name, m, names[m["index"]])
+                dev = names[m["index"]]
+                yield address_of(name, m, dev, netlink.macs.get(m["index"]), dev in netlink.packets)
+
+    def read_routes(self, name):
+        netlink = self.netlink(name)
+        names = {index: dev for dev, index in netlink.indexes.items()}
         for family in (socket.AF_INET, socket.AF_INET6):
             for m in netlink.request(rtmsg(), GETROUTE, DUMP, header=dict(family=family)):
                 route = route_of(name, m, names)
@@ -527,7 +599,7 @@ class Kernel:
         do(change.target, change, self)
 
     def wait_for_leaving(self):
-        """The kernel takes the far ends of a deleted namespace's links away a little after it."""
+        """The kernel takes the far ends of a deleted namespace's links away a little after it, and gives cards back."""
         end = time.monotonic() + 10
         while self.leaving and time.monotonic() < end:
             netns, index = self.leaving[-1]
@@ -536,15 +608,25 @@ class Kernel:
                 time.sleep(0.002)
             except OSError:
                 self.leaving.pop()
-        self.leaving = []
+        # Not for long: they come to the first namespace of the machine, which need not be this one.
+        end = time.monotonic() + 2
+        while self.coming and time.monotonic() < end:
+            try:
+                socket.if_nametoindex(self.coming[-1])
+                self.coming.pop()
+            except OSError:
+                time.sleep(0.002)
+        self.leaving, self.coming = [], []
 
     def delete_netns(self, name):
         links, dummy = self.read_links(name)
         for link, far in links:
             if link.kind == "veth" and far and far[0] is not None:
-                home = self.name_of(name, far[0], list(self.files))
-                home = self.name_of(name, far[0]) if home is None else home
+                home = self.names_of(name, {far[0]}, list(self.files))[far[0]]
+                home = self.names_of(name, {far[0]}, ["", *self.names()])[far[0]] if home is None else home
                 self.leaving += [(home, far[1])] if home is not None else []
+            if link.kind == "" and link.name != "lo":
+                self.coming.append(link.name)
         if self.standing is None:
             self.standing = self.outliers()
         self.leaving += [(home, index) for home, index, nsid in self.standing if self.nsid(home, name) == nsid]
@@ -632,6 +714,9 @@ def processes_in(inode):
 def link_of(netns, m, names):
     info = m.get_attr("IFLA_LINKINFO")
     kind = info.get_attr("IFLA_INFO_KIND") or "" if info else ""
+    data = info.get_attr("IFLA_INFO_DATA") if kind in KINDS else None
+    if kind == "tun" and data and data.get_attr("IFLA_TUN_TYPE") == TUN_TYPES["tap"]:
+        kind = "tap"
     slave = info.get_attr("IFLA_INFO_SLAVE_KIND") if info else None
     port = KINDS[slave].port if slave in KINDS else ()
     return Link(
@@ -640,11 +725,12 @@ def link_of(netns, m, names):
         kind,
         master=names.get(m.get_attr("IFLA_MASTER"), ""),
         mtu=m.get_attr("IFLA_MTU"),
-        address=m.get_attr("IFLA_ADDRESS"),
+        # Of a tunnel it is the local IP address.
+        address="" if KINDS.get(kind, PLAIN).packets else m.get_attr("IFLA_ADDRESS"),
         up=bool(m["flags"] & IFF_UP),
         alias=m.get_attr("IFLA_IFALIAS") or "",
         txqueuelen=m.get_attr("IFLA_TXQLEN"),
-        attrs=values(KINDS[kind].attrs, info.get_attr("IFLA_INFO_DATA")) if kind in KINDS else (),
+        attrs=values(KINDS[kind].attrs, data) if kind in KINDS else (),
         port=values(port, info.get_attr("IFLA_INFO_SLAVE_DATA")) if port else (),
         slave_kind=slave if slave in KINDS else None,
         index=m["index"],
@@ -652,18 +738,21 @@ def link_of(netns, m, names):
 
 
 def values(attrs, data):
-    known = hasattr(data, "get_attr")
-    return tuple(sorted((a.name, a.decode(data.get_attr(a.nla) if known else None)) for a in attrs))
+    get = data.get_attr if hasattr(data, "get_attr") else lambda nla: None
+    found = {a.name: a.read(get) for a in attrs}
+    return tuple(sorted((a.name, found[a.name] if met(a, found) else a.default) for a in attrs))
 
 
-def address_of(netns, m, dev):
+def address_of(netns, m, dev, mac, packets):
     local, address = m.get_attr("IFA_LOCAL"), m.get_attr("IFA_ADDRESS")
     flags = m.get_attr("IFA_FLAGS") or m["flags"]
     own, peer = local or address, ""
     prefixed = "%s/%d" % (own, m["prefixlen"])
     if local and address and local != address:
         prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, m["prefixlen"])
-    by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own)
+    by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own, mac)
+    # Without a MAC address it makes them of chance, or of an IPv4 address.
+    by_itself |= bool(flags & 0x800) or (packets and own.startswith(("fe80:", "::")))
     return Address(
         netns,
         dev,
@@ -677,9 +766,13 @@ def address_of(netns, m, dev):
     )
 
 
-def is_eui64(address):
+def is_eui64(address, mac):
     """Whether this is a link-local address that the kernel makes of a MAC address."""
-    return address.startswith("fe80:") and socket.inet_pton(socket.AF_INET6, address)[11:13] == b"\xff\xfe"
+    if not address.startswith("fe80:"):
+        return False
+    half = socket.inet_pton(socket.AF_INET6, address)[8:]
+    # An ipvlan, which shares its MAC address, has a number in the middle.
+    return half[3:5] == b"\xff\xfe" or (half[:3] + half[5:]).hex(":") == mac
 
 
 def route_of(netns, m, names):
@@ -912,9 +1005,13 @@ def do_link(target, change, kernel):
         here.request(ifinfmsg(), DELLINK, ACK, header=dict(index=here.index(target.name)))
         here.indexes.pop(target.name, None)
         return
-    typed = encoded(kind.attrs, base.attrs if base else (), target.attrs, not base)
+    program = kind.name in TUN_TYPES
+    if before is None and program:
+        make_tun(target, kernel)
+        here.indexes.pop(target.name, None)
+    typed = [] if program else tunnelled(target, base, kind, kernel)
     attrs, flags = [], dict(change.news("up"))
-    if before is None or before.ref != target.ref:
+    if (before.ref != target.ref) if before else not program:
         attrs.append(("IFLA_IFNAME", target.name))
     if before is not None and before.netns != target.netns:
         # The rest is said where the link has gone to.
@@ -932,7 +1029,7 @@ def do_link(target, change, kernel):
     attrs += [(nla[name], value) for name, value in change.news(*nla)]
     attrs += [("IFLA_MASTER", here.index(master) if master else 0) for dummy, master in change.news("master")]
     header = dict(flags=int(flags["up"]), change=IFF_UP) if flags else {}
-    if before is None:
+    if before is None and not program:
         data = typed
         if target.peer:
             far = [("IFLA_IFNAME", target.peer[1]), ("IFLA_NET_NS_FD", kernel.file(target.peer[0]))]
@@ -941,23 +1038,63 @@ def do_link(target, change, kernel):
         info = [("IFLA_INFO_KIND", kind.name)] + ([("IFLA_INFO_DATA", {"attrs": data})] if data else [])
         here.indexes.pop(target.name, None)
         start = here
-        if target.link:
+        if target.link and kind.over is None:
             # The kernel looks for the lower link where it is told of the new one.
             start = kernel.netlink(target.link[0])
             attrs.append(("IFLA_LINK", start.index(target.link[1])))
             attrs += [("IFLA_NET_NS_FD", kernel.file(target.netns))] if start is not here else []
         say(start, ACK | CREATE | EXCL, attrs + [("IFLA_LINKINFO", {"attrs": info})], header, kind, typed)
     elif attrs or typed or header:
-        index = here.index(before.name if before.netns == target.netns else target.name)
+        index = here.index(before.name if before and before.netns == target.netns else target.name)
         # Of one message the kernel takes the kind's options first. A bridge without an address refuses some,
         # and it has none after its last port has left.
         if attrs or header:
             say(here, ACK, attrs, dict(header, index=index), kind, [])
         if typed:
             info = [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": typed})]
-            say(here, ACK, [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
-        here.indexes.pop(before.name, None)
+            # The MTU of a tunnel is worked out anew unless it is said.
+            kept = [("IFLA_MTU", target.mtu)] if kind.whole else []
+            say(here, ACK, kept + [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
+        here.indexes.pop((before or target).name, None)
     do_port(target, base, here)
+
+
+def tunnelled(target, base, kind, kernel):
+    """The kind's attributes to be said, and the lower link of a tunnel."""
+    old, link = base.attrs if base else (), (kind.over and target.link) or ("", "")
+    typed = encoded(kind.attrs, old, target.attrs, not base)
+    moved = bool(link[1]) if base is None else bool(kind.over) and target.link != base.link
+    if kind.whole and (typed or moved or base is None):
+        typed = encoded(kind.attrs, old, target.attrs, whole=True)
+    if moved or (kind.whole and typed and link[1]):
+        home, name = kernel.netlink(link[0]), link[1]
+        gone = name.isdigit() and name not in home.indexes
+        typed.append((kind.over, int(name) if gone else home.index(name) if name else 0))
+    return typed
+
+
+def make_tun(target, kernel):
+    """A tun or tap, which netlink does not make, that stays when no program has it open."""
+    attrs = dict(target.attrs)
+    flags = TUN_TYPES[target.kind] | TUN_EXCL | (0 if attrs.get("pi") else TUN_NO_PI)
+    flags |= sum(bit for name, bit in TUN_FLAGS.items() if attrs.get(name))
+    try:
+        with kernel.inside(target.netns):
+            fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as e:
+        raise OSError(e.errno, lacks(kind_of(target)) if e.errno in (errno.ENOENT, errno.ENODEV) else e.strerror)
+    try:
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", target.name.encode(), flags))
+        for name, request in (("owner", TUNSETOWNER), ("group", TUNSETGROUP)):
+            if attrs.get(name, -1) != -1:
+                fcntl.ioctl(fd, request, attrs[name])
+        fcntl.ioctl(fd, TUNSETPERSIST, 1)
+    finally:
+        os.close(fd)
+
+
+def lacks(kind):
+    return "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, kind.kernel_module or kind.name)
 
 
 def say(here, flags, attrs, header, kind, typed):
@@ -967,8 +1104,9 @@ def say(here, flags, attrs, header, kind, typed):
     except OSError as e:
         unknown = "Unknown device type" in e.strerror
         if unknown or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
-            module = kind.kernel_module or kind.name
-            raise OSError(e.errno, "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, module))
+            raise OSError(e.errno, lacks(kind))
+        if e.errno == errno.EEXIST and kind.unique:
+            raise OSError(e.errno, "another link of kind %s has the same %s" % (kind.name, ", ".join(kind.unique)))
         if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):
             names = ", ".join(attr.name for attr in kind.attrs if attr.nla in dict(typed))
             raise OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))

@@ -61,7 +61,7 @@ class Link:
     name: str
     kind: Optional[str] = None
     peer: Optional[Ref] = None
-    link: Optional[Ref] = None
+    link: Optional[Ref] = None  # the name is empty for a tunnel whose outer packets leave by any link of that namespace
     master: Optional[str] = None
     mtu: Optional[int] = None
     address: Optional[str] = None
@@ -85,7 +85,9 @@ class Link:
         return ("link",) + self.ref
 
     def requires(self):
-        return of_netns(self) + ([("link",) + self.link] if self.link else [])
+        home, name = self.link or ("", "")
+        below = [("link", home, name)] if name else []
+        return of_netns(self) + ([("netns", home)] if home not in ("", self.netns) else []) + below
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,12 @@ NEW_END = dict(END, up=dict(type="bool", default=True))
 NAME = dict(name=dict(type="str", required=True))
 ALLOW = dict(take_over=dict(type="bool", default=False))
 RECREATE = dict(recreate=dict(type="bool", default=False))
+MORE = dict(  # what an address has beside itself
+    peer=dict(type="str"),
+    broadcast=dict(type="str"),
+    label=dict(type="str"),
+    scope=dict(type="str", choices=["global", "link", "host"]),
+)
 SYSCTL_D = "/etc/sysctl.d"
 TABLES = {"main": 254, "default": 253}
 
@@ -254,11 +260,19 @@ def made_wish(name, p, host_):
     """A link of a kind that a module makes, on its lower link if it has one."""
     kinds = makes(name)
     kind = next((k for k in kinds if k.tap == p.get("tap", k.tap)), kinds[0])
-    netns, lower = netns_name("netns", p["netns"]), None
-    if p.get("link") is not None:
+    if modes(name):
+        kind = KINDS[p["mode"] or kind.name]
+    p = dict(p, **{one: p[word] for word, two in BOTH.items() if p.get(word) is not None for one in two})
+    for attr in every_attr(name):
+        if p[attr] is not None and attr not in [known.name for known in kind.attrs]:
+            raise Refused(attr, "a link of kind %s has none" % kind.name)
+    netns, lower, source = netns_name("netns", p["netns"]), None, None
+    if p.get("from_netns") is not None:
+        source = (netns_name("from_netns", p["from_netns"]), link_name("name", p["name"]))
+    if p.get("link") is not None or p.get("link_netns") is not None:
         home = netns if p["link_netns"] is None else netns_name("link_netns", p["link_netns"])
-        lower = (home, link_name("link", p["link"]))
-    link, addresses = end_of(p, kind.name, link=lower)
+        lower = (home, p.get("link") and link_name("link", p["link"]))
+    link, addresses = end_of(p, kind.name, link=lower, taken_from=source)
     if p["state"] == "absent":
         return Wish(unwanted=(Link(link.netns, link.name, kind.name),), returns=(("link", link.key),))
     if lower == link.ref:
@@ -297,31 +311,39 @@ def linux_bridge_wish(p, host_):
 
 def address_wish(p, host_):
     netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
-    texts = p["address"]
     single = [option for option in ("peer", "broadcast", "label", "scope") if p[option] is not None]
-    if single and len(texts) > 1:
-        raise Refused(single[0], "it is for one address, and %d are given" % len(texts))
-    if p["peer"] is not None:
-        peer = interface("peer", p["peer"] if "/" in p["peer"] else p["peer"] + ("/128" if ":" in p["peer"] else "/32"))
-        own = host("address", texts[0].split("/")[0])
-        if (":" in own) != (":" in peer):
-            raise Refused("peer", "%s and %s are of different families" % (own, peer))
-        addresses = [Address(netns, dev, own + ("/128" if ":" in own else "/32"), peer)]
+    if single and len(p["address"] or ()) > 1:
+        raise Refused(single[0], "it is for one address, and %d are given" % len(p["address"]))
+    option = "address" if p["addresses"] is None else "addresses"
+    if p["addresses"] is None:
+        addresses = [address_of(netns, dev, dict(p, address=text), "") for text in p["address"]]
     else:
-        addresses = [Address(netns, dev, interface("address", text)) for text in texts]
-    label = p["label"]
-    if label and (not label.startswith(dev) or len(label.encode()) > 15):
-        raise Refused("label", "%r must begin with the name of its link, %s, and have at most 15 bytes" % (label, dev))
-    more = dict(broadcast=host("broadcast", p["broadcast"]), label="" if label == dev else label, scope=p["scope"])
-    if (label or p["broadcast"]) and ":" in texts[0]:
-        raise Refused("label" if label else "broadcast", "IPv6 addresses have none")
-    addresses = [replace(a, **more) for a in addresses]
-    unique("address", [a.address for a in addresses])
+        addresses = [address_of(netns, dev, one, "addresses.") for one in p["addresses"]]
+    unique(option, [a.address + (" with the peer " + a.peer if a.peer else "") for a in addresses])
     returns = (("addresses", [a.key for a in addresses]),)
     if p["state"] == "absent":
         return Wish(unwanted=tuple(addresses), returns=returns)
-    sweep = strangers(p, Address, netns, dev, "address")
+    sweep = strangers(p, Address, netns, dev, option)
     return Wish(tuple(addresses), (), tuple(sweep), returns=returns)
+
+
+def address_of(netns, dev, p, prefix):
+    text, peer, label = p["address"], p["peer"], p["label"]
+    if peer is not None:
+        peer = interface(prefix + "peer", peer if "/" in peer else peer + ("/128" if ":" in peer else "/32"))
+        own = host(prefix + "address", text.split("/")[0])
+        if (":" in own) != (":" in peer):
+            raise Refused(prefix + "peer", "%s and %s are of different families" % (own, peer))
+        address = Address(netns, dev, own + ("/128" if ":" in own else "/32"), peer)
+    else:
+        address = Address(netns, dev, interface(prefix + "address", text))
+    if label and (not label.startswith(dev) or len(label.encode()) > 15):
+        text = "%r must begin with the name of its link, %s, and have at most 15 bytes"
+        raise Refused(prefix + "label", text % (label, dev))
+    if (label or p["broadcast"]) and ":" in address.address:
+        raise Refused(prefix + ("label" if label else "broadcast"), "IPv6 addresses have none")
+    broadcast = host(prefix + "broadcast", p["broadcast"])
+    return replace(address, broadcast=broadcast, label="" if label == dev else label, scope=p["scope"])
 
 
 def route_wish(p, host_):
@@ -664,28 +686,62 @@ def port_range(option, text, last=65535):
 ALTNAMES = dict(altnames=dict(type="list", elements="str"))
 
 
+# An option that stands for two.
+BOTH = {"key": ("ikey", "okey"), "csum": ("icsum", "ocsum"), "seq": ("iseq", "oseq")}
+
+
 def makes(name):
     """The kinds of link that a module makes."""
-    return [kind for kind in KINDS.values() if (kind.module or kind.name) == name]
+    return [kind for kind in KINDS.values() if kind.maker == name]
+
+
+def modes(name):
+    """The names of the kinds of a module that makes several."""
+    return [kind.name for kind in makes(name) if not kind.tap][1:] and [kind.name for kind in makes(name)]
+
+
+def every_attr(name):
+    """The options of all kinds of a module; a word of one of them is a word of the option."""
+    specs = {}
+    for attr in [attr for kind in makes(name) for attr in kind.attrs]:
+        old, new = specs.get(attr.name, {}), attr.spec()
+        words = [word for word in new.get("choices", ()) if word not in old.get("choices", ())]
+        specs[attr.name] = dict(new, choices=old.get("choices", []) + words) if "choices" in new else new
+    return specs
 
 
 def options(name, **more):
     """The options of a module that makes links."""
-    attrs = {attr.name: attr.spec() for kind in makes(name) for attr in kind.attrs}
+    attrs = every_attr(name)
     common = dict(NAME, **STATE, **NETNS, **NEW_END, **ALLOW, **RECREATE)
     return dict(common, exclusive=dict(type="bool", default=False), **attrs, **more)
 
 
 def made(name):
     """A module of one link: its options, their rules, and the wish."""
-    kind, more = makes(name)[0], dict(ALTNAMES)
-    needed = [attr.name for attr in kind.attrs if attr.needed]
-    if kind.stands:
-        more.update(link=dict(type="str"), link_netns=dict(type="str"))
-        needed.append("link")
+    kind, more, rules = makes(name)[0], dict(ALTNAMES), {}
+    needed = [attr.name for attr in kind.attrs if attr.needed is True]
+    either = [
+        ("state", "present", [attr.name, attr.needed], True) for attr in kind.attrs if attr.needed not in (True, False)
+    ]
+    if kind.stands or kind.over is not None:
+        more.update(link_netns=dict(type="str"), **({"link": dict(type="str")} if kind.stands or kind.over else {}))
+        needed += ["link"] if kind.stands else []
+    elif not kind.rooted:
+        more["from_netns"] = dict(type="str")
     if any(other.tap for other in makes(name)):
         more["tap"] = dict(type="bool", default=False)
-    return options(name, **more), dict(required_if=[("state", "present", needed)]), partial(made_wish, name)
+    if modes(name):
+        more["mode"] = dict(type="str", choices=modes(name))
+        needed.append("mode")
+    attrs = every_attr(name)
+    both = {word: two for word, two in BOTH.items() if two[0] in attrs}
+    more.update({word: attrs[two[0]] for word, two in both.items()})
+    if both:
+        rules["mutually_exclusive"] = [(word, one) for word, two in both.items() for one in two]
+    if needed or either:
+        rules["required_if"] = ([("state", "present", needed)] if needed else []) + either
+    return options(name, **more), rules, partial(made_wish, name)
 
 
 OPTIONS = {
@@ -737,15 +793,16 @@ OPTIONS = {
         dict(
             STATE,
             **NETNS,
+            **MORE,
             dev=dict(type="str", required=True),
-            address=dict(type="list", elements="str", required=True),
-            peer=dict(type="str"),
-            broadcast=dict(type="str"),
-            label=dict(type="str"),
-            scope=dict(type="str", choices=["global", "link", "host"]),
+            address=dict(type="list", elements="str"),
+            addresses=dict(type="list", elements="dict", options=dict(MORE, address=dict(type="str", required=True))),
             exclusive=dict(type="bool", default=False),
         ),
-        {},
+        dict(
+            required_one_of=[("address", "addresses")],
+            mutually_exclusive=[("addresses", option) for option in ("address", *MORE)],
+        ),
         address_wish,
     ),
     "route": (
@@ -892,4 +949,4 @@ OPTIONS = {
 }
 for kind in KINDS.values():
     # A kind that needs nothing special: the module follows from its entry.
-    OPTIONS.setdefault(kind.module or kind.name, made(kind.module or kind.name))
+    OPTIONS.setdefault(kind.maker, made(kind.maker))

@@ -13,7 +13,7 @@ from dataclasses import fields
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
-from ._kernel import IMPORT_ERROR, Kernel
+from ._kernel import IMPORT_ERROR, NEEDS_ROOT, Kernel
 from ._kinds import kind_of
 from ._model import (
     PAIRS,
@@ -37,6 +37,10 @@ from ._model import (
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
 
+PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
+# What of a link cannot change without notice for what stands on it.
+DISTURBING = ("netns", "master", "mtu", "address", "up")
+
 
 class Failed(Exception):
     """A step that failed; the text says which, why, and what became of the others."""
@@ -47,8 +51,7 @@ def task(name):
     spec, rules, wish_of = OPTIONS[name]
     module = AnsibleModule(spec, supports_check_mode=True, **rules)
     if IMPORT_ERROR:
-        text = missing_required_lib("pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)")
-        module.fail_json(msg=text, exception=IMPORT_ERROR)
+        module.fail_json(msg=missing_required_lib(PYROUTE2), exception=IMPORT_ERROR)
     signal.signal(signal.SIGTERM, stop)
     kernel = Kernel()
     try:
@@ -72,9 +75,7 @@ def task(name):
         module.fail_json(msg=str(e))
     except OSError as e:
         if e.errno in (errno.EPERM, errno.EACCES):
-            module.fail_json(
-                msg="this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
-            )
+            module.fail_json(msg=NEEDS_ROOT)
         module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
     finally:
         kernel.close()
@@ -125,7 +126,9 @@ def scope(wish):
             above = above or bool(kind_of(r).family)
     for r in wish.unwanted:
         deep = deep or isinstance(r, (Link, Netns))
-        follow |= {r.name} if isinstance(r, Netns) else set()
+        if isinstance(r, Netns):
+            follow.add(r.name)
+            names.add("")
     return dict(
         names=names,
         follow=follow,
@@ -162,7 +165,7 @@ def disturbs(steps):
         if isinstance(before, Netns) and after is None:
             return True
         if isinstance(before, Link) and (
-            after is None or any(getattr(before, f) != getattr(after, f) for f in ("netns", "mtu", "address", "up"))
+            after is None or any(getattr(before, f) != getattr(after, f) for f in DISTURBING)
         ):
             return True
     return False

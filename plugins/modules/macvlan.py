@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - virtnet.linux.link
   - virtnet.linux.link.new
   - virtnet.linux.link.upper
+  - virtnet.linux.link.one
 options:
   mode:
     description:

@@ -2,9 +2,10 @@
 """Bad input: one sentence that names the option, and everything is as it was."""
 
 import pytest
-from conftest import run, snapshot
+from conftest import example, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from ansible_collections.virtnet.linux.plugins.module_utils._options import modes
 
 THERE = """
 ip netns add n1
@@ -16,11 +17,15 @@ tc qdisc add dev vd root handle 7: pfifo
 NEIGHBOUR, FDB = {"dev": "va", "address": "192.0.2.2"}, {"dev": "vc", "lladdr": "02:00:00:00:00:09"}
 LONG = "sixteen-letters-"
 MACVLAN = {"name": "v1", "link": "va"}
+VXLAN = {"name": "v1", "id": 5}
+TUNNEL = {"name": "v1", "mode": "gre", "remote": "192.0.2.2"}
 VLAN, ROUTE, NAT = (
     {"name": "v1", "link": "va", "id": 5},
     {"dest": ["198.51.100.0/24"]},
     {"netns": "n1", "backend": "nft"},
 )
+
+CAPTURE = {"links": [{"dev": "va"}], "timeout": 1}
 
 # module, options, what the sentence must begin with or contain, and the kind of link that the kernel needs
 BAD = [
@@ -67,6 +72,8 @@ BAD = [
     ("link", {"name": "va", "addresses": ["224.0.0.1/4"]}, "addresses: "),
     ("link", {"name": "lo", "state": "absent"}, "state: lo in the host's own network namespace is the loopback link"),
     ("link", {"name": "va", "state": "gone"}, "state"),
+    ("link_info", {"netns": ["../n1"]}, "netns: "),
+    ("link_info", {"netns": ["n1", "n1"]}, "netns: n1 is given twice"),
     ("veth", {"name": "x1"}, "peer: "),
     ("veth", {"name": "x1", "peer": {"name": "x1"}}, "peer: both ends are called x1"),
     ("veth", {"name": "x1", "peer": {}}, "name"),
@@ -128,6 +135,77 @@ BAD = [
     ("macvlan", dict(MACVLAN, link="lo"), "v1"),
     ("ipvlan", dict(MACVLAN, mode="l4"), "mode"),
     ("ipvlan", dict(MACVLAN, address="02:00:00:00:00:09"), "address: v1 has that of va"),
+    ("ip_tunnel", {"name": "v1", "remote": "192.0.2.2"}, "state is present but all of the following are missing: mode"),
+    ("ip_tunnel", dict(TUNNEL, mode="ppp"), "mode"),
+    ("ip_tunnel", dict(TUNNEL, remote="2001:db8::1"), "remote: 2001:db8::1 is no IPv4 address"),
+    ("ip_tunnel", dict(TUNNEL, mode="ip6gre"), "remote: 192.0.2.2 is no IPv6 address"),
+    ("ip_tunnel", dict(TUNNEL, remote="192.0.2.2/24"), "remote: '192.0.2.2/24' is no IP address"),
+    ("ip_tunnel", dict(TUNNEL, remote="224.0.0.1"), "remote: 224.0.0.1 is a multicast address"),
+    ("ip_tunnel", dict(TUNNEL, local="nowhere"), "local: 'nowhere' is no IP address"),
+    ("ip_tunnel", dict(TUNNEL, ttl="256"), "ttl: '256' is no number between 0 and 255 or inherit"),
+    ("ip_tunnel", dict(TUNNEL, tos="low"), "tos: 'low' is no number between 0 and 255 or inherit"),
+    ("ip_tunnel", dict(TUNNEL, key="4294967296"), "ikey: '4294967296' is no number between 0 and 4294967295 or none"),
+    ("ip_tunnel", dict(TUNNEL, key="1", okey="2"), "mutually exclusive: key|okey"),
+    ("ip_tunnel", dict(TUNNEL, encaplimit="4"), "encaplimit: a link of kind gre has none"),
+    ("ip_tunnel", dict(TUNNEL, mode="ipip", key="4"), "ikey: a link of kind ipip has none"),
+    ("ip_tunnel", dict(TUNNEL, mode="ipip", proto="ip6ip"), "proto: ip6ip is not one of ipip, mplsip, any"),
+    ("ip_tunnel", dict(TUNNEL, ignore_df=True), "ignore_df: it is for pmtudisc: false"),
+    ("ip_tunnel", dict(TUNNEL, external=True), "remote: it is for external: false"),
+    ("ip_tunnel", dict(TUNNEL, encap="esp"), "encap"),
+    ("ip_tunnel", dict(TUNNEL, encap_dport=65536), "encap_dport: 65536 is not between 0 and 65535"),
+    ("ip_tunnel", dict(TUNNEL, address="02:00:00:00:00:09"), "address: v1, a gre, has no MAC address"),
+    ("ip_tunnel", dict(TUNNEL, master="br0"), "master: v1, a gre, cannot be a port of a bridge"),
+    ("ip_tunnel", dict(TUNNEL, link="eth9"), "link: there is no link eth9 in the host's own network namespace"),
+    ("ip_tunnel", dict(TUNNEL, link_netns="n2"), "link_netns: there is no network namespace n2"),
+    ("ip_tunnel", dict(TUNNEL, name="va"), "name: va in the host's own network namespace is a veth, not a gre"),
+    ("ip_tunnel", {"name": "v1", "mode": "gre"}, "ikey: gre0 in the host's own network namespace has the same", "gre"),
+    ("ip_tunnel", {"name": "gre0", "state": "absent"}, "state: gre0 in the host's own network", "gre"),
+    ("vxlan", {"name": "v1"}, "state is present but any of the following are missing: id, external"),
+    ("vxlan", dict(VXLAN, id=16777216), "id: 16777216 is not between 0 and 16777215"),
+    ("vxlan", dict(VXLAN, dstport=0), "dstport: 0 is not between 1 and 65535"),
+    ("vxlan", dict(VXLAN, remote="somewhere"), "remote: 'somewhere' is no IP address"),
+    ("vxlan", dict(VXLAN, local="239.1.1.1"), "local: 239.1.1.1 is a multicast address"),
+    ("vxlan", dict(VXLAN, group="239.1.1.1"), "link: to a group packets go by one link"),
+    ("vxlan", dict(VXLAN, remote="192.0.2.2", local="2001:db8::1"), "type vxlan"),
+    ("vxlan", dict(VXLAN, link="eth9"), "link: there is no link eth9"),
+    (
+        "vxlan",
+        dict(VXLAN, link="va", mtu=1451),
+        "mtu: 1451 is more than 1450, what the outer packets leave of the 1500",
+    ),
+    ("vxlan", dict(VXLAN, ageing=0), "ageing: 0 is not between 1 and"),
+    ("vxlan", dict(VXLAN, external=True), "id: it is for external: false"),
+    ("vxlan", dict(VXLAN, vnifilter=True), "vnifilter: it is for external: true"),
+    ("vxlan", dict(VXLAN, df="maybe"), "df"),
+    ("vxlan", dict(VXLAN, name="va"), "name: va in the host's own network namespace is a veth, not a vxlan"),
+    ("geneve", {"name": "v1", "id": 5}, "state is present but any of the following are missing: remote, external"),
+    ("geneve", {"name": "v1", "id": 5, "remote": "239.1.1.1"}, "remote: 239.1.1.1 is a multicast address"),
+    ("tuntap", {"name": "t1"}, "state is present but all of the following are missing: mode"),
+    ("tuntap", {"name": "t1", "mode": "tup"}, "mode"),
+    ("tuntap", {"name": "t1", "mode": "tun", "address": "02:00:00:00:00:09"}, "address: t1, a tun, has no MAC address"),
+    ("tuntap", {"name": "t1", "mode": "tun", "master": "br0"}, "master: t1, a tun, cannot be a port of a bridge"),
+    ("tuntap", {"name": "t1", "mode": "tap", "owner": "no such user"}, "owner: there is no user no such user"),
+    ("tuntap", {"name": "t1", "mode": "tap", "group": "no such group"}, "group: there is no group no such group"),
+    ("tuntap", {"name": "t1", "mode": "tap", "owner": "4294967295"}, "owner: 4294967295 is not between 0 and"),
+    ("tuntap", {"name": "t1", "mode": "tap", "netns": "n2"}, "netns: there is no network namespace n2"),
+    ("tuntap", {"name": "va", "mode": "tap"}, "name: va in the host's own network namespace is a veth, not a tap"),
+    ("tuntap", {"name": "va", "state": "absent"}, "name: va in the host's own network namespace is a veth, not a tun"),
+    ("tuntap", {"name": "t1", "mode": "tap", "mtu": 65535}, "t1 mtu 65535"),
+    ("dummy", {"name": "va"}, "name: va in the host's own network namespace is a veth, not a dummy"),
+    ("dummy", {"name": "d1", "from_netns": "a/b"}, "from_netns: "),
+    ("vrf", {"name": "r1"}, "state is present but all of the following are missing: table"),
+    ("vrf", {"name": "r1", "table": 0}, "table: 0 is not between 1 and 4294967295"),
+    ("vrf", {"name": "r1", "table": 2**32}, "table: 4294967296 is not between 1 and 4294967295"),
+    ("vrf", {"name": "r1", "table": "main"}, "table"),
+    ("vrf", {"name": "va", "table": 5}, "name: va in the host's own network namespace is a veth, not a vrf"),
+    ("vrf", {"name": "r1", "table": 5, "master": "br0"}, "master: r1, a vrf, cannot be a port of anything"),
+    ("vrf", {"name": "r1", "table": 5, "mtu": 1200}, "r1 mtu 1200", "vrf"),
+    ("link", {"name": "br0", "netns": "n1", "from_netns": ""}, "from_netns: br0, a bridge, stays in the network"),
+    ("bond", {"name": "bo1", "mode": "best"}, "mode"),
+    ("bond", {"name": "bo1", "miimon": -1}, "miimon: -1 is not between 0 and 2147483647"),
+    ("bond", {"name": "bo1", "resend_igmp": 256}, "resend_igmp: 256 is not between 0 and 255"),
+    ("bond", {"name": "bo1", "lacp_rate": "fast"}, "lacp_rate: it is for mode: 802.3ad"),
+    ("bond", {"name": "va"}, "name: va in the host's own network namespace is a veth, not a bond"),
     ("address", {"dev": "eth9", "address": ["192.0.2.9/24"]}, "dev: there is no link eth9"),
     ("address", {"dev": "va", "address": ["192.0.2.9"]}, "address: 192.0.2.9 has no prefix length"),
     ("address", {"dev": "va", "address": ["192.0.2.300/24"]}, "address: "),
@@ -136,6 +214,19 @@ BAD = [
     ("address", {"dev": "va", "address": ["192.0.2.9/24"], "label": "vb:1"}, "label: "),
     ("address", {"dev": "va", "address": ["2001:db8::1/64"], "label": "va:1"}, "label: "),
     ("address", {"dev": "va", "address": ["192.0.2.9/24"], "peer": "2001:db8::1"}, "peer: "),
+    ("address", {"dev": "va"}, "one of the following is required: address, addresses"),
+    ("address", {"dev": "va", "addresses": [{"address": "192.0.2.9"}]}, "addresses.address: 192.0.2.9 has no prefix"),
+    (
+        "address",
+        {"dev": "va", "addresses": [{"address": "192.0.2.9/24", "label": "v"}]},
+        "addresses.label: 'v' must begin",
+    ),
+    (
+        "address",
+        {"dev": "va", "addresses": [{"address": "192.0.2.9/24"}] * 2},
+        "addresses: 192.0.2.9/24 is given twice",
+    ),
+    ("address", {"dev": "va", "addresses": [], "scope": "link"}, "mutually exclusive: addresses|scope"),
     ("address", {"dev": "va", "address": ["fe80::1%va/64"]}, "address: "),
     ("route", dict(ROUTE), "via: say via, dev or multipath"),
     ("route", {"dest": ["198.51.100.1/24"], "dev": "va"}, "dest: "),
@@ -236,12 +327,36 @@ BAD = [
     ("nat_masquerade", dict(NAT, name='x"; flush ruleset', source="192.168.1.0/24"), "name: "),
     ("nat_masquerade", dict(NAT, netns="n2", source="192.168.1.0/24"), "netns: there is no network namespace n2"),
     ("nat_masquerade", dict(NAT, source="192.168.1.0/24", family="ipv6"), "family: "),
+    ("reachability", {"netns": ["n2"], "to": ["192.0.2.1"]}, "netns: there is no network namespace n2"),
+    ("reachability", {"netns": ["../n1"], "to": ["192.0.2.1"]}, "netns: "),
+    ("reachability", {"to": ["nowhere"]}, "to: 'nowhere' is no IP address"),
+    ("reachability", {"netns": ["n1"]}, "to, pairs"),
+    ("reachability", {"to": ["192.0.2.1"], "protocol": "tcp"}, "port: tcp needs one"),
+    ("packet_capture", {"timeout": 1}, "links: say where to capture"),
+    ("packet_capture", {"links": [{"dev": "va"}]}, "timeout: say after how many seconds"),
+    ("packet_capture", dict(CAPTURE, timeout=0), "timeout: 0.0 is not between 0 and 86400"),
+    ("packet_capture", dict(CAPTURE, count=0), "count: "),
+    ("packet_capture", dict(CAPTURE, snaplen=1), "snaplen: "),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "va"}] * 2), "links: va in the host is given twice"),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "eth9"}]), "links: there is no link eth9 in the host's own"),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "-z"}]), "links.dev: "),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "va", "netns": "n2"}]), "links.netns: there is no network"),
+    ("packet_capture", dict(CAPTURE, filter="icmp and ("), "filter: can't parse filter expression"),
+    ("packet_capture", dict(CAPTURE, filter="-w /tmp/x"), "filter: can't parse filter expression"),
+    ("packet_capture", dict(CAPTURE, name="x"), "name: it goes with state"),
+    ("packet_capture", dict(CAPTURE, state="started"), "name: state needs it"),
+    ("packet_capture", dict(CAPTURE, state="started", name="../x"), "name: '../x' must be 1 to 64"),
+    ("packet_capture", dict(CAPTURE, state="started", name="x", pcap="/tmp"), "pcap: there is nothing to keep yet"),
+    ("packet_capture", dict(CAPTURE, state="started", name="x", probe={"to": "192.0.2.1"}), "probe: "),
+    ("packet_capture", dict(CAPTURE, probe={"to": "nowhere"}), "probe.to: "),
+    ("packet_capture", dict(CAPTURE, probe={"to": "192.0.2.1", "netns": "n2"}), "probe.netns: there is no network"),
+    ("packet_capture", dict(CAPTURE, probe={"to": "192.0.2.1", "protocol": "udp"}), "probe.port: udp needs one"),
 ]
 
 
 @pytest.mark.parametrize(
     ("module", "options", "sentence"),
-    [pytest.param(*one[:3], id="%s %s" % one[:2], marks=pytest.mark.needs(*one[3:])) for one in BAD],
+    [pytest.param(*one[:3], id="%s %s" % one[:2], marks=[pytest.mark.needs(kind) for kind in one[3:]]) for one in BAD],
 )
 def test_bad_input(host, module, options, sentence):
     host.shell(THERE)
@@ -253,9 +368,10 @@ def test_bad_input(host, module, options, sentence):
 def test_a_kind_that_this_kernel_lacks(host, name):
     kind = KINDS[name]
     host.shell(THERE)
-    options = {attr.name: attr.values[0] for attr in kind.attrs if attr.needed}
+    options = {name: value for name, value in example(kind)[-1].attrs}
+    options.update({"mode": name} if modes(kind.maker) else {})
     options.update({"link": "va"} if kind.stands else {}, **({"tap": True} if kind.tap else {}))
-    said = refused(host, kind.module or name, dict(options, name="v1"))
+    said = refused(host, kind.maker, dict(options, name="v1"))
     assert "kind: this kernel has no links of kind %s (kernel module " % name in said
 
 

@@ -5,13 +5,24 @@ import os
 from dataclasses import replace
 
 import pytest
-from conftest import FEATURES, Host, example, known_gaps, needing, snapshot
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from conftest import FEATURES, MACS, Host, example, known_gaps, needing, other_value, snapshot
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import assume as only_if
 from hypothesis import strategies as st
 
 from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Macs, Map, follows, kind_of
+from ansible_collections.virtnet.linux.plugins.module_utils._info import as_task
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
+    KINDS,
+    Ip,
+    Macs,
+    Map,
+    Number,
+    follows,
+    kind_of,
+    met,
+)
 from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     Address,
     AltName,
@@ -33,11 +44,11 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     Wish,
     made_by_kernel,
 )
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, forward, missing, plan, restore
 
 SPACES = ["", "pa", "pb"]
 NAMES = ["l1", "l2", "l3"]
-MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
 EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 ALLOW = frozenset(("recreate", "take_over"))
 
@@ -66,6 +77,11 @@ def drawn(attr):
     if isinstance(attr, Map):
         pairs = st.dictionaries(st.sampled_from(attr.values[:8]), st.sampled_from(attr.to[1:8]), max_size=3)
         return pairs.map(lambda d: tuple(sorted(d.items())))
+    if isinstance(attr, Ip):
+        return st.sampled_from([["192.0.2.%d", "2001:db8::%d"][attr.version == 6] % n for n in (91, 92, 93)])
+    if isinstance(attr, Number):
+        numbers = [n for n in (1, 5, attr.values[-1]) if attr.flag or n != attr.raw]
+        return st.sampled_from([*numbers, attr.word] if attr.word else numbers)
     if attr.name == "forward_delay":
         return st.integers(200, 3000)  # with STP the kernel takes no less
     return st.sampled_from(attr.values if isinstance(attr.values, range) else list(attr.values or (False, True)))
@@ -74,11 +90,16 @@ def drawn(attr):
 def values(kind, attrs):
     """Values for some of the attributes of a kind."""
     known = {attr.name: drawn(attr) for attr in attrs if "%s.%s" % (kind.name, attr.name) not in MISSING}
-    need = {attr.name: known.pop(attr.name) for attr in attrs if attr.needed}
-    only = {attr.name: attr.only for attr in attrs if attr.only}
-    return st.fixed_dictionaries(need, optional=known).map(
-        lambda d: tuple(sorted((k, v) for k, v in d.items() if k not in only or d.get(only[k][0]) == only[k][1]))
-    )
+    # Without a remote address a tunnel is the same as the kernel's own.
+    # No two can be up with the same port and other flags.
+    more = {"remote", "dstport"} if kind.over is not None else set()
+    need = {attr.name: known.pop(attr.name) for attr in attrs if attr.needed or attr.name in more}
+
+    def fitting(d):
+        full = {**{attr.name: attr.default for attr in attrs}, **d}
+        return tuple(sorted((attr.name, d[attr.name]) for attr in attrs if attr.name in d and met(attr, full)))
+
+    return st.fixed_dictionaries(need, optional=known).map(fitting)
 
 
 def standing(draw, link, links):
@@ -102,6 +123,8 @@ def standing(draw, link, links):
     if link.address and KINDS[link.kind].family:
         # No macvlan can be up with the MAC address of another, or of its lower link.
         link = replace(link, address="02:00:00:f%d%s" % (NAMES.index(link.name), link.address[11:]))
+    if link.mtu and KINDS[lower.kind].port:
+        link = replace(link, mtu=None)  # a bridge takes the MTU of its ports, whatever it was made with
     if link.mtu and lower.mtu and link.mtu > lower.mtu:
         link = replace(link, mtu=lower.mtu)
     while link.up and "up" in follows(link) and lower is not None:
@@ -151,6 +174,19 @@ def rules(netns):
         st.sampled_from([None, 100, 200]),
         st.sampled_from([None, 0, 24]),
     )
+
+
+def leaving(draw, link, links):
+    """A tunnel: where its outer packets are, and by which of the other links they leave."""
+    if KINDS[link.kind].packets:
+        link = replace(link, address=None)
+    if draw(st.booleans()):
+        return link
+    home = draw(st.sampled_from(SPACES))
+    near = [other.name for other in links if other.netns == home] if KINDS[link.kind].over else []
+    near = [] if dict(link.attrs).get("external") else near
+    link = replace(link, link=(home, draw(st.sampled_from(["", *near]))))
+    return replace(link, mtu=None) if KINDS[link.kind].overhead and link.link[1] else link
 
 
 @st.composite
@@ -218,20 +254,28 @@ def wishes(draw, kind_name=None):
         netns = draw(st.sampled_from(SPACES))
         attrs = draw(values(kind, kind.attrs))
         link = Link(netns, name, kind.name, attrs=attrs, **draw(ends()))
+        link = replace(link, address=None) if kind.packets else link
         if kind.paired:
             far = Link(draw(st.sampled_from(SPACES)), name + "p", kind.name, peer=link.ref, **draw(ends()))
             link = replace(link, peer=far.ref)
             links.append(far)
+        link = leaving(draw, link, links) if kind.over is not None else link
         links.append(standing(draw, link, links) if kind.stands else link)
-    masters = [link for link in links if KINDS[link.kind].port]
+    masters = [link for link in links if KINDS[link.kind].takes]
     for n, link in enumerate(links):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
         carries = any(other.link == link.ref and KINDS[other.kind].family for other in links)
-        near = [] if carries or KINDS[link.kind].tap else near
+        kind = KINDS[link.kind]
+        if carries or kind.tap or kind.packets or "address" in kind.follows:
+            near = [m for m in near if KINDS[m.kind].takes == "any"]
+        if kind.steady or ("up" in follows(link) and not link.up):
+            near = [m for m in near if not KINDS[m.kind].bonds]
+        near = [] if kind.lone else near
         near = [m for m in near if link.ref not in beneath(m, links) and m.ref not in beneath(link, links)]
         if near and draw(st.booleans()):
-            port = draw(values(KINDS[near[0].kind], KINDS[near[0].kind].port))
-            links[n] = replace(link, master=near[0].name, port=port, slave_kind=near[0].kind)
+            master = draw(st.sampled_from(near))
+            port = draw(values(KINDS[master.kind], KINDS[master.kind].port))
+            links[n] = replace(link, master=master.name, port=port, slave_kind=master.kind)
     for link in links:
         if draw(st.booleans()):
             number = draw(st.integers(1, 3))
@@ -342,6 +386,14 @@ def reached(host, wish):
     return before, steps, host.observe()
 
 
+def taken(host, kind, attrs, **more):
+    """The names of those attributes that a link of this kind has after another value than the default was wanted."""
+    wanted = {attr.name: other_value(attr) for attr in attrs}
+    state = host.there(*example(kind, **more, **wanted))
+    got = dict(state.links(("", "try")).attrs) if state else {}
+    return {attr.name for attr in attrs if attr.name in got and attr.same(got[attr.name], wanted[attr.name])}
+
+
 @pytest.fixture(scope="module", autouse=True)
 def missing_here():
     """What this kernel does not have, asked one by one; of a test host it must be what the table says."""
@@ -355,12 +407,13 @@ def missing_here():
         if host.there(*example(kind)) is None:
             MISSING.add(kind.name)
             continue
+        # Most of them at once, for it is slow; then those that are left.
+        decisive = {attr.only[0] for attr in kind.attrs if attr.only}
+        defaults = {attr.name: attr.default for attr in kind.attrs}
+        together = [attr for attr in kind.attrs if attr.name not in decisive and met(attr, defaults)]
+        known = taken(host, kind, together)
         for attr in kind.attrs:
-            choices = attr.values if isinstance(attr.values, range) else list(attr.values or (True, False))
-            value = next(v for v in choices if v != attr.default)
-            value = ((1, 2),) if isinstance(attr, Map) else (MACS[0],) if isinstance(attr, Macs) else value
-            state = host.there(*example(kind, **dict([attr.only] if attr.only else ()), **{attr.name: value}))
-            if state is None or not attr.same(dict(state.links(("", "try")).attrs)[attr.name], value):
+            if attr.name not in known and not taken(host, kind, [attr], **dict([attr.only] if attr.only else ())):
                 MISSING.add("%s.%s" % (kind.name, attr.name))
     host.clear()
     print("not on this kernel: %s" % (", ".join(sorted(MISSING)) or "nothing"))
@@ -378,7 +431,7 @@ CHECKED = settings(
     suppress_health_check=list(HealthCheck),
 )
 FEW = settings(CHECKED, max_examples=max(1, EXAMPLES // 5))
-EACH_KIND = pytest.mark.parametrize("kind", [needing(name, name) for name in KINDS])
+EACH_KIND = pytest.mark.parametrize("kind", [needing(kind, kind) for kind in KINDS])
 
 
 @CHECKED
@@ -398,6 +451,7 @@ def settles_and_is_foretold_and_restorable(host, first, second):
     host.clear()
     built = reached(host, first)[2]
     assert plan(first, built) == ()
+    check_fed_back(built)
     before, steps, after = reached(host, second)
     assert plan(second, after) == (), "a second run would change something"
     expected = before.copy()
@@ -411,6 +465,16 @@ def settles_and_is_foretold_and_restorable(host, first, second):
         if not back:
             break
     assert snapshot(host.observe()) == snapshot(before)
+
+
+def check_fed_back(state):
+    """What link_info reads of each link is a task that finds nothing to change."""
+    for link in [r for r in state if isinstance(r, Link)]:
+        module, options = as_task(state, link)
+        spec, rules, wish_of = OPTIONS[module]
+        checked = ArgumentSpecValidator(spec, **rules).validate(options)
+        assert not checked.error_messages, checked.error_messages
+        assert plan(wish_of(checked.validated_parameters, None), state) == (), (module, options)
 
 
 def check_foretold(expected, after):

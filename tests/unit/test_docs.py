@@ -1,17 +1,22 @@
 """The documentation says what the modules take and return."""
 
 import json
+import re
 import subprocess
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _model
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
+from ansible_collections.virtnet.linux.plugins.module_utils import _model, _reach
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, shown
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, plan
+from ansible_collections.virtnet.linux.plugins.module_utils._probe import Answer
 from ansible_collections.virtnet.linux.plugins.module_utils._task import foretold, report
 
+SPECS = {name: entry[0] for name, entry in {**OPTIONS, **LOOKS}.items()}
 CHECKED = ("type", "default", "choices", "required", "elements")
 # A task of each module that uses all that it can return.
 TASKS = {
@@ -22,6 +27,14 @@ TASKS = {
     "vlan": dict(name="eth1.100", link="eth1", id=100),
     "macvlan": dict(name="tap0", link="eth1", tap=True),
     "ipvlan": dict(name="tap0", link="eth1", tap=True),
+    "ip_tunnel": dict(name="tun1", mode="gre", remote="192.0.2.2"),
+    "vxlan": dict(name="vxlan5", id=5, remote="192.0.2.2"),
+    "geneve": dict(name="geneve5", id=5, remote="192.0.2.2"),
+    "dummy": dict(name="dummy0"),
+    "ifb": dict(name="ifb0"),
+    "tuntap": dict(name="tap0", mode="tap"),
+    "vrf": dict(name="red", table=10),
+    "bond": dict(name="bond0"),
     "address": dict(dev="eth1", address=["192.0.2.1/24"]),
     "route": dict(dest=["default"], via="192.0.2.1"),
     "bridge_vlan": dict(dev="eth1", pvid=5),
@@ -58,7 +71,7 @@ class Host:
 @pytest.fixture(scope="module")
 def docs():
     """The documentation of every module, doc fragments included."""
-    command = ["ansible-doc", "--json", *("virtnet.linux." + name for name in OPTIONS)]
+    command = ["ansible-doc", "--json", *("virtnet.linux." + name for name in SPECS)]
     found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return {name.rpartition(".")[2]: doc for name, doc in found.items()}
 
@@ -83,9 +96,39 @@ def argument_spec(spec):
     return out
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", SPECS)
 def test_options_are_those_of_the_module(name, docs):
-    assert documented(docs[name]["doc"]["options"]) == argument_spec(OPTIONS[name][0])
+    assert documented(docs[name]["doc"]["options"]) == argument_spec(SPECS[name])
+
+
+def attributes(name, docs):
+    """The attributes of the kinds that a module makes, with the documentation of their options, and those of ports."""
+    options = docs[name]["doc"]["options"]
+    for kind in makes(name):
+        yield from ((attr, options[attr.name]) for attr in kind.attrs)
+        yield from ((attr, options["ports"]["suboptions"][attr.name]) for attr in kind.port)
+
+
+def word_of(value):
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+@pytest.mark.parametrize("name", list(filter(makes, OPTIONS)))
+def test_documents_what_the_table_of_kinds_says(name, docs):
+    for attr, option in attributes(name, docs):
+        said = option["description"]
+        text = " ".join((said if isinstance(said, str) else " ".join(said)).split())
+        if attr.default not in (None, ()) and attr.shown(attr.default) != "" and not attr.needed:
+            values = text.partition("kernel's value is ")[2]
+            assert "V(%s)" % word_of(attr.shown(attr.default)) in values, attr
+        if isinstance(attr.values, range):
+            assert str(attr.values[-1]) in re.findall("[0-9]+", text), attr
+        if attr.fixed:
+            assert "see O(recreate)" in text, attr
+        if attr.needed:
+            assert "unless O(state=absent)" in text, attr
+        if attr.only and attr.only[1] is not False:
+            assert "O(%s=%s)" % (attr.only[0], word_of(attr.only[1])) in text, attr
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -104,3 +147,29 @@ def test_documents_what_a_task_returns(name, docs):
         stated = {field.name.rstrip("_") for field in fields(RESOURCES.get(key) or RESOURCES[name]) if field.compare}
         stated -= {"attrs", "port", "lines"}
         assert (stated | set(one)) - known == set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_documents_what_link_info_returns(kind, docs):
+    port = dict(
+        master="br0", slave_kind="bridge", port=tuple((attr.name, attr.default) for attr in KINDS["bridge"].port)
+    )
+    attrs = tuple((attr.name, attr.default) for attr in KINDS[kind].attrs)
+    link = _model.Link(
+        "", "l", kind, ("n1", "7"), ("", "br0"), mtu=1500, address="", up=True, attrs=attrs, index=3, **port
+    )
+    more = [_model.Link("", "br0", "bridge", index=4), _model.Address("", "l", "192.0.2.1/24", "", "", "", "global")]
+    state = _model.State([replace(link, alias="", txqueuelen=0), *more])
+    found, known = shown(state, state.links(link.ref)), docs["link_info"]["return"]["links"]["contains"]
+    assert {"peer", "link", "module", "options", "index"} <= set(found)
+    assert set(found) - set(known) == set(dict(attrs + link.port))
+    for name in ("peer", "link"):
+        assert set(found[name]) == set(known[name]["contains"])
+    assert set(found["addresses"][0]) <= set(known["addresses"]["contains"])
+
+
+def test_documents_what_reachability_returns(docs):
+    pair = ("", "192.0.2.1")
+    result, dummy = _reach.report({pair: _reach.Expected()}, {pair: Answer(reason="no reply")})
+    assert set(result) == set(docs["reachability"]["return"])
+    assert set(result["matrix"][""]["192.0.2.1"]) == set(docs["reachability"]["return"]["matrix"]["contains"])
