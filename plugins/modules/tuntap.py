@@ -57,7 +57,8 @@ options:
     type: bool
   multi_queue:
     description:
-      - Whether the program can open the device several times to read and write in parallel. The kernel's value is V(false).
+      - Whether the program can open the device several times to read and write in parallel. The kernel's value is
+        V(false).
       - Only a new link takes it. For another one see O(recreate).
     type: bool
 seealso:
