@@ -202,7 +202,7 @@ class Kind:
     family: str = ""  # links of one family do not stand on each other, nor on one link with those of another family
     alone: Optional[Tuple[str, str]] = None  # the option and its value with which a link stands alone
     tap: bool = False  # a program reads its frames from a character device, and nothing else gets them
-    bare: bool = False  # nothing stands on it
+    bare: bool = False  # nothing stands on it, and it is no port of a bridge
     raw: bool = False  # its packets have no Ethernet header: no MAC address, and no port of a bridge
     lone: bool = False  # it is no port of anything
     rooted: bool = False  # it stays in the network namespace in which it was made

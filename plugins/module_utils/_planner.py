@@ -295,6 +295,8 @@ class _Planner:
             why = "its frames go to a program"
         elif kind_of(after).raw:
             why = "its packets have no Ethernet header"
+        elif kind_of(after).bare:
+            why = "the kernel gives its frames to nobody else"
         elif kind_of(after).steady and kind_of(master).bonds:
             why = "its MAC address stays"
         if why:

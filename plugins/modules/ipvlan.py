@@ -51,6 +51,7 @@ options:
     type: bool
     default: false
 notes:
+  - An ipvlan is no port of a bridge or a bond.
   - An ipvtap and its lower link are in one network namespace; the kernel would not tell of another one.
   - The host cannot reach an ipvlan on its own link.
   - Its MAC address is that of its lower link; another one is refused. Its MTU follows that of its lower link.

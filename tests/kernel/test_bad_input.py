@@ -125,6 +125,7 @@ BAD = [
     ("macvlan", dict(MACVLAN, tap=True, master="br0"), "master: v1, a macvtap, cannot be a port of a bridge"),
     ("macvlan", dict(MACVLAN, link="lo"), "v1"),
     ("ipvlan", dict(MACVLAN, mode="l4"), "mode"),
+    ("ipvlan", dict(MACVLAN, master="br0"), "master: v1, an ipvlan, cannot be a port of a bridge"),
     ("ipvlan", dict(MACVLAN, address="02:00:00:00:00:09"), "address: v1 has that of va"),
     ("tuntap", {"name": "t1"}, "state is present but all of the following are missing: mode"),
     ("tuntap", {"name": "t1", "mode": "tup"}, "mode"),

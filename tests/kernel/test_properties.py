@@ -138,7 +138,7 @@ def wishes(draw, kind_name=None):
     for n, link in enumerate(links):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
         carries = any(other.link == link.ref and KINDS[other.kind].family for other in links)
-        if carries or KINDS[link.kind].tap or KINDS[link.kind].raw:
+        if carries or KINDS[link.kind].tap or KINDS[link.kind].bare:
             near = [m for m in near if KINDS[m.kind].takes == "any"]
         if KINDS[link.kind].steady or ("up" in follows(link) and not link.up):
             near = [m for m in near if not KINDS[m.kind].bonds]
