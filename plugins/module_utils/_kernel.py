@@ -124,7 +124,7 @@ class Netlink:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
         self.socket.setsockopt(270, 11, 1)  # SOL_NETLINK, NETLINK_EXT_ACK: errors come with the kernel's own sentence
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.indexes, self.sequence = {}, 0
+        self.indexes, self.macs, self.sequence = {}, {}, 0
 
     def request(self, message, verb, flags, attrs=(), header=()):
         """Send a message; return the answers, or raise OSError with the kernel's reason."""
@@ -349,6 +349,7 @@ class Kernel:
         messages = netlink.request(ifinfmsg(), GETLINK, DUMP, [("IFLA_EXT_MASK", 8)])  # RTEXT_FILTER_SKIP_STATS
         names = {m["index"]: m.get_attr("IFLA_IFNAME") for m in messages}
         netlink.indexes = {v: k for k, v in names.items()}
+        netlink.macs = {m["index"]: m.get_attr("IFLA_ADDRESS") for m in messages}
         links, others = [], []
         for m in messages:
             link, far, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK"), m.get_attr("IFLA_LINK_NETNSID")
@@ -376,7 +377,7 @@ class Kernel:
         names = {index: dev for dev, index in netlink.indexes.items()}
         for m in netlink.request(ifaddrmsg(), GETADDR, DUMP):
             if m["index"] in names:
-                yield address_of(name, m, names[m["index"]])
+                yield address_of(name, m, names[m["index"]], netlink.macs.get(m["index"]))
 
     def read_routes(self, name):
         netlink = self.netlink(name)
@@ -572,14 +573,14 @@ def values(attrs, data):
     return tuple(sorted((a.name, a.decode(data.get_attr(a.nla) if known else None)) for a in attrs))
 
 
-def address_of(netns, m, dev):
+def address_of(netns, m, dev, mac):
     local, address = m.get_attr("IFA_LOCAL"), m.get_attr("IFA_ADDRESS")
     flags = m.get_attr("IFA_FLAGS") or m["flags"]
     own, peer = local or address, ""
     prefixed = "%s/%d" % (own, m["prefixlen"])
     if local and address and local != address:
         prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, m["prefixlen"])
-    by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own)
+    by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own, mac)
     return Address(
         netns,
         dev,
@@ -593,9 +594,13 @@ def address_of(netns, m, dev):
     )
 
 
-def is_eui64(address):
+def is_eui64(address, mac):
     """Whether this is a link-local address that the kernel makes of a MAC address."""
-    return address.startswith("fe80:") and socket.inet_pton(socket.AF_INET6, address)[11:13] == b"\xff\xfe"
+    if not address.startswith("fe80:"):
+        return False
+    half = socket.inet_pton(socket.AF_INET6, address)[8:]
+    # An ipvlan, which shares its MAC address, has a number in the middle.
+    return half[3:5] == b"\xff\xfe" or (half[:3] + half[5:]).hex(":") == mac
 
 
 def route_of(netns, m, names):

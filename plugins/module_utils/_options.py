@@ -41,6 +41,12 @@ NEW_END = dict(END, up=dict(type="bool", default=True))
 NAME = dict(name=dict(type="str", required=True))
 ALLOW = dict(take_over=dict(type="bool", default=False))
 RECREATE = dict(recreate=dict(type="bool", default=False))
+MORE = dict(  # what an address has beside itself
+    peer=dict(type="str"),
+    broadcast=dict(type="str"),
+    label=dict(type="str"),
+    scope=dict(type="str", choices=["global", "link", "host"]),
+)
 SYSCTL_D = "/etc/sysctl.d"
 TABLES = {"main": 254, "default": 253}
 
@@ -290,31 +296,39 @@ def linux_bridge_wish(p, host_):
 
 def address_wish(p, host_):
     netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
-    texts = p["address"]
     single = [option for option in ("peer", "broadcast", "label", "scope") if p[option] is not None]
-    if single and len(texts) > 1:
-        raise Refused(single[0], "it is for one address, and %d are given" % len(texts))
-    if p["peer"] is not None:
-        peer = interface("peer", p["peer"] if "/" in p["peer"] else p["peer"] + ("/128" if ":" in p["peer"] else "/32"))
-        own = host("address", texts[0].split("/")[0])
-        if (":" in own) != (":" in peer):
-            raise Refused("peer", "%s and %s are of different families" % (own, peer))
-        addresses = [Address(netns, dev, own + ("/128" if ":" in own else "/32"), peer)]
+    if single and len(p["address"] or ()) > 1:
+        raise Refused(single[0], "it is for one address, and %d are given" % len(p["address"]))
+    option = "address" if p["addresses"] is None else "addresses"
+    if p["addresses"] is None:
+        addresses = [address_of(netns, dev, dict(p, address=text), "") for text in p["address"]]
     else:
-        addresses = [Address(netns, dev, interface("address", text)) for text in texts]
-    label = p["label"]
-    if label and (not label.startswith(dev) or len(label.encode()) > 15):
-        raise Refused("label", "%r must begin with the name of its link, %s, and have at most 15 bytes" % (label, dev))
-    more = dict(broadcast=host("broadcast", p["broadcast"]), label="" if label == dev else label, scope=p["scope"])
-    if (label or p["broadcast"]) and ":" in texts[0]:
-        raise Refused("label" if label else "broadcast", "IPv6 addresses have none")
-    addresses = [replace(a, **more) for a in addresses]
-    unique("address", [a.address for a in addresses])
+        addresses = [address_of(netns, dev, one, "addresses.") for one in p["addresses"]]
+    unique(option, [a.address + (" with the peer " + a.peer if a.peer else "") for a in addresses])
     returns = (("addresses", [a.key for a in addresses]),)
     if p["state"] == "absent":
         return Wish(unwanted=tuple(addresses), returns=returns)
-    sweep = strangers(p, Address, netns, dev, "address")
+    sweep = strangers(p, Address, netns, dev, option)
     return Wish(tuple(addresses), (), tuple(sweep), returns=returns)
+
+
+def address_of(netns, dev, p, prefix):
+    text, peer, label = p["address"], p["peer"], p["label"]
+    if peer is not None:
+        peer = interface(prefix + "peer", peer if "/" in peer else peer + ("/128" if ":" in peer else "/32"))
+        own = host(prefix + "address", text.split("/")[0])
+        if (":" in own) != (":" in peer):
+            raise Refused(prefix + "peer", "%s and %s are of different families" % (own, peer))
+        address = Address(netns, dev, own + ("/128" if ":" in own else "/32"), peer)
+    else:
+        address = Address(netns, dev, interface(prefix + "address", text))
+    if label and (not label.startswith(dev) or len(label.encode()) > 15):
+        text = "%r must begin with the name of its link, %s, and have at most 15 bytes"
+        raise Refused(prefix + "label", text % (label, dev))
+    if (label or p["broadcast"]) and ":" in address.address:
+        raise Refused(prefix + ("label" if label else "broadcast"), "IPv6 addresses have none")
+    broadcast = host(prefix + "broadcast", p["broadcast"])
+    return replace(address, broadcast=broadcast, label="" if label == dev else label, scope=p["scope"])
 
 
 def route_wish(p, host_):
@@ -542,15 +556,16 @@ OPTIONS = {
         dict(
             STATE,
             **NETNS,
+            **MORE,
             dev=dict(type="str", required=True),
-            address=dict(type="list", elements="str", required=True),
-            peer=dict(type="str"),
-            broadcast=dict(type="str"),
-            label=dict(type="str"),
-            scope=dict(type="str", choices=["global", "link", "host"]),
+            address=dict(type="list", elements="str"),
+            addresses=dict(type="list", elements="dict", options=dict(MORE, address=dict(type="str", required=True))),
             exclusive=dict(type="bool", default=False),
         ),
-        {},
+        dict(
+            required_one_of=[("address", "addresses")],
+            mutually_exclusive=[("addresses", option) for option in ("address", *MORE)],
+        ),
         address_wish,
     ),
     "route": (

@@ -250,11 +250,13 @@ class _Planner:
     def check_upper(self, after, want):
         """A link whose frames go to macvlans or the like, or to a program, is no port of a bridge."""
         master = self.state.links((after.netns, want.master)) if want.master else None
-        if kind_of(after).tap and master is not None and master.kind == "bridge":
-            text = "%s, %s, cannot be a port of a bridge: its frames go to a program"
-            raise Refused(master_option(want), text % (after.name, called(after)))
+        kind, bridge = kind_of(after), master is not None and master.kind == "bridge"
+        if bridge and (kind.tap or "address" in kind.follows):
+            why = "its frames go to a program" if kind.tap else "it has the MAC address of its lower link"
+            text = "%s, %s, cannot be a port of a bridge: %s"
+            raise Refused(master_option(want), text % (after.name, called(after), why))
         near = [r for r in on_link(self.state, after) if kind_of(r).family]
-        if near and master is not None and master.kind == "bridge" and "as_it_was" not in self.wish.allow:
+        if near and bridge and "as_it_was" not in self.wish.allow:
             text = "%s cannot be a port of a bridge: %s, %s, stands on it"
             raise Refused(master_option(want), text % (after.name, near[0].name, called(near[0])))
 

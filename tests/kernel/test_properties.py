@@ -99,6 +99,8 @@ def standing(draw, link, links):
     if link.address and KINDS[link.kind].family:
         # No macvlan can be up with the MAC address of another, or of its lower link.
         link = replace(link, address="02:00:00:f%d%s" % (NAMES.index(link.name), link.address[11:]))
+    if link.mtu and KINDS[lower.kind].port:
+        link = replace(link, mtu=None)  # a bridge takes the MTU of its ports, whatever it was made with
     if link.mtu and lower.mtu and link.mtu > lower.mtu:
         link = replace(link, mtu=lower.mtu)
     while link.up and "up" in follows(link) and lower is not None:
@@ -140,7 +142,7 @@ def wishes(draw, kind_name=None):
     for n, link in enumerate(links):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
         carries = any(other.link == link.ref and KINDS[other.kind].family for other in links)
-        near = [] if carries or KINDS[link.kind].tap else near
+        near = [] if carries or KINDS[link.kind].tap or "address" in KINDS[link.kind].follows else near
         near = [m for m in near if link.ref not in beneath(m, links) and m.ref not in beneath(link, links)]
         if near and draw(st.booleans()):
             port = draw(values(KINDS[near[0].kind], KINDS[near[0].kind].port))
