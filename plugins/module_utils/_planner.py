@@ -143,7 +143,7 @@ class _Planner:
             self.check_upper(want, want)
             self.check_attrs(want, want)
             self.check_lower(want, want)
-            return self.step(Change(None, fresh(self.state, want)))
+            return self.create(want)
         fixed = self.fixed(have, want)
         if fixed and "recreate" not in self.wish.allow:
             raise Refused(*fixed)
@@ -168,6 +168,18 @@ class _Planner:
         else:
             self.step(Change(have, after))
         return None
+
+    def create(self, want):
+        """A new link; under a spare name first where the namespace of its lower link has one of its name."""
+        home = want.link[0] if want.link else want.netns
+        if home == want.netns or self.state.links((home, want.name)) is None:
+            return self.step(Change(None, fresh(self.state, want)))
+        names = ("virtnet%d" % number for number in range(len(self.state.items) + 1))
+        spare = next(n for n in names if not any(self.state.links((netns, n)) for netns in (home, want.netns)))
+        start = Link(want.netns, spare, want.kind, link=want.link, attrs=want.attrs)
+        self.step(Change(None, fresh(self.state, start)))
+        have = self.state.links(start.ref)
+        return self.step(Change(have, self.after(have, want)))
 
     def after(self, have, want):
         """The link with what is wished for; a value that the kernel would only round stays as it is."""
@@ -216,7 +228,7 @@ class _Planner:
         want = replace(want, master=master, up=have.up if want.up is None else want.up)
         self.check_attrs(want, want)
         self.check_lower(want, want)
-        self.step(Change(None, fresh(self.state, want)))
+        self.create(want)
         self.put_back(kept)
 
     def pair(self, want, have):
@@ -789,6 +801,8 @@ def restore(steps, before, now):
         c.before.ref: c.after.ref
         for c in steps
         if isinstance(c.before, Link) and isinstance(c.after, Link) and c.before.ref != c.after.ref
+        # One with a spare name was not there before.
+        if c.before.key in before
     }
     went.update({card.ref: home.ref for c in steps for card, home in cards(before, c) if home.key in now})
     came = {new: old for old, new in went.items()}
