@@ -292,14 +292,17 @@ class _Planner:
         return None
 
     def create(self, want):
-        """A new link; a tunnel is made where its outer packets are, and goes to its place from there."""
-        home = want.link[0] if want.link and kind_of(want).over is not None else want.netns
-        if home == want.netns:
+        """A new link; a tunnel is made where its outer packets are, and what needs a spare name first gets one."""
+        home = want.link[0] if want.link else want.netns
+        rooted = kind_of(want).over is not None
+        taken = self.state.links((home, want.name)) is not None
+        if home == want.netns or not (rooted or taken):
             return self.step(Change(None, fresh(self.state, want)))
-        names = [want.name] + ["virtnet%d" % number for number in range(len(self.state.items))]
-        name = next(name for name in names if self.state.links((home, name)) is None)
-        start = Link(home, name, want.kind, link=want.link, attrs=want.attrs)
-        self.step(Change(None, start))
+        spare = ("virtnet%d" % number for number in range(len(self.state.items) + 1))
+        names = spare if taken else [want.name]
+        name = next(n for n in names if not any(self.state.links((netns, n)) for netns in (home, want.netns)))
+        start = Link(home if rooted else want.netns, name, want.kind, link=want.link, attrs=want.attrs)
+        self.step(Change(None, fresh(self.state, start)))
         have = self.state.links(start.ref)
         return self.step(Change(have, self.after(have, want)))
 
@@ -1152,7 +1155,7 @@ def restore(steps, before, now):
         c.before.ref: c.after.ref
         for c in steps
         if isinstance(c.before, Link) and isinstance(c.after, Link) and c.before.ref != c.after.ref
-        # A tunnel may have been made elsewhere.
+        # A tunnel made elsewhere, or what had a spare name, was not there before.
         if c.before.key in before
     }
     went.update({card.ref: home.ref for c in steps for card, home in cards(before, c) if home.key in now})
