@@ -397,7 +397,7 @@ def said(attrs, old, new, fresh=False):
     for attr, value, was in trios if news else ():
         if (attr, value, was) in news:
             yield attr, value, was
-        elif attr.again and (value, was) != (None, None):
+        elif attr.again and (was if value is None else value) not in (None, attr.default):
             yield attr, was if value is None else value, was
 
 
@@ -496,8 +496,9 @@ def encap(prefix, version):
     outer, flags = dict(only=NOT_EXTERNAL), prefix + "ENCAP_FLAGS"
     return (
         Attr("encap", prefix + "ENCAP_TYPE", "str", {"none": 0, "fou": 1, "gue": 2}, "none", **outer),
-        Number("encap_sport", prefix + "ENCAP_SPORT", "str", range(65536), "auto", word="auto", **outer),
-        Attr("encap_dport", prefix + "ENCAP_DPORT", "int", range(65536), 0, says="encap-dport", **outer),
+        # ip(8) swaps the bytes of a port that it is not told again.
+        Number("encap_sport", prefix + "ENCAP_SPORT", "str", range(65536), "auto", word="auto", again=True, **outer),
+        Attr("encap_dport", prefix + "ENCAP_DPORT", "int", range(65536), 0, says="encap-dport", again=True, **outer),
         No("encap_csum", flags, default=False, bit=1, **outer),
         No("encap_udp6_csum", flags, default=version == 6, bit=2, **outer),
         No("encap_remcsum", flags, default=False, bit=4, **outer),
