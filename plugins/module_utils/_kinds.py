@@ -326,7 +326,8 @@ class Number(Attr):
         return [name, "0x%x" % value if self.hexadecimal else str(value)]
 
     def spec(self):
-        return dict(type="str")
+        # The key of a GRE tunnel is no secret.
+        return dict(type="str", no_log=False)
 
 
 @dataclass(frozen=True)

@@ -375,7 +375,7 @@ def test_bad_input(host, module, options, sentence):
 def test_a_kind_that_this_kernel_lacks(host, name):
     kind = KINDS[name]
     host.shell(THERE)
-    options = {name: value for name, value in example(kind)[-1].attrs}
+    options = dict(example(kind)[-1].attrs)
     options.update({"mode": name} if modes(kind.maker) else {})
     options.update({"link": "va"} if kind.stands else {}, **({"tap": True} if kind.tap else {}))
     said = refused(host, kind.maker, dict(options, name="v1"))
