@@ -16,7 +16,15 @@ import pytest
 import yaml
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Ip, Macs, Map, Number, met
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
+    KINDS,
+    Ip,
+    Macs,
+    Map,
+    Number,
+    kind_of,
+    met,
+)
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS
 from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     RARE,
@@ -134,12 +142,23 @@ class Host:
             return None
         return self.observe()
 
+    def devices(self):
+        """The character devices of links in named namespaces."""
+        kernel = Kernel()
+        try:
+            links = [link for name in kernel.names() for link, dummy in kernel.read_links(name)[0]]
+        finally:
+            kernel.close()
+        return ["/dev/tap%d" % link.index for link in links if kind_of(link).tap]
+
     def clear(self):
         spaces = names("/run/netns")
         if spaces:
+            devices = self.devices()
             lines = ["ip netns delete %s || rm -f /run/netns/%s" % (name, name) for name in spaces]
             # The far ends of their links go a little later.
             lines.append("for i in $(seq 200); do ip -o link | grep -q 'link-netns' || break; sleep 0.01; done")
+            lines += ["for i in $(seq 200); do [ -e %s ] || break; sleep 0.01; done" % device for device in devices]
             self.shell(*lines)
         links = set(names("/sys/class/net")) - FALLBACK
         self.shell(*("ip link delete %s 2>/dev/null || true" % name for name in sorted(links)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import singledispatch
 from shlex import quote
 
-from ._kinds import KINDS, kind_of
+from ._kinds import KINDS, kind_of, on_device
 from ._kinds import words as spelled
 from ._model import (
     IP_PROTOCOLS,
@@ -105,7 +105,18 @@ def link_lines(target, change):
     port = spelled(ports, () if fresh else base.port, target.port, fresh)
     if port:
         out.append(ip(target.netns, "link", "set", "dev", target.name, "type", target.slave_kind + "_slave", *port))
-    return out
+    return out + device_lines(target, on_device(change))
+
+
+def device_lines(target, news):
+    """Owner, group and mode of a character device, which has its name from the number of the link."""
+    path, lines_ = '"/dev/tap$(cat /sys/class/net/%s/ifindex)"' % quote(target.name), []
+    who = [str(news.get(name, "")) for name in ("owner", "group")]
+    if any(who):
+        lines_.append("chown %s %s" % (":".join(who).rstrip(":"), path))
+    if "device_mode" in news:
+        lines_.append("chmod %04o %s" % (news["device_mode"], path))
+    return [inside(target.netns) + ["sh", "-c", line] if target.netns else line for line in lines_]
 
 
 def make(target, kind, words, typed):

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from functools import lru_cache, singledispatch
 from importlib.machinery import PathFinder
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
-from ._kinds import KINDS, PLAIN, encoded, kind_of, met
+from ._kinds import DEVICE, KINDS, PLAIN, encoded, kind_of, met, on_device
 from ._model import (
     IP_PROTOCOLS,
     Address,
@@ -288,7 +289,7 @@ class Kernel:
         setrlimit(RLIMIT_NOFILE, (most, most))
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.sockets, self.files, self.paths = {"": Netlink()}, {"": self.home}, {}
-        self.leaving, self.coming = [], []
+        self.leaving, self.coming, self.devices = [], [], []
         self.standing = None  # the outliers, once they had to be looked for
 
     def close(self):
@@ -448,6 +449,8 @@ class Kernel:
             if over is not None:
                 data = m.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
                 far = data.get_attr(over) if over and data else 0
+            if DEVICE[0] in kind_of(link).attrs:
+                link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **self.read_device(link)}.items())))
             known = over is not None or (far and (nsid is not None or far != m["index"]))
             links.append((link, (nsid, far or 0) if known else None))
             if kind_of(link).packets:
@@ -469,6 +472,30 @@ class Kernel:
                 ref = ("?" if home is None else home, lower)
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
             yield link
+
+    def read_device(self, link):
+        """Owner, group and mode of the character device of a link."""
+        try:
+            found = self.device(link.netns, link.kind, link.index)
+        except OSError:
+            return {}
+        return dict(owner=found.st_uid, group=found.st_gid, device_mode=stat.S_IMODE(found.st_mode))
+
+    def device(self, netns, kind, index):
+        """What stat(2) says of the character device of a link; all network namespaces have one folder for them."""
+        path = "/dev/tap%d" % index
+        with self.inside(netns):
+            folder = mount_sysfs()
+        try:
+            file = os.open("class/%s/tap%d/dev" % (kind, index), os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+        finally:
+            os.close(folder)
+        with open(file) as f:
+            number = f.read().strip()
+        found = os.stat(path)
+        if not stat.S_ISCHR(found.st_mode) or number != "%d:%d" % (os.major(found.st_rdev), os.minor(found.st_rdev)):
+            raise OSError(errno.EEXIST, "%s is that of another link, which has the same index elsewhere" % path)
+        return found
 
     def read_addresses(self, name):
         netlink = self.netlink(name)
@@ -599,7 +626,7 @@ class Kernel:
         do(change.target, change, self)
 
     def wait_for_leaving(self):
-        """The kernel takes the far ends of a deleted namespace's links away a little after it, and gives cards back."""
+        """The kernel takes the links of a deleted namespace, with their far ends, away a little after it."""
         end = time.monotonic() + 10
         while self.leaving and time.monotonic() < end:
             netns, index = self.leaving[-1]
@@ -616,7 +643,10 @@ class Kernel:
                 self.coming.pop()
             except OSError:
                 time.sleep(0.002)
-        self.leaving, self.coming = [], []
+        end = time.monotonic() + 2
+        while any(map(os.path.exists, self.devices)) and time.monotonic() < end:
+            time.sleep(0.002)
+        self.leaving, self.coming, self.devices = [], [], []
 
     def delete_netns(self, name):
         links, dummy = self.read_links(name)
@@ -627,6 +657,8 @@ class Kernel:
                 self.leaving += [(home, far[1])] if home is not None else []
             if link.kind == "" and link.name != "lo":
                 self.coming.append(link.name)
+            if dict(link.attrs).get("owner") is not None and kind_of(link).stands:
+                self.devices.append("/dev/tap%d" % link.index)
         if self.standing is None:
             self.standing = self.outliers()
         self.leaving += [(home, index) for home, index, nsid in self.standing if self.nsid(home, name) == nsid]
@@ -644,6 +676,19 @@ READERS = {
     MdbEntry: Kernel.read_mdb,
     Impairment: Kernel.read_impairments,
 }
+
+
+def mount_sysfs():
+    """A descriptor of a sysfs of the namespace that this thread is in, mounted nowhere (Linux 5.2)."""
+    context = libc.syscall(430, b"sysfs", 1)  # fsopen(2), which older C libraries lack
+    check(context)
+    try:
+        check(libc.syscall(431, context, 6, None, None, 0))  # fsconfig(2): FSCONFIG_CMD_CREATE
+        mount = libc.syscall(432, context, 1, 0)  # fsmount(2)
+        check(mount)
+        return mount
+    finally:
+        os.close(context)
 
 
 def output(argv):
@@ -1057,6 +1102,7 @@ def do_link(target, change, kernel):
             say(here, ACK, kept + [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
         here.indexes.pop((before or target).name, None)
     do_port(target, base, here)
+    do_device(target, on_device(change), kernel)
 
 
 def tunnelled(target, base, kind, kernel):
@@ -1123,6 +1169,22 @@ def do_port(target, base, here):
         here.request(
             ifinfmsg(), NEWLINK, ACK, [("IFLA_LINKINFO", {"attrs": info})], header=dict(index=here.index(target.name))
         )
+
+
+def do_device(target, news, kernel):
+    """Owner, group and mode of the character device."""
+    if not news:
+        return
+    index = kernel.netlink(target.netns).index(target.name)
+    path = "/dev/tap%d" % index
+    try:
+        kernel.device(target.netns, target.kind, index)
+    except OSError as e:
+        text = "there is no %s here" % path if e.errno == errno.ENOENT else e.strerror
+        raise OSError(e.errno, "%s: %s" % (min(news), text))
+    os.chown(path, news.get("owner", -1), news.get("group", -1))
+    if "device_mode" in news:
+        os.chmod(path, news["device_mode"])
 
 
 @do.register(AltName)

@@ -336,7 +336,7 @@ class Account(Attr):
     word: str = ""
 
     def parse(self, value):
-        if value == "":
+        if value == "" and self.default == -1:
             return -1
         try:
             find = pwd.getpwnam if self.word == "user" else grp.getgrnam
@@ -345,10 +345,38 @@ class Account(Attr):
             raise ValueError("there is no %s %s" % (self.word, value))
 
     def shown(self, value):
-        return "" if value == -1 else str(value)
+        return "" if value == -1 else value if value is None else str(value)
 
     def words(self, value, old):
         return [self.word, str(value)]
+
+
+class OnDevice:
+    """What belongs to the character device of a link, and netlink does not know; None if it has no device."""
+
+    def encode(self, value, old):
+        return {}
+
+    def words(self, value, old):
+        return []
+
+
+@dataclass(frozen=True)
+class DeviceAccount(OnDevice, Account):
+    """A user or a group of the managed host, by name or number."""
+
+
+@dataclass(frozen=True)
+class DeviceMode(OnDevice, Attr):
+    """Who may read and write, as chmod(1) takes it in numbers."""
+
+    def parse(self, value):
+        if not re.fullmatch("0[0-7]{3}", value):
+            raise ValueError("%r is no mode like '0660', with quotes" % value)
+        return int(value, 8)
+
+    def shown(self, value):
+        return value if value is None else "%04o" % value
 
 
 @dataclass(frozen=True)
@@ -400,6 +428,14 @@ def said(attrs, old, new, fresh=False):
             yield attr, was if value is None else value, was
 
 
+def on_device(change):
+    """What is to be said of the character device of a link, by name; a link that moves gets a new one."""
+    before, after = change.before, change.after
+    attrs = [attr for attr in kind_of(after).attrs if isinstance(attr, OnDevice)]
+    old = before.attrs if before is not None and before.netns == after.netns else ()
+    return {attr.name: value for attr, value, dummy in said(attrs, old, after.attrs)}
+
+
 def words(attrs, old, new, fresh=False):
     """What is to be said to ip(8)."""
     return [word for attr, value, was in said(attrs, old, new, fresh) for word in attr.words(value, was)]
@@ -434,6 +470,11 @@ MACVLAN = dict(
     stands=True,
     family="macvlan",
     alone=("mode", "passthru"),
+)
+DEVICE = (
+    DeviceAccount("owner", "", "str", range(2**32 - 1), word="user"),
+    DeviceAccount("group", "", "str", range(2**32 - 1), word="group"),
+    DeviceMode("device_mode", "", "str", tuple(range(0o1000))),
 )
 IPVLAN = dict(
     attrs=(
@@ -710,7 +751,7 @@ KINDS = {
             cycles=True,
         ),
         Kind("macvlan", **MACVLAN),
-        Kind("macvtap", module="macvlan", tap=True, **MACVLAN),
+        Kind("macvtap", module="macvlan", tap=True, **{**MACVLAN, "attrs": MACVLAN["attrs"] + DEVICE}),
         Kind("ipvlan", **IPVLAN),
         Kind("ipvtap", module="ipvlan", tap=True, near=True, **IPVLAN),
         Kind(

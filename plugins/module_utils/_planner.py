@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
-from ._kinds import KINDS, bonded, cycled, follows, is_group, kind_of, met, port_kind, said, settled
+from ._kinds import KINDS, OnDevice, bonded, cycled, follows, is_group, kind_of, met, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
     ON_PORTS,
@@ -445,7 +445,12 @@ class _Planner:
         """What a link cannot have as it is."""
         attrs = {attr.name: attr.default for attr in kind_of(after).attrs}
         attrs.update(after.attrs)
+        have = self.state.get(after.key)
         for attr in kind_of(after).attrs:
+            told = have is not None and have.index and isinstance(attr, OnDevice)
+            if told and dict(want.attrs).get(attr.name) is not None and dict(have.attrs)[attr.name] is None:
+                text = "%s has no /dev/tap%d: it is not there, or another link's"
+                raise Refused(attr.name, text % (after.name, have.index))
             if dict(want.attrs).get(attr.name) not in (None, attr.default) and not met(attr, attrs):
                 option, value = attr.only
                 raise Refused(attr.name, "it is for %s: %s" % (option, str(value).lower()))

@@ -249,7 +249,8 @@ def described(state, key):
     if isinstance(r, Link):
         out["addresses"] = [a.address for a in state.on(key) if isinstance(a, Address)]
         if kind_of(r).tap:
-            out["device"] = "/dev/tap%d" % r.index if r.index else None
+            own = r.index and dict(r.attrs).get("owner", "") is not None
+            out["device"] = "/dev/tap%d" % r.index if own else None
         out["altnames"] = [a.name for a in state.on(key) if isinstance(a, AltName)]
         if r.kind == "bridge":
             out["ports"] = [dict(state.get(port).port, name=port[2]) for port in sorted(state.ports[key])]

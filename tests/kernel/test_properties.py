@@ -251,7 +251,8 @@ def wishes(draw, kind_name=None):
     for name in NAMES:
         known = [kind for kind in KINDS.values() if kind.name not in MISSING and (links or not kind.stands)]
         kind = KINDS[kind_name] if kind_name and name == NAMES[1] else draw(st.sampled_from(known))
-        netns = draw(st.sampled_from(SPACES))
+        # All namespaces have one folder for their character devices, named by numbers that each begins anew.
+        netns = "pa" if kind.tap else draw(st.sampled_from(SPACES))
         attrs = draw(values(kind, kind.attrs))
         link = Link(netns, name, kind.name, attrs=attrs, **draw(ends()))
         link = replace(link, address=None) if kind.packets else link
