@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests that change the network share. They do it in a sandbox: see tests/sandbox."""
 
+import base64
 import importlib
 import json
 import os
@@ -22,6 +23,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
     Macs,
     Map,
     Number,
+    PrivateKey,
     kind_of,
     met,
 )
@@ -37,6 +39,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import (
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
 
+KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in range(8, 14)]
 MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
 EVERYTHING = dict(sysctls=True, nat=True, rare=RARE)
 GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
@@ -120,6 +123,14 @@ class Host:
         )
         assert done.returncode == 0, done.stdout
 
+    def filled(self, lines, keys):
+        """Commands with files in the place of the texts for them, which name what `keys` are of."""
+        for number, (name, key) in enumerate(keys.items()):
+            path = "/run/key-%s-%d" % (hash(key), number)
+            Path(path).write_text(key)
+            lines = [line.replace("'<file with the %s>'" % name, path) for line in lines]
+        return lines
+
     def settle(self):
         """Wait for what has lost its name: the kernel takes such a namespace away a little after its last user."""
         end = time.monotonic() + 10
@@ -175,6 +186,8 @@ def names(folder):
 
 def other_value(attr):
     """A value of an attribute that is not its default."""
+    if isinstance(attr, PrivateKey):
+        return attr.parse(KEYS[0])
     if isinstance(attr, Ip):
         return "2001:db8::99" if attr.version == 6 else "192.0.2.99"
     if isinstance(attr, Map):

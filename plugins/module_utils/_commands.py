@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import singledispatch
 from shlex import quote
 
-from ._kinds import KINDS, kind_of, on_device
+from ._kinds import KINDS, OnDevice, OnWireguard, apart, kind_of
 from ._kinds import words as spelled
 from ._model import (
     IP_PROTOCOLS,
@@ -26,8 +26,11 @@ from ._model import (
     PortVlans,
     Route,
     Rule,
+    Secret,
     Sysctl,
     SysctlFile,
+    WireguardPeer,
+    loses_endpoint,
     vlan_steps,
 )
 from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
@@ -105,7 +108,7 @@ def link_lines(target, change):
     port = spelled(ports, () if fresh else base.port, target.port, fresh)
     if port:
         out.append(ip(target.netns, "link", "set", "dev", target.name, "type", target.slave_kind + "_slave", *port))
-    return out + device_lines(target, on_device(change))
+    return out + device_lines(target, apart(change, OnDevice)) + wireguard_lines(target, apart(change, OnWireguard))
 
 
 def device_lines(target, news):
@@ -143,6 +146,37 @@ def make(target, kind, words, typed):
             words = words[:at] + words[at + 2 :]
             more = [ip(target.netns, "link", "set", "dev", target.name, "master", target.master)]
     return [ip(home, "link", "add", *(start + words + ["type", kind.name] + typed))] + more
+
+
+def wireguard_lines(target, news):
+    words = []
+    for name, value in news.items():
+        said_as = key_file("private key of " + target.name, value) if name == "private_key" else str(value)
+        words += [name.replace("_", "-"), said_as]
+    return [inside(target.netns) + ["wg", "set", target.name, *words]] if words else []
+
+
+def key_file(name, secret):
+    """wg(8) reads a key from a file; which, only who has the key can say."""
+    return "<file with the %s>" % name if secret.text else "/dev/null"
+
+
+@lines.register(WireguardPeer)
+def wireguard_peer_lines(target, change):
+    head = inside(target.netns) + ["wg", "set", target.dev, "peer", target.public_key]
+    before = change.before if change.before != change.after else None
+    if change.verb == "delete":
+        return [[*head, "remove"]]
+    out = [[*head, "remove"]] if loses_endpoint(change) else []
+    words, before = [], None if out else before
+    for name in ("preshared_key", "endpoint", "persistent_keepalive", "allowed_ips"):
+        value = getattr(target, name)
+        if value in (None, "") or (getattr(before, name) == value if before else value in (Secret(), 0, ())):
+            continue
+        if name == "preshared_key":
+            value = key_file("preshared key of " + target.public_key, value)
+        words += [name.replace("_", "-"), ",".join(value) if name == "allowed_ips" else str(value)]
+    return [*out, [*head, *words]]
 
 
 @lines.register(AltName)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import errno
 import fcntl
@@ -25,7 +26,7 @@ from functools import lru_cache, singledispatch
 from importlib.machinery import PathFinder
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
-from ._kinds import DEVICE, KINDS, PLAIN, encoded, kind_of, met, on_device
+from ._kinds import DEVICE, KINDS, PLAIN, OnDevice, OnWireguard, apart, encoded, kind_of, met
 from ._model import (
     IP_PROTOCOLS,
     Address,
@@ -43,9 +44,12 @@ from ._model import (
     Refused,
     Route,
     Rule,
+    Secret,
     State,
     Sysctl,
     SysctlFile,
+    WireguardPeer,
+    loses_endpoint,
     vlan_steps,
 )
 from ._nat import NFT_FAMILY, PROGRAM, TABLE, from_iptables, from_nft, iptables_argv, nft_json
@@ -126,12 +130,19 @@ def rare_messages():
     # Linux 6.15 tells the masks of ports.
     masks = ((28, "FRA_SPORT_MASK", "uint16"), (29, "FRA_DPORT_MASK", "uint16"))
     on_bridge = (("family", "B"), ("pad", "3x"), ("index", "I"))
+    generic = (("cmd", "B"), ("version", "B"), ("pad", "2x"))
+    family = ((1, "ID", "uint16"), (2, "NAME", "asciiz"))
+    wireguard = ((1, "IFINDEX", "uint32"), (3, "PRIVATE_KEY", "cdata"), (4, "PUBLIC_KEY", "cdata"))
+    wireguard += ((6, "LISTEN_PORT", "uint16"), (7, "FWMARK", "uint32"), (8, "PEERS", "cdata"))
+    wireguard += ((8 | NESTED, "SET_PEERS", "cdata"),)
     tc = (("family", "B"), ("pad", "3x"), ("index", "i"), ("handle", "I"), ("parent", "I"), ("info", "I"))
     return {
         "rule": type("rulemsg", (fibmsg,), {"nla_map": fibmsg.nla_map + masks}),
         "neighbour": ndmsg,
         "mdb": type("mdbmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "MDB", "cdata"),)}),
         "vlan": type("vlanmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "ENTRY", "cdata"),)}),
+        "generic": type("genlmsg", (nlmsg,), {"fields": generic, "nla_map": family}),
+        "wireguard": type("wgmsg", (nlmsg,), {"fields": generic, "nla_map": wireguard}),
         "tc": type("tcmsg", (nlmsg,), {"fields": tc, "nla_map": ((1, "KIND", "asciiz"), (2, "OPTIONS", "cdata"))}),
     }
 
@@ -161,6 +172,8 @@ NEWLINK, DELLINK, GETLINK, SETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUT
 NEWNEIGH, DELNEIGH, GETNEIGH, NEWQDISC, DELQDISC, GETQDISC, NEWMDB, DELMDB, GETMDB = 28, 29, 30, 36, 37, 38, 84, 85, 86
 GETVLAN, ROOT = 114, 0xFFFFFFFF
 NEWRULE, DELRULE, GETRULE, NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 32, 33, 34, 88, 90, 108, 109
+NESTED = 0x8000
+GENERIC, CONTROL = 16, 16  # the protocol, and the family that tells the numbers of the others
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
@@ -205,10 +218,10 @@ def check(result):
 
 
 class Netlink:
-    """A route netlink socket in the namespace in which it was opened."""
+    """A netlink socket in the namespace in which it was opened."""
 
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    def __init__(self, protocol=socket.NETLINK_ROUTE):
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self.socket.setsockopt(270, 11, 1)  # SOL_NETLINK, NETLINK_EXT_ACK: errors come with the kernel's own sentence
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.indexes, self.macs, self.sequence = {}, {}, 0
@@ -288,12 +301,12 @@ class Kernel:
         most = getrlimit(RLIMIT_NOFILE)[1]
         setrlimit(RLIMIT_NOFILE, (most, most))
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self.sockets, self.files, self.paths = {"": Netlink()}, {"": self.home}, {}
+        self.sockets, self.files, self.paths, self.generic = {"": Netlink()}, {"": self.home}, {}, {}
         self.leaving, self.coming, self.devices = [], [], []
         self.standing = None  # the outliers, once they had to be looked for
 
     def close(self):
-        for netlink in self.sockets.values():
+        for netlink in [*self.sockets.values(), *self.generic.values()]:
             netlink.socket.close()
         for fd in self.files.values():
             os.close(fd)
@@ -339,8 +352,9 @@ class Kernel:
         return self.sockets[name]
 
     def forget(self, name):
-        if name in self.sockets:
-            self.sockets.pop(name).socket.close()
+        for sockets in (self.sockets, self.generic):
+            if name in sockets:
+                sockets.pop(name).socket.close()
         if name in self.files:
             os.close(self.files.pop(name))
 
@@ -451,6 +465,10 @@ class Kernel:
                 far = data.get_attr(over) if over and data else 0
             if DEVICE[0] in kind_of(link).attrs:
                 link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **self.read_device(link)}.items())))
+            if link.kind == "wireguard":
+                found, peers = self.read_wireguard(link)
+                link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **found}.items())))
+                others += peers
             known = over is not None or (far and (nsid is not None or far != m["index"]))
             links.append((link, (nsid, far or 0) if known else None))
             if kind_of(link).packets:
@@ -472,6 +490,34 @@ class Kernel:
                 ref = ("?" if home is None else home, lower)
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
             yield link
+
+    def wireguard(self, netns, verb, flags, attrs):
+        """Tell WireGuard in a namespace, or ask it."""
+        if netns not in self.generic:
+            with self.inside(netns):
+                self.generic[netns] = Netlink(GENERIC)
+        here = self.generic[netns]
+        family = here.request(rare_message("generic"), CONTROL, 0, [("NAME", "wireguard")], dict(cmd=3, version=1))
+        number = family[0].get_attr("ID")
+        return here.request(rare_message("wireguard"), number, flags, attrs, dict(cmd=verb, version=1))
+
+    def read_wireguard(self, link):
+        """What WireGuard has of a link, and its peers."""
+        found, peers = dict(private_key=Secret()), {}
+        for m in self.wireguard(link.netns, 0, DUMP, [("IFINDEX", link.index)]):
+            pair = [m.get_attr(name) for name in ("PRIVATE_KEY", "PUBLIC_KEY")]
+            if pair[0]:
+                found["private_key"] = Secret(*map(spelled_key, pair))
+            for name in ("LISTEN_PORT", "FWMARK"):
+                if m.get_attr(name) is not None:
+                    found[name.lower()] = m.get_attr(name)
+            for dummy, data in nested(m.get_attr("PEERS") or b""):
+                peer = wireguard_peer_of(link, dict(nested(data)))
+                # One with many addresses comes in parts.
+                first = peers.get(peer.key, peer)
+                ips = first.allowed_ips if first is peer else first.allowed_ips + peer.allowed_ips
+                peers[peer.key] = replace(first, allowed_ips=tuple(sorted(ips)))
+        return found, list(peers.values())
 
     def read_device(self, link):
         """Owner, group and mode of the character device of a link."""
@@ -788,6 +834,46 @@ def values(attrs, data):
     return tuple(sorted((a.name, found[a.name] if met(a, found) else a.default) for a in attrs))
 
 
+def spelled_key(data):
+    return base64.b64encode(data).decode()
+
+
+def wireguard_peer_of(link, parts):
+    """A peer of the parts of its message."""
+    ips = []
+    for dummy, data in nested(parts.get(9, b"")):
+        family, address, mask = (dict(nested(data))[number] for number in (1, 2, 3))
+        ips.append("%s/%d" % (socket.inet_ntop(struct.unpack("=H", family)[0], address), mask[0]))
+    preshared = parts.get(2, bytes(32))
+    return WireguardPeer(
+        link.netns,
+        link.name,
+        spelled_key(parts[1]),
+        Secret(spelled_key(preshared)) if any(preshared) else Secret(),
+        endpoint_of(parts[4]) if 4 in parts else "",
+        tuple(ips),
+        struct.unpack("=H", parts[5])[0] if 5 in parts else 0,
+    )
+
+
+def endpoint_of(data):
+    """An address with its port."""
+    family, port = struct.unpack("=H", data[:2])[0], struct.unpack("!H", data[2:4])[0]
+    if family == socket.AF_INET:
+        return "%s:%d" % (socket.inet_ntop(family, data[4:8]), port)
+    return "[%s]:%d" % (socket.inet_ntop(family, data[8:24]), port)
+
+
+def sockaddr(endpoint):
+    """The address of an endpoint as the kernel takes it."""
+    host, dummy, port = endpoint.rpartition(":")
+    port = struct.pack("!H", int(port))
+    if host.startswith("["):
+        six = socket.inet_pton(socket.AF_INET6, host[1:-1])
+        return struct.pack("=H", socket.AF_INET6) + port + bytes(4) + six + bytes(4)
+    return struct.pack("=H", socket.AF_INET) + port + socket.inet_aton(host) + bytes(8)
+
+
 def address_of(netns, m, dev, mac, packets):
     local, address = m.get_attr("IFA_LOCAL"), m.get_attr("IFA_ADDRESS")
     flags = m.get_attr("IFA_FLAGS") or m["flags"]
@@ -1102,7 +1188,8 @@ def do_link(target, change, kernel):
             say(here, ACK, kept + [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
         here.indexes.pop((before or target).name, None)
     do_port(target, base, here)
-    do_device(target, on_device(change), kernel)
+    do_device(target, apart(change, OnDevice), kernel)
+    do_wireguard(target, apart(change, OnWireguard), kernel)
 
 
 def tunnelled(target, base, kind, kernel):
@@ -1185,6 +1272,53 @@ def do_device(target, news, kernel):
     os.chown(path, news.get("owner", -1), news.get("group", -1))
     if "device_mode" in news:
         os.chmod(path, news["device_mode"])
+
+
+def do_wireguard(target, news, kernel):
+    if news:
+        attrs = [("IFINDEX", kernel.netlink(target.netns).index(target.name))]
+        attrs += [(name.upper(), raw_key(value) if name == "private_key" else value) for name, value in news.items()]
+        kernel.wireguard(target.netns, 1, ACK, attrs)
+
+
+def raw_key(secret):
+    return base64.b64decode(secret.text) if secret.text else bytes(32)
+
+
+@do.register(WireguardPeer)
+def do_wireguard_peer(target, change, kernel):
+    parts = [attribute(1, base64.b64decode(target.public_key))]
+    gone, before = change.verb == "delete", change.before if change.before != change.after else None
+    if gone or loses_endpoint(change):
+        say_peer(target, parts + [attribute(3, struct.pack("=I", 1))], kernel)
+        before = None
+    news = {
+        name: value
+        for name, value in vars(target).items()
+        if value is not None and (before is None or getattr(before, name) != value)
+    }
+    if "preshared_key" in news:
+        parts.append(attribute(2, raw_key(target.preshared_key)))
+    if news.get("endpoint"):
+        parts.append(attribute(4, sockaddr(target.endpoint)))
+    if "persistent_keepalive" in news:
+        parts.append(attribute(5, struct.pack("=H", target.persistent_keepalive)))
+    if "allowed_ips" in news:
+        ips = []
+        for text in target.allowed_ips:
+            address, dummy, mask = text.partition("/")
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            ip = attribute(1, struct.pack("=H", family)) + attribute(2, socket.inet_pton(family, address))
+            ips.append(attribute(NESTED, ip + attribute(3, struct.pack("=B", int(mask)))))
+        # These in the place of all others.
+        parts += [attribute(3, struct.pack("=I", 2)), attribute(9 | NESTED, b"".join(ips))]
+    if not gone:
+        say_peer(target, parts, kernel)
+
+
+def say_peer(target, parts, kernel):
+    attrs = [("IFINDEX", kernel.netlink(target.netns).index(target.dev))]
+    kernel.wireguard(target.netns, 1, ACK, [*attrs, ("SET_PEERS", attribute(NESTED, b"".join(parts)))])
 
 
 @do.register(AltName)

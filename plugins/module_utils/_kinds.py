@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import grp
 import pwd
 import re
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any, Optional, Tuple
+
+from ._model import Secret
 
 
 @dataclass(frozen=True)
@@ -351,14 +355,22 @@ class Account(Attr):
         return [self.word, str(value)]
 
 
-class OnDevice:
-    """What belongs to the character device of a link, and netlink does not know; None if it has no device."""
+class Apart:
+    """What the kernel is not told with a link, nor ip(8)."""
 
     def encode(self, value, old):
         return {}
 
     def words(self, value, old):
         return []
+
+
+class OnDevice(Apart):
+    """What belongs to the character device of a link; None if it has no device. A link that moves gets a new one."""
+
+
+class OnWireguard(Apart):
+    """What WireGuard is told by messages of its own, and wg(8)."""
 
 
 @dataclass(frozen=True)
@@ -377,6 +389,45 @@ class DeviceMode(OnDevice, Attr):
 
     def shown(self, value):
         return value if value is None else "%04o" % value
+
+
+@dataclass(frozen=True)
+class WireguardNumber(OnWireguard, Attr):
+    """A number; 0 is none."""
+
+    def shown(self, value):
+        return value or self.default
+
+
+def key_of(text):
+    """The 32 bytes of a key."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    if len(data) != 32:
+        raise ValueError("a key is 32 bytes in base64, 44 characters")
+    return bytearray(data)
+
+
+@dataclass(frozen=True)
+class PrivateKey(OnWireguard, Attr):
+    """A private key; it is told and never shown."""
+
+    def parse(self, value):
+        if not value:
+            return Secret()
+        key = key_of(value)
+        # As the kernel does.
+        key[0] &= 248
+        key[31] = key[31] & 127 | 64
+        return Secret(base64.b64encode(key).decode())
+
+    def shown(self, value):
+        return None if value.text else ""
+
+    def spec(self):
+        return dict(type="str", no_log=True)
 
 
 @dataclass(frozen=True)
@@ -428,12 +479,12 @@ def said(attrs, old, new, fresh=False):
             yield attr, was if value is None else value, was
 
 
-def on_device(change):
-    """What is to be said of the character device of a link, by name; a link that moves gets a new one."""
+def apart(change, sort):
+    """What is to be said of a link apart from the rest, by name."""
     before, after = change.before, change.after
-    attrs = [attr for attr in kind_of(after).attrs if isinstance(attr, OnDevice)]
-    old = before.attrs if before is not None and before.netns == after.netns else ()
-    return {attr.name: value for attr, value, dummy in said(attrs, old, after.attrs)}
+    attrs = [attr for attr in kind_of(after).attrs if isinstance(attr, sort)]
+    fresh = before is None or (sort is OnDevice and before.netns != after.netns)
+    return {attr.name: value for attr, value, dummy in said(attrs, () if fresh else before.attrs, after.attrs, fresh)}
 
 
 def words(attrs, old, new, fresh=False):
@@ -794,6 +845,16 @@ KINDS = {
         Kind("ip6gretap", unique=KEYED, kernel_module="ip6_gre", **tunnel("IFLA_GRE_", 6, *gre(6))),
         VXLAN,
         GENEVE,
+        Kind(
+            "wireguard",
+            attrs=(
+                PrivateKey("private_key", "WGDEVICE_A_PRIVATE_KEY", "str", default=Secret()),
+                WireguardNumber("listen_port", "WGDEVICE_A_LISTEN_PORT", "int", range(1, 65536)),
+                WireguardNumber("fwmark", "WGDEVICE_A_FWMARK", "int", range(2**32), 0),
+            ),
+            packets=True,
+            bare=True,
+        ),
         Kind("vti", unique=ENDS, kernel_module="ip_vti", **tunnel("IFLA_VTI_", 4, *vti(), packets=True)),
         Kind("vti6", unique=ENDS, kernel_module="ip6_vti", **tunnel("IFLA_VTI_", 6, *vti(), packets=True)),
     )
@@ -814,10 +875,13 @@ def follows(link):
 
 
 def settled(link):
-    """A link without what the kernel forgets: MAC addresses of a macvlan that has another mode."""
+    """A link without what the kernel forgets, as the MAC addresses of a macvlan that has another mode, or chooses."""
     attrs = dict(link.attrs)
     if attrs.get("macaddr") and attrs.get("mode") != "source":
         return replace(link, attrs=tuple(sorted({**attrs, "macaddr": ()}.items())))
+    if link.kind == "wireguard" and link.up and attrs.get("listen_port") == 0:
+        # The kernel chooses one.
+        return replace(link, attrs=tuple(sorted({**attrs, "listen_port": None}.items())))
     return link
 
 

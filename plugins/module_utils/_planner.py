@@ -31,6 +31,7 @@ from ._model import (
     Rule,
     State,
     Sysctl,
+    WireguardPeer,
     Wish,
     carried,
     fits,
@@ -40,6 +41,7 @@ from ._model import (
     place,
 )
 
+MOVING = (Link, AltName, WireguardPeer)  # what of a link goes along to another namespace
 # The kernel makes these with a tunnel module and does not delete them.
 FALLBACK = {"lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6tnl0", "ip6_vti0", "ip6gre0"}
 
@@ -748,6 +750,15 @@ def forward(state, change):
         if before is not None:
             state.pop(before.key)
         state.add(after)
+        for other in peers(state, after) if isinstance(after, WireguardPeer) and after.allowed_ips else ():
+            # An address leads to one of them.
+            state.add(replace(other, allowed_ips=tuple(ip for ip in other.allowed_ips if ip not in after.allowed_ips)))
+
+
+def peers(state, one):
+    """The other peers of a link, as far as their addresses are known."""
+    near = [r for r in state.on(("link", one.netns, one.dev)) if isinstance(r, WireguardPeer)]
+    return [r for r in near if r.key != one.key and r.allowed_ips]
 
 
 def cards(state, change):
@@ -1058,7 +1069,7 @@ def relocate(state, before, now):
             state.add(replace(child, link=None)) if kind_of(child).loose else fall(state, child)
             continue
         state.pop(child.key)
-        if before.netns == now.netns or isinstance(child, (Link, AltName)):
+        if before.netns == now.netns or isinstance(child, MOVING):
             state.add(renamed(child, before.ref, now.ref))
     for port in ports:
         state.add(replace(port, master=now.name))
@@ -1136,6 +1147,8 @@ def reach(steps, *states):
                 near += [state.get(key) for key in state.ports[r.key]]
             elif isinstance(r, Address):
                 near += siblings(state, r)
+            elif isinstance(r, WireguardPeer):
+                near += peers(state, r)
             elif isinstance(r, Sysctl):
                 near += [s for s in state if isinstance(s, Sysctl) and s.netns == r.netns]
             todo += [r for r in near if r is not None]
@@ -1195,7 +1208,8 @@ def restore(steps, before, now):
         if isinstance(r, Link):
             return r.kind != "" and r.ref not in came
         home = came.get((r.netns, getattr(r, "dev", None)))
-        return home is None or (home[0] == r.netns and renamed(r, (r.netns, r.dev), home).key not in before)
+        stays = home is not None and (home[0] == r.netns or isinstance(r, MOVING))
+        return home is None or (stays and renamed(r, (r.netns, r.dev), home).key not in before)
 
     unwanted = sorted((r for r in now if r.key in keys and goes(r)), key=order)
     # A namespace that only got its name from us is set right before it loses it again.

@@ -2,7 +2,7 @@
 """Bad input: one sentence that names the option, and everything is as it was."""
 
 import pytest
-from conftest import example, run, snapshot
+from conftest import KEYS, example, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
 from ansible_collections.virtnet.linux.plugins.module_utils._options import modes
@@ -19,6 +19,7 @@ LONG = "sixteen-letters-"
 MACVLAN = {"name": "v1", "link": "va"}
 VXLAN = {"name": "v1", "id": 5}
 TUNNEL = {"name": "v1", "mode": "gre", "remote": "192.0.2.2"}
+WG, PEER = {"name": "v1"}, {"public_key": KEYS[2]}
 VLAN, ROUTE, NAT = (
     {"name": "v1", "link": "va", "id": 5},
     {"dest": ["198.51.100.0/24"]},
@@ -184,6 +185,27 @@ BAD = [
     ("vxlan", dict(VXLAN, name="va"), "name: va in the host's own network namespace is a veth, not a vxlan"),
     ("geneve", {"name": "v1", "id": 5}, "state is present but any of the following are missing: remote, external"),
     ("geneve", {"name": "v1", "id": 5, "remote": "239.1.1.1"}, "remote: 239.1.1.1 is a multicast address"),
+    ("wireguard", dict(WG, private_key="short"), "private_key: a key is 32 bytes in base64, 44 characters"),
+    ("wireguard", dict(WG, listen_port=0), "listen_port: 0 is not between 1 and 65535"),
+    ("wireguard", dict(WG, fwmark=2**32), "fwmark: 4294967296 is not between 0 and 4294967295"),
+    ("wireguard", dict(WG, address="02:00:00:00:00:09"), "address: v1, a wireguard, has no MAC address"),
+    ("wireguard", dict(WG, master="br0"), "master: v1, a wireguard, cannot be a port of a bridge"),
+    ("wireguard", dict(WG, name="va"), "name: va in the host's own network namespace is a veth, not a wireguard"),
+    ("wireguard", dict(WG, peers=[{}]), "public_key"),
+    ("wireguard", dict(WG, peers=[{"public_key": "x"}]), "peers.public_key: a key is 32 bytes in base64"),
+    ("wireguard", dict(WG, peers=[PEER, PEER]), "peers.public_key: %s is given twice" % KEYS[2]),
+    ("wireguard", dict(WG, peers=[dict(PEER, preshared_key="x")]), "peers.preshared_key: a key is 32 bytes in base64"),
+    ("wireguard", dict(WG, peers=[dict(PEER, endpoint="host:51820")]), "peers.endpoint: 'host:51820' is no IP address"),
+    ("wireguard", dict(WG, peers=[dict(PEER, endpoint="192.0.2.2")]), "peers.endpoint: '192.0.2.2' is no IP address"),
+    ("wireguard", dict(WG, peers=[dict(PEER, endpoint="192.0.2.2:65536")]), "peers.endpoint: "),
+    ("wireguard", dict(WG, peers=[dict(PEER, endpoint="192.0.2.300:1")]), "peers.endpoint: "),
+    ("wireguard", dict(WG, peers=[dict(PEER, allowed_ips=["192.0.2.1/24"])]), "peers.allowed_ips: "),
+    (
+        "wireguard",
+        dict(WG, peers=[dict(PEER, allowed_ips=["::/0"]), {"public_key": KEYS[3], "allowed_ips": ["::/0"]}]),
+        "peers.allowed_ips: ::/0 is given twice",
+    ),
+    ("wireguard", dict(WG, peers=[dict(PEER, persistent_keepalive=65536)]), "peers.persistent_keepalive: "),
     ("tuntap", {"name": "t1"}, "state is present but all of the following are missing: mode"),
     ("tuntap", {"name": "t1", "mode": "tup"}, "mode"),
     ("tuntap", {"name": "t1", "mode": "tun", "address": "02:00:00:00:00:09"}, "address: t1, a tun, has no MAC address"),
