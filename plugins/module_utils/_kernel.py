@@ -99,6 +99,8 @@ def pyroute2_messages():
     geneve = "ID:uint32 REMOTE:ip4addr TTL:uint8 TOS:uint8 PORT:be16 COLLECT_METADATA:flag REMOTE6:ip6addr - - - -"
     geneve += " TTL_INHERIT:uint8 DF:uint8"
 
+    xfrm = "LINK:uint32 IF_ID:uint32 COLLECT_METADATA:flag"
+
     def listing(prefix, text, **types):
         words = [word.partition(":") for word in text.format(**types).split()]
         return {"nla_map": tuple((n, prefix + word, kind or "hex") for n, (word, dummy, kind) in enumerate(words, 1))}
@@ -115,6 +117,7 @@ def pyroute2_messages():
         (("vti6",), listing("IFLA_VTI_", vti, **six)),
         (("vxlan",), listing("IFLA_VXLAN_", vxlan)),
         (("geneve",), listing("IFLA_GENEVE_", geneve)),
+        (("xfrm",), listing("IFLA_XFRM_", xfrm)),
     ):
         ifinfmsg.ifinfo.data_map.update(dict.fromkeys(names, type("data", (nla,), members)))
     return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg

@@ -846,6 +846,20 @@ KINDS = {
         VXLAN,
         GENEVE,
         Kind(
+            "xfrm",
+            attrs=(
+                Attr("if_id", "IFLA_XFRM_IF_ID", "int", range(1, 2**32), needed="external", again=True, **UDP),
+                external("IFLA_XFRM_"),
+            ),
+            unique=("if_id",),
+            over="IFLA_XFRM_LINK",
+            bare=True,
+            loose=True,
+            whole=True,
+            packets=True,
+            kernel_module="xfrm_interface",
+        ),
+        Kind(
             "wireguard",
             attrs=(
                 PrivateKey("private_key", "WGDEVICE_A_PRIVATE_KEY", "str", default=Secret()),

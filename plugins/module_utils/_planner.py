@@ -478,7 +478,7 @@ class _Planner:
             home, lower = link.link or (link.netns, "")
             if attrs.get("external"):
                 return (home, "external", attrs.get("dstport"))
-            return (home, kind.loose and (lower or ""), *(attrs[name] for name in kind.unique))
+            return (home, "local" in kind.unique and (lower or ""), *(attrs[name] for name in kind.unique))
 
         kind, have = kind_of(after), self.state.get(after.key)
         for other in self.state if kind.unique else ():
@@ -629,7 +629,7 @@ def fresh(state, want):
 
 
 def a_kind(name):
-    return "%s %s" % ("an" if name[0] in "aeio" else "a", name)
+    return "%s %s" % ("an" if name[0] in "aeiox" else "a", name)
 
 
 def called(link):

@@ -30,6 +30,7 @@ TASKS = {
     "ip_tunnel": dict(name="tun1", mode="gre", remote="192.0.2.2"),
     "vxlan": dict(name="vxlan5", id=5, remote="192.0.2.2"),
     "geneve": dict(name="geneve5", id=5, remote="192.0.2.2"),
+    "xfrm": dict(name="ipsec0", if_id=7),
     "wireguard": dict(name="wg0", peers=[dict(public_key="A" * 43 + "=", allowed_ips=["192.0.2.2/32"])]),
     "dummy": dict(name="dummy0"),
     "ifb": dict(name="ifb0"),
