@@ -20,10 +20,13 @@ from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kerne
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
     KINDS,
     Ip,
+    Ips,
     Macs,
     Map,
     Number,
+    Port,
     PrivateKey,
+    Some,
     kind_of,
     met,
 )
@@ -193,6 +196,12 @@ def other_value(attr):
         return "2001:db8::99" if attr.version == 6 else "192.0.2.99"
     if isinstance(attr, Map):
         return ((1, 2),)
+    if isinstance(attr, Ips):
+        return ("192.0.2.99",)
+    if isinstance(attr, Port):
+        return ""  # there is none
+    if isinstance(attr.values, range) and attr.only and isinstance(attr.only[1], Some):
+        return 2 * attr.only[1]
     if isinstance(attr, Macs):
         return (MACS[0],)
     if isinstance(attr, Number):

@@ -106,6 +106,8 @@ def link_lines(target, change):
     for said_now in (words, [*kept, "type", kind.name, *typed] if typed else []):
         if old is not None and said_now:
             out.append(ip(target.netns, "link", "set", "dev", target.name, *said_now))
+    if base is not None and dict(target.attrs).get("primary") == "" != dict(base.attrs)["primary"]:
+        out.append(shell(target.netns, "echo > /sys/class/net/%s/bonding/primary" % quote(target.name)))
     ports = KINDS[target.slave_kind].port if target.slave_kind else ()
     fresh = base is None or base.master != target.master
     port = spelled(ports, () if fresh else base.port, target.port, fresh)
@@ -122,7 +124,11 @@ def device_lines(target, news):
         lines_.append("chown %s %s" % (":".join(who).rstrip(":"), path))
     if "device_mode" in news:
         lines_.append("chmod %04o %s" % (news["device_mode"], path))
-    return [inside(target.netns) + ["sh", "-c", line] if target.netns else line for line in lines_]
+    return [shell(target.netns, line) for line in lines_]
+
+
+def shell(netns, line):
+    return inside(netns) + ["sh", "-c", line] if netns else line
 
 
 def make(target, kind, words, typed):

@@ -26,7 +26,7 @@ from functools import lru_cache, singledispatch
 from importlib.machinery import PathFinder
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
-from ._kinds import DEVICE, KINDS, PLAIN, OnDevice, OnWireguard, apart, encoded, kind_of, met
+from ._kinds import DEVICE, KINDS, PLAIN, OnDevice, OnWireguard, Port, apart, encoded, kind_of, met
 from ._model import (
     IP_PROTOCOLS,
     Address,
@@ -99,6 +99,9 @@ def pyroute2_messages():
     geneve = "ID:uint32 REMOTE:ip4addr TTL:uint8 TOS:uint8 PORT:be16 COLLECT_METADATA:flag REMOTE6:ip6addr - - - -"
     geneve += " TTL_INHERIT:uint8 DF:uint8"
 
+    bond = "MODE:uint8 - MIIMON:uint32 UPDELAY:uint32 DOWNDELAY:uint32 - ARP_INTERVAL:uint32 ARP_IP_TARGET:cdata"
+    bond += " ARP_VALIDATE:uint32 - PRIMARY:uint32 PRIMARY_RESELECT:uint8 FAIL_OVER_MAC:uint8 XMIT_HASH_POLICY:uint8"
+    bond += " RESEND_IGMP:uint32 - ALL_SLAVES_ACTIVE:uint8 MIN_LINKS:uint32 - - AD_LACP_RATE:uint8 AD_SELECT:uint8"
     xfrm = "LINK:uint32 IF_ID:uint32 COLLECT_METADATA:flag"
 
     def listing(prefix, text, **types):
@@ -118,6 +121,7 @@ def pyroute2_messages():
         (("vxlan",), listing("IFLA_VXLAN_", vxlan)),
         (("geneve",), listing("IFLA_GENEVE_", geneve)),
         (("xfrm",), listing("IFLA_XFRM_", xfrm)),
+        (("bond",), listing("IFLA_BOND_", bond)),
     ):
         ifinfmsg.ifinfo.data_map.update(dict.fromkeys(names, type("data", (nla,), members)))
     return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
@@ -811,6 +815,9 @@ def link_of(netns, m, names):
     data = info.get_attr("IFLA_INFO_DATA") if kind in KINDS else None
     if kind == "tun" and data and data.get_attr("IFLA_TUN_TYPE") == TUN_TYPES["tap"]:
         kind = "tap"
+    attrs = values(KINDS[kind].attrs, data) if kind in KINDS else ()
+    if kind == "bond":
+        attrs = tuple((name, names.get(value, "") if name == "primary" else value) for name, value in attrs)
     slave = info.get_attr("IFLA_INFO_SLAVE_KIND") if info else None
     port = KINDS[slave].port if slave in KINDS else ()
     return Link(
@@ -824,7 +831,7 @@ def link_of(netns, m, names):
         up=bool(m["flags"] & IFF_UP),
         alias=m.get_attr("IFLA_IFALIAS") or "",
         txqueuelen=m.get_attr("IFLA_TXQLEN"),
-        attrs=values(KINDS[kind].attrs, data) if kind in KINDS else (),
+        attrs=attrs,
         port=values(port, info.get_attr("IFLA_INFO_SLAVE_DATA")) if port else (),
         slave_kind=slave if slave in KINDS else None,
         index=m["index"],
@@ -1206,7 +1213,9 @@ def tunnelled(target, base, kind, kernel):
         home, name = kernel.netlink(link[0]), link[1]
         gone = name.isdigit() and name not in home.indexes
         typed.append((kind.over, int(name) if gone else home.index(name) if name else 0))
-    return typed
+    ports = {attr.nla for attr in kind.attrs if isinstance(attr, Port)}
+    here = kernel.netlink(target.netns)
+    return [(nla, (here.index(value) if value else 0) if nla in ports else value) for nla, value in typed]
 
 
 def make_tun(target, kernel):

@@ -10,8 +10,9 @@ import binascii
 import grp
 import pwd
 import re
+import struct
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import Any, Optional, Tuple
 
 from ._model import Secret
@@ -162,6 +163,48 @@ class Macs(Attr):
 
     def spec(self):
         return dict(type="list", elements="str")
+
+
+@dataclass(frozen=True)
+class Ips(Attr):
+    """A list of IPv4 addresses."""
+
+    def parse(self, value):
+        try:
+            found = tuple(sorted({str(IPv4Address(text)) for text in value}))
+        except ValueError as e:
+            raise ValueError("%s (IPv4 addresses are wanted, without prefix lengths)" % e)
+        if len(found) not in self.values:
+            raise ValueError("%d addresses are more than the %d that there can be" % (len(found), self.values[-1]))
+        return found
+
+    def shown(self, value):
+        return list(value)
+
+    def encode(self, value, old):
+        return {self.nla: b"".join(struct.pack("=HH4s", 8, n, IPv4Address(ip).packed) for n, ip in enumerate(value))}
+
+    def decode(self, raw):
+        raw = raw or b""
+        return tuple(sorted(str(IPv4Address(bytes(raw[at + 4 : at + 8]))) for at in range(0, len(raw), 8)))
+
+    def words(self, value, old):
+        return [self.name, ",".join(value)]
+
+    def spec(self):
+        return dict(type="list", elements="str")
+
+
+@dataclass(frozen=True)
+class Port(Attr):
+    """The name of a port, or nothing."""
+
+    def decode(self, raw):
+        return raw or ""
+
+    def words(self, value, old):
+        # ip(8) has none for nothing.
+        return [self.name, value] if value else []
 
 
 @dataclass(frozen=True)
@@ -355,6 +398,18 @@ class Account(Attr):
         return [self.word, str(value)]
 
 
+class Some(int):
+    """For `only`: any number but 0, for instance this one."""
+
+    __hash__ = int.__hash__
+
+    def __eq__(self, other):
+        return bool(other)
+
+    def __str__(self):
+        return "more than 0"
+
+
 class Apart:
     """What the kernel is not told with a link, nor ip(8)."""
 
@@ -475,7 +530,7 @@ def said(attrs, old, new, fresh=False):
     for attr, value, was in trios if news else ():
         if (attr, value, was) in news:
             yield attr, value, was
-        elif attr.again and (value, was) != (None, None):
+        elif attr.again and (was if value is None else value) not in (None, attr.default):
             yield attr, was if value is None else value, was
 
 
@@ -717,6 +772,8 @@ BOND_HASHES = {"layer2": 0, "layer3+4": 1, "layer2+3": 2, "encap2+3": 3, "encap3
 BOND_SELECT = {"stable": 0, "bandwidth": 1, "count": 2}
 BOND_MACS = {"none": 0, "active": 1, "follow": 2}
 BOND_RESELECT = {"always": 0, "better": 1, "failure": 2}
+ARP_VALIDATE = {"none": 0, "active": 1, "backup": 2, "all": 3, "filter": 4, "filter_active": 5, "filter_backup": 6}
+NOTHING, MIIMON, ARP = 0, ("miimon", Some(100)), ("arp_interval", Some(100))
 LACP = ("mode", "802.3ad")
 VLAN_PROTOCOLS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}
 KINDS = {
@@ -778,6 +835,12 @@ KINDS = {
             attrs=(
                 Attr("mode", "IFLA_BOND_MODE", "str", BOND_MODES, "balance-rr", fixed=True),
                 Attr("miimon", "IFLA_BOND_MIIMON", "int", range(2**31)),
+                Attr("updelay", "IFLA_BOND_UPDELAY", "int", range(2**31), 0, MIIMON, again=True),
+                Attr("downdelay", "IFLA_BOND_DOWNDELAY", "int", range(2**31), 0, MIIMON, again=True),
+                Attr("arp_interval", "IFLA_BOND_ARP_INTERVAL", "int", range(2**31), 0, ("miimon", NOTHING)),
+                Ips("arp_ip_target", "IFLA_BOND_ARP_IP_TARGET", "list", range(17), ()),
+                Attr("arp_validate", "IFLA_BOND_ARP_VALIDATE", "str", ARP_VALIDATE, "none", ARP),
+                Port("primary", "IFLA_BOND_PRIMARY", "str", default=""),
                 Attr("xmit_hash_policy", "IFLA_BOND_XMIT_HASH_POLICY", "str", BOND_HASHES, "layer2"),
                 Attr("min_links", "IFLA_BOND_MIN_LINKS", "int", range(2**31), 0),
                 Attr("lacp_rate", "IFLA_BOND_AD_LACP_RATE", "str", {"slow": 0, "fast": 1}, "slow", LACP, fixed=True),
@@ -893,10 +956,21 @@ def settled(link):
     attrs = dict(link.attrs)
     if attrs.get("macaddr") and attrs.get("mode") != "source":
         return replace(link, attrs=tuple(sorted({**attrs, "macaddr": ()}.items())))
+    if kind_of(link).bonds:
+        gone = dict(updelay=0, downdelay=0) if attrs.get("miimon") == 0 else {}
+        gone.update(dict(arp_validate="none") if attrs.get("arp_interval") == 0 else {})
+        return replace(link, attrs=tuple(sorted({**attrs, **gone}.items())))
     if link.kind == "wireguard" and link.up and attrs.get("listen_port") == 0:
         # The kernel chooses one.
         return replace(link, attrs=tuple(sorted({**attrs, "listen_port": None}.items())))
     return link
+
+
+def eased(have, after):
+    """What a link must be before it can be as it is to be: a bond takes no delays without miimon, not even none."""
+    if not kind_of(have).bonds or dict(after.attrs).get("miimon") != 0:
+        return have
+    return replace(have, attrs=tuple(sorted({**dict(have.attrs), "updelay": 0, "downdelay": 0}.items())))
 
 
 def is_group(value):
@@ -906,7 +980,9 @@ def is_group(value):
 
 def met(attr, attrs):
     """Whether a link with these attributes is what this one is for."""
-    return not attr.only or attrs.get(attr.only[0], attr.only[1]) == attr.only[1]
+    value = attrs.get(*attr.only) if attr.only else None
+    # What is not known is what the kernel takes.
+    return not attr.only or value == attr.only[1] or (value is None and attr.only[1] is NOTHING)
 
 
 def port_kind(state, link):

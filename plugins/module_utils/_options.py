@@ -283,30 +283,28 @@ def made_wish(name, p, host_):
     return one_link(p, link, addresses)
 
 
-def linux_bridge_wish(p, host_):
-    link, addresses = end_of(p, "bridge")
-    returns = (("link", link.key),)
+def ports_wish(kind, p, host_):
+    """A link with ports."""
+    link, addresses = end_of(p, kind)
     if p["state"] == "absent":
-        return Wish(unwanted=(Link(link.netns, link.name, "bridge"),), returns=returns)
+        return Wish(unwanted=(Link(link.netns, link.name, kind),), returns=(("link", link.key),))
     names = unique("ports", [link_name("ports", port["name"]) for port in p["ports"] or ()])
     if link.name in names:
         raise Refused("ports", "%s cannot be its own port" % link.name)
-    table = KINDS["bridge"].port
     ports = [
         Link(
             link.netns,
             port["name"],
             master=link.name,
-            port=stated(table, port, "ports."),
-            slave_kind="bridge",
+            port=stated(KINDS[kind].port, port, "ports."),
+            slave_kind=kind,
             option="ports",
         )
         for port in p["ports"] or ()
     ]
-    sweep = strangers(p, Address, *link.ref)
-    if p["exclusive_ports"]:
-        sweep.append((Link, (("netns", link.netns), ("master", link.name))))
-    return Wish((link, *ports, *addresses), (), tuple(sweep), allowed(p), returns)
+    wish = one_link(dict(p, altnames=p.get("altnames")), link, addresses)
+    sweep = ((Link, (("netns", link.netns), ("master", link.name))),) if p["exclusive_ports"] else ()
+    return replace(wish, wanted=(link, *ports, *wish.wanted[1:]), exclusive=wish.exclusive + sweep)
 
 
 def wireguard_wish(p, host_):
@@ -791,6 +789,14 @@ def made(name):
     return options(name, **more), rules, partial(made_wish, name)
 
 
+def ports_of(kind):
+    """The options of a module whose links have ports."""
+    port = dict(NAME, **{attr.name: attr.spec() for attr in KINDS[kind].port})
+    return dict(
+        ports=dict(type="list", elements="dict", options=port), exclusive_ports=dict(type="bool", default=False)
+    )
+
+
 OPTIONS = {
     "netns": (
         dict(
@@ -824,17 +830,14 @@ OPTIONS = {
         veth_wish,
     ),
     "linux_bridge": (
-        options(
-            "linux_bridge",
-            exclusive_ports=dict(type="bool", default=False),
-            ports=dict(
-                type="list",
-                elements="dict",
-                options=dict(NAME, **{attr.name: attr.spec() for attr in KINDS["bridge"].port}),
-            ),
-        ),
+        options("linux_bridge", **ports_of("bridge")),
         {},
-        linux_bridge_wish,
+        partial(ports_wish, "bridge"),
+    ),
+    "bond": (
+        options("bond", **ports_of("bond"), **ALTNAMES),
+        {},
+        partial(ports_wish, "bond"),
     ),
     "address": (
         dict(

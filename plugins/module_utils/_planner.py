@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
-from ._kinds import KINDS, OnDevice, bonded, cycled, follows, is_group, kind_of, met, port_kind, said, settled
+from ._kinds import KINDS, OnDevice, bonded, cycled, eased, follows, is_group, kind_of, met, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
     ON_PORTS,
@@ -41,6 +41,8 @@ from ._model import (
     place,
 )
 
+NO_ARP = {"802.3ad", "balance-tlb", "balance-alb"}
+NO_PRIMARY = {"balance-rr", "balance-xor", "broadcast", "802.3ad"}
 MOVING = (Link, AltName, WireguardPeer)  # what of a link goes along to another namespace
 # The kernel makes these with a tunnel module and does not delete them.
 FALLBACK = {"lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6tnl0", "ip6_vti0", "ip6gre0"}
@@ -290,7 +292,10 @@ class _Planner:
             self.step(Change(down, replace(after, up=have.up if want.up is None else want.up)))
             self.put_back(kept)
         else:
-            self.set_link(have, after)
+            first = eased(have, after)
+            if first != have:
+                self.step(Change(have, first))
+            self.set_link(first, after)
         return None
 
     def create(self, want):
@@ -329,12 +334,22 @@ class _Planner:
         attrs = {**dict(base.attrs), **dict((a.name, value) for a, value, dummy in told)}
         if attrs.get("mode") != "source" and "macaddr" in attrs:
             attrs["macaddr"] = dict(base.attrs).get("macaddr", ())
+        if attrs.get("primary") and not self.is_port(attrs["primary"], after):
+            # It becomes one first.
+            attrs["primary"] = dict(base.attrs)["primary"]
         master = port_kind(self.state, after)
         old = base.port if after.master == base.master else ()
         port = {**dict(old), **dict((a.name, value) for a, value, dummy in said(master.port, old, want.port))}
-        return replace(
+        after = replace(
             after, attrs=tuple(sorted(attrs.items())), port=tuple(sorted(port.items())), slave_kind=master.name
         )
+        return settled(after) if kind_of(after).bonds else after
+
+    def is_port(self, name, bond, wished=False):
+        """Whether the link of this name is a port of a bond, or at least to be one."""
+        links = [self.state.links((bond.netns, name))]
+        links += [r for r in self.wish.wanted if isinstance(r, Link) and r.ref == (bond.netns, name)] if wished else []
+        return any(link is not None and link.master == bond.name for link in links)
 
     def fixed(self, have, want):
         """What only a new link can have: the option and a sentence, or nothing."""
@@ -456,7 +471,8 @@ class _Planner:
             if dict(want.attrs).get(attr.name) not in (None, attr.default) and not met(attr, attrs):
                 option, value = attr.only
                 raise Refused(attr.name, "it is for %s: %s" % (option, str(value).lower()))
-            if attr.fixed is not False and attrs[attr.name] != attr.default and not met(attr, attrs):
+            lasting = attr.fixed is not False or kind_of(after).bonds
+            if lasting and attrs[attr.name] != attr.default and not met(attr, attrs):
                 raise Refused(attr.only[0], "%s has %s: %s" % (after.name, attr.name, str(attrs[attr.name]).lower()))
         if kind_of(after).packets and want.address:
             raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
@@ -470,6 +486,21 @@ class _Planner:
                 text = "%d is more than %d, what the outer packets leave of the %d of %s"
                 raise Refused("mtu", text % (want.mtu, most, lower.mtu, lower.name))
         self.check_unique(after, attrs)
+        if kind_of(after).bonds and "as_it_was" not in self.wish.allow:
+            self.check_bond(after, attrs, want)
+
+    def check_bond(self, after, attrs, want):
+        """What the kernel rounds, or has no words for."""
+        for name in ("updelay", "downdelay"):
+            if attrs.get("miimon") and (attrs[name] or 0) % attrs["miimon"]:
+                raise Refused(name, "%d is no multiple of miimon, %d" % (attrs[name], attrs["miimon"]))
+        mode, text = attrs["mode"], "a bond with mode: %s has none"
+        for name, modes in (("arp_interval", NO_ARP), ("arp_validate", NO_ARP), ("primary", NO_PRIMARY)):
+            if mode in modes and dict(want.attrs).get(name, "none") not in (0, "none", ""):
+                raise Refused(name, text % mode)
+        primary = dict(want.attrs).get("primary")
+        if primary and not self.is_port(primary, after, wished=True):
+            raise Refused("primary", "%s is no port of %s" % (primary, after.name))
 
     def check_unique(self, after, attrs):
         """No two tunnels over one network are the same to the kernel."""
@@ -621,6 +652,8 @@ def fresh(state, want):
     lower = lower_of(state, want)
     if port_kind(state, want).bonds:
         want = replace(want, up=False)
+    if dict(want.attrs).get("primary"):
+        want = replace(want, attrs=tuple(pair for pair in want.attrs if pair[0] != "primary"))
     # The alias it forgets: the next pass sets it. What a link has from its lower one it need not be told.
     told = {"mtu": None} if lower is not None and want.mtu == lower.mtu else {}
     if lower is not None and want.address == lower.address and follows(want) & {"address", "unset address"}:
@@ -880,7 +913,13 @@ def free(state, port):
 def unbound(state, port):
     """What the last port of a bond leaves: the bond has a MAC address by chance."""
     bond = state.links((port.netns, port.master)) if port.master else None
-    if bond is not None and kind_of(bond).bonds and not state.ports[bond.key]:
+    if bond is None or not kind_of(bond).bonds:
+        return
+    if dict(bond.attrs).get("primary") == port.name:
+        # It is again when it comes back.
+        bond = replace(bond, attrs=tuple(sorted({**dict(bond.attrs), "primary": None}.items())))
+        state.add(bond)
+    if not state.ports[bond.key]:
         empty(state, replace(bond, pinned=frozenset()))
 
 

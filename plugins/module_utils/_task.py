@@ -257,7 +257,7 @@ def described(state, key):
         if r.kind == "wireguard":
             peers = [plain(peer) for peer in state.on(key) if isinstance(peer, WireguardPeer)]
             out["peers"] = [{k: v for k, v in peer.items() if k not in ("netns", "dev")} for peer in peers]
-        if r.kind == "bridge":
+        if r.kind in ("bridge", "bond"):
             out["ports"] = [dict(state.get(port).port, name=port[2]) for port in sorted(state.ports[key])]
     if isinstance(r, Netns):
         out["holders"] = [dict(pid=pid, name=name) for pid, name in r.holders]

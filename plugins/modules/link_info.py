@@ -153,7 +153,7 @@ links:
       type: list
       elements: dict
     ports:
-      description: The ports of a bridge, each with its options as in M(virtnet.linux.linux_bridge).
+      description: The ports of a bridge or bond, each with its options as in M(virtnet.linux.linux_bridge).
       type: list
       elements: dict
     addresses:

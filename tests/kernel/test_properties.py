@@ -16,6 +16,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._info import as_task
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
     KINDS,
     Ip,
+    Ips,
     Macs,
     Map,
     Number,
@@ -73,6 +74,11 @@ def ends(**fields):
     )
 
 
+# A delay is a multiple of miimon, and that is not for arp_interval.
+DELAYS = [0, 200, 400]
+INTERVALS = {"miimon": [0, 100, 200], "arp_interval": [0, 1000], "updelay": DELAYS, "downdelay": DELAYS}
+
+
 def drawn(attr):
     """The values of an attribute."""
     if isinstance(attr, Macs):
@@ -82,6 +88,10 @@ def drawn(attr):
         return pairs.map(lambda d: tuple(sorted(d.items())))
     if isinstance(attr, Ip):
         return st.sampled_from([["192.0.2.%d", "2001:db8::%d"][attr.version == 6] % n for n in (91, 92, 93)])
+    if isinstance(attr, Ips):
+        return st.lists(st.sampled_from(["192.0.2.91", "192.0.2.92"]), unique=True).map(lambda ips: tuple(sorted(ips)))
+    if attr.name in INTERVALS:
+        return st.sampled_from(INTERVALS[attr.name])
     if isinstance(attr, PrivateKey):
         return st.sampled_from(["", *KEYS[:2]]).map(attr.parse)
     if isinstance(attr, Number):
@@ -95,6 +105,7 @@ def drawn(attr):
 def values(kind, attrs):
     """Values for some of the attributes of a kind."""
     known = {attr.name: drawn(attr) for attr in attrs if "%s.%s" % (kind.name, attr.name) not in MISSING}
+    known = {name: values for name, values in known.items() if name != "primary"}
     # Without a remote address a tunnel is the same as the kernel's own.
     # No two can be up with the same port and other flags.
     more = {"remote", "dstport"} if kind.over is not None else set()
@@ -295,6 +306,12 @@ def wishes(draw, kind_name=None):
             master = draw(st.sampled_from(near))
             port = draw(values(KINDS[master.kind], KINDS[master.kind].port))
             links[n] = replace(link, master=master.name, port=port, slave_kind=master.kind)
+    for n, bond in enumerate(links):
+        ports = [other.name for other in links if (other.netns, other.master) == (bond.netns, bond.name)]
+        if dict(bond.attrs).get("mode") in ("active-backup", "balance-tlb", "balance-alb") and ports:
+            primary = draw(st.sampled_from([None, "", *ports]))
+            more = {} if primary is None else dict(primary=primary)
+            links[n] = replace(bond, attrs=tuple(sorted({**dict(bond.attrs), **more}.items())))
     for link in links:
         if draw(st.booleans()):
             number = draw(st.integers(1, 3))
