@@ -87,11 +87,10 @@ def link_lines(target, change):
     for name, value in change.news("mtu", "address", "alias", "txqueuelen", "master"):
         words += ["nomaster"] if value == "" and name == "master" else [name, str(value)]
     words += ["up" if up else "down" for dummy, up in change.news("up")]
-    moved = base is not None and target.link != base.link
-    # What ip(8) does not say of an xfrm is reset.
-    whole = base is None or (moved and kind.over and any(attr.again for attr in kind.attrs))
-    typed = spelled(kind.attrs, () if whole else base.attrs, target.attrs, whole)
-    if kind.over and target.link and target.link[1] and (whole or moved or {"group", "if_id"} & set(typed)):
+    typed = spelled(kind.attrs, base.attrs if base else (), target.attrs, not base)
+    moved = base is None or target.link != base.link
+    # Of these ip(8) tells the kernel nothing that it is not told.
+    if kind.over and target.link and target.link[1] and (moved or {"group", "if_id"} & set(typed)):
         typed += ["dev", target.link[1]]
     if old is None:
         out += make(target, kind, words, typed)

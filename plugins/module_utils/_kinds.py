@@ -511,6 +511,7 @@ class Kind:
     unique: Tuple[str, ...] = ()  # no two over one network have the same values of these
     overhead: Any = None  # bytes that its outer packets over IPv4 and IPv6 take of the MTU of the link they leave by
     loose: bool = False  # it outlives its lower link
+    bound: bool = False  # only a new one leaves by another link
     whole: bool = False  # what a change does not say is reset
     packets: bool = False  # it carries IP packets, no frames: it has no MAC address and is no port of a bridge
     module: Optional[str] = None  # that makes it, where its name is not the kind's
@@ -918,6 +919,7 @@ KINDS = {
             over="IFLA_XFRM_LINK",
             bare=True,
             loose=True,
+            bound=True,
             whole=True,
             packets=True,
             kernel_module="xfrm_interface",

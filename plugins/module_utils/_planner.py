@@ -106,15 +106,18 @@ class _Planner:
                     self.step(Change(have, replace(have, up=r.up)))
             if have is not None or made_by_kernel(r) or unwanted or isinstance(r, Sysctl):
                 continue
+            if not all(key in self.state for key in r.requires()) or not usable(self.state, r):
+                continue
             if isinstance(r, PortVlans):
                 self.make_vlans(replace(r, exact=True))
-            elif all(key in self.state for key in r.requires()) and usable(self.state, r):
+            else:
                 self.step(Change(r, r)) if not isinstance(r, Link) else self.put_back_link(r)
 
     def relink(self, link):
         """A tunnel whose lower link was made anew leaves by that."""
         have = self.state.get(link.key)
-        lost = have is not None and kind_of(link).over and have.link is None and link.link is not None
+        kind = kind_of(link)
+        lost = have is not None and kind.over and not kind.bound and have.link is None and link.link is not None
         if lost and link.link[0] == link.netns and ("link", *link.link) in self.state:
             self.step(Change(have, replace(have, link=link.link)))
 
@@ -365,7 +368,7 @@ class _Planner:
             if over and have.link[0] != want.link[0]:
                 text = "the outer packets of %s are in %s; only recreate: true puts them elsewhere"
                 return "link_netns", text % (have.name, place(have.link[0]))
-            if not over or have.link[0] != have.netns or not want.link[1]:
+            if not over or kind_of(have).bound or have.link[0] != have.netns or not want.link[1]:
                 text = "%s stands on %s; only recreate: true puts it on another link"
                 return "link", text % (have.name, have.link[1] or "any link")
         if kind_of(have).steady and None not in (want.address, have.address) and want.address != have.address:
@@ -592,8 +595,12 @@ def default_vlans(bridge):
 def usable(state, r):
     """Whether the kernel would take a route: it wants links that are up, with addresses, and a source of its own.
 
-    A group wants a bridge that is up.
+    A group wants a bridge that is up, and what is for one kind of link a link of that kind.
     """
+    if isinstance(r, WireguardPeer):
+        return state.links((r.netns, r.dev)).kind == "wireguard"
+    if isinstance(r, PortVlans):
+        return bridge_of(state, state.links((r.netns, r.dev))) is not None
     if isinstance(r, MdbEntry):
         return bool(state.links((r.netns, r.dev)).up)
     if not isinstance(r, Route):

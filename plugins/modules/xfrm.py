@@ -32,8 +32,8 @@ options:
     type: int
   link:
     description:
-      - The link by which the outer packets leave, in the network namespace O(link_netns). An empty string is any.
-      - It changes in place, and when it is deleted the tunnel stays.
+      - The link by which the outer packets leave; ip(8) calls it C(dev). Empty, as for a new one, is any.
+      - Only a new link takes it. For another one see O(recreate).
     type: str
   external:
     description:
