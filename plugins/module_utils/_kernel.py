@@ -467,16 +467,16 @@ class Kernel:
         for m in messages:
             link, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK_NETNSID")
             over, far = kind_of(link).over, m.get_attr("IFLA_LINK")
-            if over is not None:
+            if over:
                 data = m.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
-                far = data.get_attr(over) if over and data else 0
+                far = data.get_attr(over) if data else 0
             if DEVICE[0] in kind_of(link).attrs:
                 link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **self.read_device(link)}.items())))
             if link.kind == "wireguard":
                 found, peers = self.read_wireguard(link)
                 link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **found}.items())))
                 others += peers
-            known = over is not None or (far and (nsid is not None or far != m["index"]))
+            known = over or (far and (nsid is not None or far != m["index"]))
             links.append((link, (nsid, far or 0) if known else None))
             if kind_of(link).packets:
                 netlink.packets.add(link.name)
@@ -1179,7 +1179,7 @@ def do_link(target, change, kernel):
         info = [("IFLA_INFO_KIND", kind.name)] + ([("IFLA_INFO_DATA", {"attrs": data})] if data else [])
         here.indexes.pop(target.name, None)
         start = here
-        if target.link and kind.over is None:
+        if target.link and not kind.over:
             # The kernel looks for the lower link where it is told of the new one.
             start = kernel.netlink(target.link[0])
             attrs.append(("IFLA_LINK", start.index(target.link[1])))
