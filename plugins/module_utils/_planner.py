@@ -485,6 +485,8 @@ class _Planner:
             raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
         ends = [attrs[name] for name in ("local", "remote") if name in attrs]
         lower = self.state.links(after.link) if after.link else None
+        if kind_of(after).bound and attrs["external"] and after.link and after.link[1]:
+            raise Refused("link", "it is for external: false")
         if kind_of(after).overhead and is_group(attrs["remote"]) and not (after.link and after.link[1]):
             raise Refused("link", "to a group packets go by one link")
         if kind_of(after).overhead and want.mtu and lower is not None and lower.mtu:

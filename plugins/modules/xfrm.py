@@ -32,7 +32,8 @@ options:
     type: int
   link:
     description:
-      - The link by which the outer packets leave; ip(8) calls it C(dev). Empty, as for a new one, is any.
+      - The link by which the outer packets leave; ip(8) calls it C(dev). Empty, as for a new one, is any. With
+        O(external=true) it is any.
       - Only a new link takes it. For another one see O(recreate).
     type: str
   external:

@@ -194,6 +194,7 @@ BAD = [
     ("xfrm", {"name": "v1"}, "state is present but any of the following are missing: if_id, external"),
     ("xfrm", {"name": "v1", "if_id": 0}, "if_id: 0 is not between 1 and 4294967295"),
     ("xfrm", {"name": "v1", "if_id": 5, "external": True}, "if_id: it is for external: false"),
+    ("xfrm", {"name": "v1", "external": True, "link": "va"}, "link: it is for external: false"),
     ("xfrm", {"name": "v1", "if_id": 5, "link": "eth9"}, "link: there is no link eth9"),
     ("xfrm", {"name": "v1", "if_id": 5, "address": "02:00:00:00:00:09"}, "address: v1, an xfrm, has no MAC address"),
     ("xfrm", {"name": "va", "if_id": 5}, "name: va in the host's own network namespace is a veth, not an xfrm"),
