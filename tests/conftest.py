@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests that change the network share. They do it in a sandbox: see tests/sandbox."""
 
+import base64
 import importlib
 import json
 import os
@@ -16,7 +17,19 @@ import pytest
 import yaml
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Ip, Macs, Map, Number, met
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
+    KINDS,
+    Ip,
+    Ips,
+    Macs,
+    Map,
+    Number,
+    Port,
+    PrivateKey,
+    Some,
+    kind_of,
+    met,
+)
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS
 from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     RARE,
@@ -29,6 +42,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import (
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
 
+KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in range(8, 14)]
 MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
 EVERYTHING = dict(sysctls=True, nat=True, rare=RARE)
 GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
@@ -113,6 +127,14 @@ class Host:
         )
         assert done.returncode == 0, done.stdout
 
+    def filled(self, lines, keys):
+        """Commands with files in the place of the texts for them, which name what `keys` are of."""
+        for number, (name, key) in enumerate(keys.items()):
+            path = "/run/key-%s-%d" % (hash(key), number)
+            Path(path).write_text(key)
+            lines = [line.replace("'<file with the %s>'" % name, path) for line in lines]
+        return lines
+
     def settle(self):
         """Wait for what has lost its name: the kernel takes such a namespace away a little after its last user."""
         end = time.monotonic() + 10
@@ -135,12 +157,23 @@ class Host:
             return None
         return self.observe()
 
+    def devices(self):
+        """The character devices of links in named namespaces."""
+        kernel = Kernel()
+        try:
+            links = [link for name in kernel.names() for link, dummy in kernel.read_links(name)[0]]
+        finally:
+            kernel.close()
+        return ["/dev/tap%d" % link.index for link in links if kind_of(link).tap]
+
     def clear(self):
         spaces = names("/run/netns")
         if spaces:
+            devices = self.devices()
             lines = ["ip netns delete %s || rm -f /run/netns/%s" % (name, name) for name in spaces]
             # The far ends of their links go a little later.
             lines.append("for i in $(seq 200); do ip -o link | grep -q 'link-netns' || break; sleep 0.01; done")
+            lines += ["for i in $(seq 200); do [ -e %s ] || break; sleep 0.01; done" % device for device in devices]
             self.shell(*lines)
         links = set(names("/sys/class/net")) - FALLBACK
         self.shell(*("ip link delete %s 2>/dev/null || true" % name for name in sorted(links)))
@@ -157,10 +190,18 @@ def names(folder):
 
 def other_value(attr):
     """A value of an attribute that is not its default."""
+    if isinstance(attr, PrivateKey):
+        return attr.parse(KEYS[0])
     if isinstance(attr, Ip):
         return "2001:db8::99" if attr.version == 6 else "192.0.2.99"
     if isinstance(attr, Map):
         return ((1, 2),)
+    if isinstance(attr, Ips):
+        return ("192.0.2.99",)
+    if isinstance(attr, Port):
+        return ""  # there is none
+    if isinstance(attr.values, range) and attr.only and isinstance(attr.only[1], Some):
+        return 2 * attr.only[1]
     if isinstance(attr, Macs):
         return (MACS[0],)
     if isinstance(attr, Number):
@@ -216,6 +257,9 @@ def snapshot(state, chance=True):
             }
             if not chance and isinstance(r, Link) and not str(r.address).startswith("02:00:00:"):
                 fields.pop("address")
+            if not chance and isinstance(r, Link):
+                # The kernel chooses a port from 32768 on.
+                fields["attrs"] = tuple(a for a in r.attrs if a[0] != "listen_port" or (a[1] or 0) < 32768)
             out[r.key] = fields
     return out
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import singledispatch
 from shlex import quote
 
-from ._kinds import KINDS, kind_of
+from ._kinds import KINDS, OnDevice, OnWireguard, apart, kind_of
 from ._kinds import words as spelled
 from ._model import (
     IP_PROTOCOLS,
@@ -26,8 +26,11 @@ from ._model import (
     PortVlans,
     Route,
     Rule,
+    Secret,
     Sysctl,
     SysctlFile,
+    WireguardPeer,
+    loses_endpoint,
     vlan_steps,
 )
 from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
@@ -85,7 +88,9 @@ def link_lines(target, change):
         words += ["nomaster"] if value == "" and name == "master" else [name, str(value)]
     words += ["up" if up else "down" for dummy, up in change.news("up")]
     typed = spelled(kind.attrs, base.attrs if base else (), target.attrs, not base)
-    if kind.over and target.link and target.link[1] and (base is None or target.link != base.link or "group" in typed):
+    moved = base is None or target.link != base.link
+    # Of these ip(8) tells the kernel nothing that it is not told.
+    if kind.over and target.link and target.link[1] and (moved or {"group", "if_id"} & set(typed)):
         typed += ["dev", target.link[1]]
     if old is None:
         out += make(target, kind, words, typed)
@@ -100,12 +105,29 @@ def link_lines(target, change):
     for said_now in (words, [*kept, "type", kind.name, *typed] if typed else []):
         if old is not None and said_now:
             out.append(ip(target.netns, "link", "set", "dev", target.name, *said_now))
+    if base is not None and dict(target.attrs).get("primary") == "" != dict(base.attrs)["primary"]:
+        out.append(shell(target.netns, "echo > /sys/class/net/%s/bonding/primary" % quote(target.name)))
     ports = KINDS[target.slave_kind].port if target.slave_kind else ()
     fresh = base is None or base.master != target.master
     port = spelled(ports, () if fresh else base.port, target.port, fresh)
     if port:
         out.append(ip(target.netns, "link", "set", "dev", target.name, "type", target.slave_kind + "_slave", *port))
-    return out
+    return out + device_lines(target, apart(change, OnDevice)) + wireguard_lines(target, apart(change, OnWireguard))
+
+
+def device_lines(target, news):
+    """Owner, group and mode of a character device, which has its name from the number of the link."""
+    path, lines_ = '"/dev/tap$(cat /sys/class/net/%s/ifindex)"' % quote(target.name), []
+    who = [str(news.get(name, "")) for name in ("owner", "group")]
+    if any(who):
+        lines_.append("chown %s %s" % (":".join(who).rstrip(":"), path))
+    if "device_mode" in news:
+        lines_.append("chmod %04o %s" % (news["device_mode"], path))
+    return [shell(target.netns, line) for line in lines_]
+
+
+def shell(netns, line):
+    return inside(netns) + ["sh", "-c", line] if netns else line
 
 
 def make(target, kind, words, typed):
@@ -132,6 +154,37 @@ def make(target, kind, words, typed):
             words = words[:at] + words[at + 2 :]
             more = [ip(target.netns, "link", "set", "dev", target.name, "master", target.master)]
     return [ip(home, "link", "add", *(start + words + ["type", kind.name] + typed))] + more
+
+
+def wireguard_lines(target, news):
+    words = []
+    for name, value in news.items():
+        said_as = key_file("private key of " + target.name, value) if name == "private_key" else str(value)
+        words += [name.replace("_", "-"), said_as]
+    return [inside(target.netns) + ["wg", "set", target.name, *words]] if words else []
+
+
+def key_file(name, secret):
+    """wg(8) reads a key from a file; which, only who has the key can say."""
+    return "<file with the %s>" % name if secret.text else "/dev/null"
+
+
+@lines.register(WireguardPeer)
+def wireguard_peer_lines(target, change):
+    head = inside(target.netns) + ["wg", "set", target.dev, "peer", target.public_key]
+    before = change.before if change.before != change.after else None
+    if change.verb == "delete":
+        return [[*head, "remove"]]
+    out = [[*head, "remove"]] if loses_endpoint(change) else []
+    words, before = [], None if out else before
+    for name in ("preshared_key", "endpoint", "persistent_keepalive", "allowed_ips"):
+        value = getattr(target, name)
+        if value in (None, "") or (getattr(before, name) == value if before else value in (Secret(), 0, ())):
+            continue
+        if name == "preshared_key":
+            value = key_file("preshared key of " + target.public_key, value)
+        words += [name.replace("_", "-"), ",".join(value) if name == "allowed_ips" else str(value)]
+    return [*out, [*head, *words]]
 
 
 @lines.register(AltName)

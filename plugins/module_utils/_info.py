@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ._kinds import kind_of, port_kind
-from ._model import Address, AltName, Refused, made_by_kernel
+from ._model import Address, AltName, Refused, WireguardPeer, made_by_kernel
 from ._options import OPTIONS, mac, netns_name, unique
 from ._planner import FALLBACK
 
@@ -57,6 +57,9 @@ def as_options(state, link, spec):
     if "ports" in spec:
         ports = sorted((state.get(key) for key in state.ports[link.key]), key=lambda port: port.index)
         found["ports"] = [as_port(state, port, spec["ports"]["options"]) for port in ports]
+    if "peers" in spec:
+        near = [r for r in state.on(link.key) if isinstance(r, WireguardPeer)]
+        found["peers"] = [as_peer(peer, spec["peers"]["options"]) for peer in near]
     found["tap"] = kind.tap
     return {option: value for option, value in found.items() if option in spec and value is not None}
 
@@ -67,6 +70,13 @@ def as_port(state, port, spec):
         {option: shown[option](value) for option, value in port.port if option in spec and value is not None},
         name=port.name,
     )
+
+
+def as_peer(peer, spec):
+    """What a peer is, but for the key that it shares with us."""
+    found = {option: getattr(peer, option) for option in spec if option != "preshared_key"}
+    found["allowed_ips"] = list(found["allowed_ips"] or ())
+    return {option: value for option, value in found.items() if value != ""}
 
 
 def own_mac(link):

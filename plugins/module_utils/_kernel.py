@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import errno
 import fcntl
@@ -12,6 +13,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -24,7 +26,7 @@ from functools import lru_cache, singledispatch
 from importlib.machinery import PathFinder
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
-from ._kinds import KINDS, PLAIN, encoded, kind_of, met
+from ._kinds import DEVICE, KINDS, PLAIN, OnDevice, OnWireguard, Port, apart, encoded, kind_of, met
 from ._model import (
     IP_PROTOCOLS,
     Address,
@@ -42,9 +44,12 @@ from ._model import (
     Refused,
     Route,
     Rule,
+    Secret,
     State,
     Sysctl,
     SysctlFile,
+    WireguardPeer,
+    loses_endpoint,
     vlan_steps,
 )
 from ._nat import NFT_FAMILY, PROGRAM, TABLE, from_iptables, from_nft, iptables_argv, nft_json
@@ -94,6 +99,11 @@ def pyroute2_messages():
     geneve = "ID:uint32 REMOTE:ip4addr TTL:uint8 TOS:uint8 PORT:be16 COLLECT_METADATA:flag REMOTE6:ip6addr - - - -"
     geneve += " TTL_INHERIT:uint8 DF:uint8"
 
+    bond = "MODE:uint8 - MIIMON:uint32 UPDELAY:uint32 DOWNDELAY:uint32 - ARP_INTERVAL:uint32 ARP_IP_TARGET:cdata"
+    bond += " ARP_VALIDATE:uint32 - PRIMARY:uint32 PRIMARY_RESELECT:uint8 FAIL_OVER_MAC:uint8 XMIT_HASH_POLICY:uint8"
+    bond += " RESEND_IGMP:uint32 - ALL_SLAVES_ACTIVE:uint8 MIN_LINKS:uint32 - - AD_LACP_RATE:uint8 AD_SELECT:uint8"
+    xfrm = "LINK:uint32 IF_ID:uint32 COLLECT_METADATA:flag"
+
     def listing(prefix, text, **types):
         words = [word.partition(":") for word in text.format(**types).split()]
         return {"nla_map": tuple((n, prefix + word, kind or "hex") for n, (word, dummy, kind) in enumerate(words, 1))}
@@ -110,6 +120,8 @@ def pyroute2_messages():
         (("vti6",), listing("IFLA_VTI_", vti, **six)),
         (("vxlan",), listing("IFLA_VXLAN_", vxlan)),
         (("geneve",), listing("IFLA_GENEVE_", geneve)),
+        (("xfrm",), listing("IFLA_XFRM_", xfrm)),
+        (("bond",), listing("IFLA_BOND_", bond)),
     ):
         ifinfmsg.ifinfo.data_map.update(dict.fromkeys(names, type("data", (nla,), members)))
     return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
@@ -125,12 +137,19 @@ def rare_messages():
     # Linux 6.15 tells the masks of ports.
     masks = ((28, "FRA_SPORT_MASK", "uint16"), (29, "FRA_DPORT_MASK", "uint16"))
     on_bridge = (("family", "B"), ("pad", "3x"), ("index", "I"))
+    generic = (("cmd", "B"), ("version", "B"), ("pad", "2x"))
+    family = ((1, "ID", "uint16"), (2, "NAME", "asciiz"))
+    wireguard = ((1, "IFINDEX", "uint32"), (3, "PRIVATE_KEY", "cdata"), (4, "PUBLIC_KEY", "cdata"))
+    wireguard += ((6, "LISTEN_PORT", "uint16"), (7, "FWMARK", "uint32"), (8, "PEERS", "cdata"))
+    wireguard += ((8 | NESTED, "SET_PEERS", "cdata"),)
     tc = (("family", "B"), ("pad", "3x"), ("index", "i"), ("handle", "I"), ("parent", "I"), ("info", "I"))
     return {
         "rule": type("rulemsg", (fibmsg,), {"nla_map": fibmsg.nla_map + masks}),
         "neighbour": ndmsg,
         "mdb": type("mdbmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "MDB", "cdata"),)}),
         "vlan": type("vlanmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "ENTRY", "cdata"),)}),
+        "generic": type("genlmsg", (nlmsg,), {"fields": generic, "nla_map": family}),
+        "wireguard": type("wgmsg", (nlmsg,), {"fields": generic, "nla_map": wireguard}),
         "tc": type("tcmsg", (nlmsg,), {"fields": tc, "nla_map": ((1, "KIND", "asciiz"), (2, "OPTIONS", "cdata"))}),
     }
 
@@ -160,6 +179,8 @@ NEWLINK, DELLINK, GETLINK, SETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUT
 NEWNEIGH, DELNEIGH, GETNEIGH, NEWQDISC, DELQDISC, GETQDISC, NEWMDB, DELMDB, GETMDB = 28, 29, 30, 36, 37, 38, 84, 85, 86
 GETVLAN, ROOT = 114, 0xFFFFFFFF
 NEWRULE, DELRULE, GETRULE, NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 32, 33, 34, 88, 90, 108, 109
+NESTED = 0x8000
+GENERIC, CONTROL = 16, 16  # the protocol, and the family that tells the numbers of the others
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
@@ -204,10 +225,10 @@ def check(result):
 
 
 class Netlink:
-    """A route netlink socket in the namespace in which it was opened."""
+    """A netlink socket in the namespace in which it was opened."""
 
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    def __init__(self, protocol=socket.NETLINK_ROUTE):
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self.socket.setsockopt(270, 11, 1)  # SOL_NETLINK, NETLINK_EXT_ACK: errors come with the kernel's own sentence
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.indexes, self.macs, self.sequence = {}, {}, 0
@@ -287,12 +308,12 @@ class Kernel:
         most = getrlimit(RLIMIT_NOFILE)[1]
         setrlimit(RLIMIT_NOFILE, (most, most))
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self.sockets, self.files, self.paths = {"": Netlink()}, {"": self.home}, {}
-        self.leaving, self.coming = [], []
+        self.sockets, self.files, self.paths, self.generic = {"": Netlink()}, {"": self.home}, {}, {}
+        self.leaving, self.coming, self.devices = [], [], []
         self.standing = None  # the outliers, once they had to be looked for
 
     def close(self):
-        for netlink in self.sockets.values():
+        for netlink in [*self.sockets.values(), *self.generic.values()]:
             netlink.socket.close()
         for fd in self.files.values():
             os.close(fd)
@@ -338,8 +359,9 @@ class Kernel:
         return self.sockets[name]
 
     def forget(self, name):
-        if name in self.sockets:
-            self.sockets.pop(name).socket.close()
+        for sockets in (self.sockets, self.generic):
+            if name in sockets:
+                sockets.pop(name).socket.close()
         if name in self.files:
             os.close(self.files.pop(name))
 
@@ -448,6 +470,12 @@ class Kernel:
             if over:
                 data = m.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
                 far = data.get_attr(over) if data else 0
+            if DEVICE[0] in kind_of(link).attrs:
+                link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **self.read_device(link)}.items())))
+            if link.kind == "wireguard":
+                found, peers = self.read_wireguard(link)
+                link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **found}.items())))
+                others += peers
             known = over or (far and (nsid is not None or far != m["index"]))
             links.append((link, (nsid, far or 0) if known else None))
             if kind_of(link).packets:
@@ -469,6 +497,58 @@ class Kernel:
                 ref = ("?" if home is None else home, lower)
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
             yield link
+
+    def wireguard(self, netns, verb, flags, attrs):
+        """Tell WireGuard in a namespace, or ask it."""
+        if netns not in self.generic:
+            with self.inside(netns):
+                self.generic[netns] = Netlink(GENERIC)
+        here = self.generic[netns]
+        family = here.request(rare_message("generic"), CONTROL, 0, [("NAME", "wireguard")], dict(cmd=3, version=1))
+        number = family[0].get_attr("ID")
+        return here.request(rare_message("wireguard"), number, flags, attrs, dict(cmd=verb, version=1))
+
+    def read_wireguard(self, link):
+        """What WireGuard has of a link, and its peers."""
+        found, peers = dict(private_key=Secret()), {}
+        for m in self.wireguard(link.netns, 0, DUMP, [("IFINDEX", link.index)]):
+            pair = [m.get_attr(name) for name in ("PRIVATE_KEY", "PUBLIC_KEY")]
+            if pair[0]:
+                found["private_key"] = Secret(*map(spelled_key, pair))
+            for name in ("LISTEN_PORT", "FWMARK"):
+                if m.get_attr(name) is not None:
+                    found[name.lower()] = m.get_attr(name)
+            for dummy, data in nested(m.get_attr("PEERS") or b""):
+                peer = wireguard_peer_of(link, dict(nested(data)))
+                # One with many addresses comes in parts.
+                first = peers.get(peer.key, peer)
+                ips = first.allowed_ips if first is peer else first.allowed_ips + peer.allowed_ips
+                peers[peer.key] = replace(first, allowed_ips=tuple(sorted(ips)))
+        return found, list(peers.values())
+
+    def read_device(self, link):
+        """Owner, group and mode of the character device of a link."""
+        try:
+            found = self.device(link.netns, link.kind, link.index)
+        except OSError:
+            return {}
+        return dict(owner=found.st_uid, group=found.st_gid, device_mode=stat.S_IMODE(found.st_mode))
+
+    def device(self, netns, kind, index):
+        """What stat(2) says of the character device of a link; all network namespaces have one folder for them."""
+        path = "/dev/tap%d" % index
+        with self.inside(netns):
+            folder = mount_sysfs()
+        try:
+            file = os.open("class/%s/tap%d/dev" % (kind, index), os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+        finally:
+            os.close(folder)
+        with open(file) as f:
+            number = f.read().strip()
+        found = os.stat(path)
+        if not stat.S_ISCHR(found.st_mode) or number != "%d:%d" % (os.major(found.st_rdev), os.minor(found.st_rdev)):
+            raise OSError(errno.EEXIST, "%s is that of another link, which has the same index elsewhere" % path)
+        return found
 
     def read_addresses(self, name):
         netlink = self.netlink(name)
@@ -599,7 +679,7 @@ class Kernel:
         do(change.target, change, self)
 
     def wait_for_leaving(self):
-        """The kernel takes the far ends of a deleted namespace's links away a little after it, and gives cards back."""
+        """The kernel takes the links of a deleted namespace, with their far ends, away a little after it."""
         end = time.monotonic() + 10
         while self.leaving and time.monotonic() < end:
             netns, index = self.leaving[-1]
@@ -616,7 +696,10 @@ class Kernel:
                 self.coming.pop()
             except OSError:
                 time.sleep(0.002)
-        self.leaving, self.coming = [], []
+        end = time.monotonic() + 2
+        while any(map(os.path.exists, self.devices)) and time.monotonic() < end:
+            time.sleep(0.002)
+        self.leaving, self.coming, self.devices = [], [], []
 
     def delete_netns(self, name):
         links, dummy = self.read_links(name)
@@ -627,6 +710,8 @@ class Kernel:
                 self.leaving += [(home, far[1])] if home is not None else []
             if link.kind == "" and link.name != "lo":
                 self.coming.append(link.name)
+            if dict(link.attrs).get("owner") is not None and kind_of(link).stands:
+                self.devices.append("/dev/tap%d" % link.index)
         if self.standing is None:
             self.standing = self.outliers()
         self.leaving += [(home, index) for home, index, nsid in self.standing if self.nsid(home, name) == nsid]
@@ -644,6 +729,19 @@ READERS = {
     MdbEntry: Kernel.read_mdb,
     Impairment: Kernel.read_impairments,
 }
+
+
+def mount_sysfs():
+    """A descriptor of a sysfs of the namespace that this thread is in, mounted nowhere (Linux 5.2)."""
+    context = libc.syscall(430, b"sysfs", 1)  # fsopen(2), which older C libraries lack
+    check(context)
+    try:
+        check(libc.syscall(431, context, 6, None, None, 0))  # fsconfig(2): FSCONFIG_CMD_CREATE
+        mount = libc.syscall(432, context, 1, 0)  # fsmount(2)
+        check(mount)
+        return mount
+    finally:
+        os.close(context)
 
 
 def output(argv):
@@ -717,6 +815,9 @@ def link_of(netns, m, names):
     data = info.get_attr("IFLA_INFO_DATA") if kind in KINDS else None
     if kind == "tun" and data and data.get_attr("IFLA_TUN_TYPE") == TUN_TYPES["tap"]:
         kind = "tap"
+    attrs = values(KINDS[kind].attrs, data) if kind in KINDS else ()
+    if kind == "bond":
+        attrs = tuple((name, names.get(value, "") if name == "primary" else value) for name, value in attrs)
     slave = info.get_attr("IFLA_INFO_SLAVE_KIND") if info else None
     port = KINDS[slave].port if slave in KINDS else ()
     return Link(
@@ -730,7 +831,7 @@ def link_of(netns, m, names):
         up=bool(m["flags"] & IFF_UP),
         alias=m.get_attr("IFLA_IFALIAS") or "",
         txqueuelen=m.get_attr("IFLA_TXQLEN"),
-        attrs=values(KINDS[kind].attrs, data) if kind in KINDS else (),
+        attrs=attrs,
         port=values(port, info.get_attr("IFLA_INFO_SLAVE_DATA")) if port else (),
         slave_kind=slave if slave in KINDS else None,
         index=m["index"],
@@ -741,6 +842,46 @@ def values(attrs, data):
     get = data.get_attr if hasattr(data, "get_attr") else lambda nla: None
     found = {a.name: a.read(get) for a in attrs}
     return tuple(sorted((a.name, found[a.name] if met(a, found) else a.default) for a in attrs))
+
+
+def spelled_key(data):
+    return base64.b64encode(data).decode()
+
+
+def wireguard_peer_of(link, parts):
+    """A peer of the parts of its message."""
+    ips = []
+    for dummy, data in nested(parts.get(9, b"")):
+        family, address, mask = (dict(nested(data))[number] for number in (1, 2, 3))
+        ips.append("%s/%d" % (socket.inet_ntop(struct.unpack("=H", family)[0], address), mask[0]))
+    preshared = parts.get(2, bytes(32))
+    return WireguardPeer(
+        link.netns,
+        link.name,
+        spelled_key(parts[1]),
+        Secret(spelled_key(preshared)) if any(preshared) else Secret(),
+        endpoint_of(parts[4]) if 4 in parts else "",
+        tuple(ips),
+        struct.unpack("=H", parts[5])[0] if 5 in parts else 0,
+    )
+
+
+def endpoint_of(data):
+    """An address with its port."""
+    family, port = struct.unpack("=H", data[:2])[0], struct.unpack("!H", data[2:4])[0]
+    if family == socket.AF_INET:
+        return "%s:%d" % (socket.inet_ntop(family, data[4:8]), port)
+    return "[%s]:%d" % (socket.inet_ntop(family, data[8:24]), port)
+
+
+def sockaddr(endpoint):
+    """The address of an endpoint as the kernel takes it."""
+    host, dummy, port = endpoint.rpartition(":")
+    port = struct.pack("!H", int(port))
+    if host.startswith("["):
+        six = socket.inet_pton(socket.AF_INET6, host[1:-1])
+        return struct.pack("=H", socket.AF_INET6) + port + bytes(4) + six + bytes(4)
+    return struct.pack("=H", socket.AF_INET) + port + socket.inet_aton(host) + bytes(8)
 
 
 def address_of(netns, m, dev, mac, packets):
@@ -1057,6 +1198,8 @@ def do_link(target, change, kernel):
             say(here, ACK, kept + [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
         here.indexes.pop((before or target).name, None)
     do_port(target, base, here)
+    do_device(target, apart(change, OnDevice), kernel)
+    do_wireguard(target, apart(change, OnWireguard), kernel)
 
 
 def tunnelled(target, base, kind, kernel):
@@ -1070,7 +1213,9 @@ def tunnelled(target, base, kind, kernel):
         home, name = kernel.netlink(link[0]), link[1]
         gone = name.isdigit() and name not in home.indexes
         typed.append((kind.over, int(name) if gone else home.index(name) if name else 0))
-    return typed
+    ports = {attr.nla for attr in kind.attrs if isinstance(attr, Port)}
+    here = kernel.netlink(target.netns)
+    return [(nla, (here.index(value) if value else 0) if nla in ports else value) for nla, value in typed]
 
 
 def make_tun(target, kernel):
@@ -1124,6 +1269,69 @@ def do_port(target, base, here):
         here.request(
             ifinfmsg(), NEWLINK, ACK, [("IFLA_LINKINFO", {"attrs": info})], header=dict(index=here.index(target.name))
         )
+
+
+def do_device(target, news, kernel):
+    """Owner, group and mode of the character device."""
+    if not news:
+        return
+    index = kernel.netlink(target.netns).index(target.name)
+    path = "/dev/tap%d" % index
+    try:
+        kernel.device(target.netns, target.kind, index)
+    except OSError as e:
+        text = "there is no %s here" % path if e.errno == errno.ENOENT else e.strerror
+        raise OSError(e.errno, "%s: %s" % (min(news), text))
+    os.chown(path, news.get("owner", -1), news.get("group", -1))
+    if "device_mode" in news:
+        os.chmod(path, news["device_mode"])
+
+
+def do_wireguard(target, news, kernel):
+    if news:
+        attrs = [("IFINDEX", kernel.netlink(target.netns).index(target.name))]
+        attrs += [(name.upper(), raw_key(value) if name == "private_key" else value) for name, value in news.items()]
+        kernel.wireguard(target.netns, 1, ACK, attrs)
+
+
+def raw_key(secret):
+    return base64.b64decode(secret.text) if secret.text else bytes(32)
+
+
+@do.register(WireguardPeer)
+def do_wireguard_peer(target, change, kernel):
+    parts = [attribute(1, base64.b64decode(target.public_key))]
+    gone, before = change.verb == "delete", change.before if change.before != change.after else None
+    if gone or loses_endpoint(change):
+        say_peer(target, parts + [attribute(3, struct.pack("=I", 1))], kernel)
+        before = None
+    news = {
+        name: value
+        for name, value in vars(target).items()
+        if value is not None and (before is None or getattr(before, name) != value)
+    }
+    if "preshared_key" in news:
+        parts.append(attribute(2, raw_key(target.preshared_key)))
+    if news.get("endpoint"):
+        parts.append(attribute(4, sockaddr(target.endpoint)))
+    if "persistent_keepalive" in news:
+        parts.append(attribute(5, struct.pack("=H", target.persistent_keepalive)))
+    if "allowed_ips" in news:
+        ips = []
+        for text in target.allowed_ips:
+            address, dummy, mask = text.partition("/")
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            ip = attribute(1, struct.pack("=H", family)) + attribute(2, socket.inet_pton(family, address))
+            ips.append(attribute(NESTED, ip + attribute(3, struct.pack("=B", int(mask)))))
+        # These in the place of all others.
+        parts += [attribute(3, struct.pack("=I", 2)), attribute(9 | NESTED, b"".join(ips))]
+    if not gone:
+        say_peer(target, parts, kernel)
+
+
+def say_peer(target, parts, kernel):
+    attrs = [("IFINDEX", kernel.netlink(target.netns).index(target.dev))]
+    kernel.wireguard(target.netns, 1, ACK, [*attrs, ("SET_PEERS", attribute(NESTED, b"".join(parts)))])
 
 
 @do.register(AltName)

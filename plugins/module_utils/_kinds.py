@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import grp
 import pwd
 import re
+import struct
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import Any, Optional, Tuple
+
+from ._model import Secret
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,48 @@ class Macs(Attr):
 
     def spec(self):
         return dict(type="list", elements="str")
+
+
+@dataclass(frozen=True)
+class Ips(Attr):
+    """A list of IPv4 addresses."""
+
+    def parse(self, value):
+        try:
+            found = tuple(sorted({str(IPv4Address(text)) for text in value}))
+        except ValueError as e:
+            raise ValueError("%s (IPv4 addresses are wanted, without prefix lengths)" % e)
+        if len(found) not in self.values:
+            raise ValueError("%d addresses are more than the %d that there can be" % (len(found), self.values[-1]))
+        return found
+
+    def shown(self, value):
+        return list(value)
+
+    def encode(self, value, old):
+        return {self.nla: b"".join(struct.pack("=HH4s", 8, n, IPv4Address(ip).packed) for n, ip in enumerate(value))}
+
+    def decode(self, raw):
+        raw = raw or b""
+        return tuple(sorted(str(IPv4Address(bytes(raw[at + 4 : at + 8]))) for at in range(0, len(raw), 8)))
+
+    def words(self, value, old):
+        return [self.name, ",".join(value)]
+
+    def spec(self):
+        return dict(type="list", elements="str")
+
+
+@dataclass(frozen=True)
+class Port(Attr):
+    """The name of a port, or nothing."""
+
+    def decode(self, raw):
+        return raw or ""
+
+    def words(self, value, old):
+        # ip(8) has none for nothing.
+        return [self.name, value] if value else []
 
 
 @dataclass(frozen=True)
@@ -337,7 +384,7 @@ class Account(Attr):
     word: str = ""
 
     def parse(self, value):
-        if value == "":
+        if value == "" and self.default == -1:
             return -1
         try:
             find = pwd.getpwnam if self.word == "user" else grp.getgrnam
@@ -346,10 +393,97 @@ class Account(Attr):
             raise ValueError("there is no %s %s" % (self.word, value))
 
     def shown(self, value):
-        return "" if value == -1 else str(value)
+        return "" if value == -1 else value if value is None else str(value)
 
     def words(self, value, old):
         return [self.word, str(value)]
+
+
+class Some(int):
+    """For `only`: any number but 0, for instance this one."""
+
+    __hash__ = int.__hash__
+
+    def __eq__(self, other):
+        return bool(other)
+
+    def __str__(self):
+        return "more than 0"
+
+
+class Apart:
+    """What the kernel is not told with a link, nor ip(8)."""
+
+    def encode(self, value, old):
+        return {}
+
+    def words(self, value, old):
+        return []
+
+
+class OnDevice(Apart):
+    """What belongs to the character device of a link; None if it has no device. A link that moves gets a new one."""
+
+
+class OnWireguard(Apart):
+    """What WireGuard is told by messages of its own, and wg(8)."""
+
+
+@dataclass(frozen=True)
+class DeviceAccount(OnDevice, Account):
+    """A user or a group of the managed host, by name or number."""
+
+
+@dataclass(frozen=True)
+class DeviceMode(OnDevice, Attr):
+    """Who may read and write, as chmod(1) takes it in numbers."""
+
+    def parse(self, value):
+        if not re.fullmatch("0[0-7]{3}", value):
+            raise ValueError("%r is no mode like '0660', with quotes" % value)
+        return int(value, 8)
+
+    def shown(self, value):
+        return value if value is None else "%04o" % value
+
+
+@dataclass(frozen=True)
+class WireguardNumber(OnWireguard, Attr):
+    """A number; 0 is none."""
+
+    def shown(self, value):
+        return value or self.default
+
+
+def key_of(text):
+    """The 32 bytes of a key."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    if len(data) != 32:
+        raise ValueError("a key is 32 bytes in base64, 44 characters")
+    return bytearray(data)
+
+
+@dataclass(frozen=True)
+class PrivateKey(OnWireguard, Attr):
+    """A private key; it is told and never shown."""
+
+    def parse(self, value):
+        if not value:
+            return Secret()
+        key = key_of(value)
+        # As the kernel does.
+        key[0] &= 248
+        key[31] = key[31] & 127 | 64
+        return Secret(base64.b64encode(key).decode())
+
+    def shown(self, value):
+        return None if value.text else ""
+
+    def spec(self):
+        return dict(type="str", no_log=True)
 
 
 @dataclass(frozen=True)
@@ -378,6 +512,7 @@ class Kind:
     unique: Tuple[str, ...] = ()  # no two over one network have the same values of these
     overhead: Any = None  # bytes that its outer packets over IPv4 and IPv6 take of the MTU of the link they leave by
     loose: bool = False  # it outlives its lower link
+    bound: bool = False  # only a new one leaves by another link
     df: bool = False  # with a TTL of its own its packets are never fragmented
     whole: bool = False  # what a change does not say is reset
     packets: bool = False  # it carries IP packets, no frames: it has no MAC address and is no port of a bridge
@@ -400,6 +535,14 @@ def said(attrs, old, new, fresh=False):
             yield attr, value, was
         elif attr.again and (was if value is None else value) not in (None, attr.default):
             yield attr, was if value is None else value, was
+
+
+def apart(change, sort):
+    """What is to be said of a link apart from the rest, by name."""
+    before, after = change.before, change.after
+    attrs = [attr for attr in kind_of(after).attrs if isinstance(attr, sort)]
+    fresh = before is None or (sort is OnDevice and before.netns != after.netns)
+    return {attr.name: value for attr, value, dummy in said(attrs, () if fresh else before.attrs, after.attrs, fresh)}
 
 
 def words(attrs, old, new, fresh=False):
@@ -436,6 +579,11 @@ MACVLAN = dict(
     stands=True,
     family="macvlan",
     alone=("mode", "passthru"),
+)
+DEVICE = (
+    DeviceAccount("owner", "", "str", range(2**32 - 1), word="user"),
+    DeviceAccount("group", "", "str", range(2**32 - 1), word="group"),
+    DeviceMode("device_mode", "", "str", tuple(range(0o1000))),
 )
 IPVLAN = dict(
     attrs=(
@@ -627,6 +775,8 @@ BOND_HASHES = {"layer2": 0, "layer3+4": 1, "layer2+3": 2, "encap2+3": 3, "encap3
 BOND_SELECT = {"stable": 0, "bandwidth": 1, "count": 2}
 BOND_MACS = {"none": 0, "active": 1, "follow": 2}
 BOND_RESELECT = {"always": 0, "better": 1, "failure": 2}
+ARP_VALIDATE = {"none": 0, "active": 1, "backup": 2, "all": 3, "filter": 4, "filter_active": 5, "filter_backup": 6}
+NOTHING, MIIMON, ARP = 0, ("miimon", Some(100)), ("arp_interval", Some(100))
 LACP = ("mode", "802.3ad")
 VLAN_PROTOCOLS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}
 KINDS = {
@@ -688,6 +838,12 @@ KINDS = {
             attrs=(
                 Attr("mode", "IFLA_BOND_MODE", "str", BOND_MODES, "balance-rr", fixed=True),
                 Attr("miimon", "IFLA_BOND_MIIMON", "int", range(2**31)),
+                Attr("updelay", "IFLA_BOND_UPDELAY", "int", range(2**31), 0, MIIMON, again=True),
+                Attr("downdelay", "IFLA_BOND_DOWNDELAY", "int", range(2**31), 0, MIIMON, again=True),
+                Attr("arp_interval", "IFLA_BOND_ARP_INTERVAL", "int", range(2**31), 0, ("miimon", NOTHING)),
+                Ips("arp_ip_target", "IFLA_BOND_ARP_IP_TARGET", "list", range(17), ()),
+                Attr("arp_validate", "IFLA_BOND_ARP_VALIDATE", "str", ARP_VALIDATE, "none", ARP),
+                Port("primary", "IFLA_BOND_PRIMARY", "str", default=""),
                 Attr("xmit_hash_policy", "IFLA_BOND_XMIT_HASH_POLICY", "str", BOND_HASHES, "layer2"),
                 Attr("min_links", "IFLA_BOND_MIN_LINKS", "int", range(2**31), 0),
                 Attr("lacp_rate", "IFLA_BOND_AD_LACP_RATE", "str", {"slow": 0, "fast": 1}, "slow", LACP, fixed=True),
@@ -712,7 +868,7 @@ KINDS = {
             cycles=True,
         ),
         Kind("macvlan", **MACVLAN),
-        Kind("macvtap", module="macvlan", tap=True, **MACVLAN),
+        Kind("macvtap", module="macvlan", tap=True, **{**MACVLAN, "attrs": MACVLAN["attrs"] + DEVICE}),
         Kind("ipvlan", **IPVLAN),
         Kind("ipvtap", module="ipvlan", tap=True, near=True, **IPVLAN),
         Kind(
@@ -757,6 +913,31 @@ KINDS = {
         Kind("ip6gretap", unique=KEYED, kernel_module="ip6_gre", **tunnel("IFLA_GRE_", 6, *gre(6))),
         VXLAN,
         GENEVE,
+        Kind(
+            "xfrm",
+            attrs=(
+                Attr("if_id", "IFLA_XFRM_IF_ID", "int", range(1, 2**32), needed="external", again=True, **UDP),
+                external("IFLA_XFRM_"),
+            ),
+            unique=("if_id",),
+            over="IFLA_XFRM_LINK",
+            bare=True,
+            loose=True,
+            bound=True,
+            whole=True,
+            packets=True,
+            kernel_module="xfrm_interface",
+        ),
+        Kind(
+            "wireguard",
+            attrs=(
+                PrivateKey("private_key", "WGDEVICE_A_PRIVATE_KEY", "str", default=Secret()),
+                WireguardNumber("listen_port", "WGDEVICE_A_LISTEN_PORT", "int", range(1, 65536)),
+                WireguardNumber("fwmark", "WGDEVICE_A_FWMARK", "int", range(2**32), 0),
+            ),
+            packets=True,
+            bare=True,
+        ),
         Kind("vti", unique=ENDS, kernel_module="ip_vti", **tunnel("IFLA_VTI_", 4, *vti(), packets=True)),
         Kind("vti6", unique=ENDS, kernel_module="ip6_vti", **tunnel("IFLA_VTI_", 6, *vti(), packets=True)),
     )
@@ -777,11 +958,25 @@ def follows(link):
 
 
 def settled(link):
-    """A link without what the kernel forgets: MAC addresses of a macvlan that has another mode."""
+    """A link without what the kernel forgets, as the MAC addresses of a macvlan that has another mode, or chooses."""
     attrs = dict(link.attrs)
     if attrs.get("macaddr") and attrs.get("mode") != "source":
         return replace(link, attrs=tuple(sorted({**attrs, "macaddr": ()}.items())))
+    if kind_of(link).bonds:
+        gone = dict(updelay=0, downdelay=0) if attrs.get("miimon") == 0 else {}
+        gone.update(dict(arp_validate="none") if attrs.get("arp_interval") == 0 else {})
+        return replace(link, attrs=tuple(sorted({**attrs, **gone}.items())))
+    if link.kind == "wireguard" and link.up and attrs.get("listen_port") == 0:
+        # The kernel chooses one.
+        return replace(link, attrs=tuple(sorted({**attrs, "listen_port": None}.items())))
     return link
+
+
+def eased(have, after):
+    """What a link must be before it can be as it is to be: a bond takes no delays without miimon, not even none."""
+    if not kind_of(have).bonds or dict(after.attrs).get("miimon") != 0:
+        return have
+    return replace(have, attrs=tuple(sorted({**dict(have.attrs), "updelay": 0, "downdelay": 0}.items())))
 
 
 def is_group(value):
@@ -791,7 +986,9 @@ def is_group(value):
 
 def met(attr, attrs):
     """Whether a link with these attributes is what this one is for."""
-    return not attr.only or attrs.get(attr.only[0], attr.only[1]) == attr.only[1]
+    value = attrs.get(*attr.only) if attr.only else None
+    # What is not known is what the kernel takes.
+    return not attr.only or value == attr.only[1] or (value is None and attr.only[1] is NOTHING)
 
 
 def port_kind(state, link):

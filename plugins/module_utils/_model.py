@@ -26,6 +26,14 @@ class Refused(Exception):
         super().__init__("%s: %s" % (option, text))
 
 
+@dataclass(frozen=True)
+class Secret:
+    """A key; of its own pair a link tells the public one."""
+
+    text: str = field(default="", repr=False)
+    public: Optional[str] = aside(default=None)
+
+
 def place(netns):
     """How a namespace is called in a sentence."""
     return "network namespace %s" % netns if netns else "the host's own network namespace"
@@ -102,6 +110,26 @@ class AltName:
     @property
     def key(self):
         return ("altname", self.netns, self.dev, self.name)
+
+    def requires(self):
+        return [("link", self.netns, self.dev)]
+
+
+@dataclass(frozen=True)
+class WireguardPeer:
+    """The other end of a WireGuard tunnel: wg(8)."""
+
+    netns: str
+    dev: str
+    public_key: str
+    preshared_key: Optional[Secret] = None
+    endpoint: Optional[str] = None
+    allowed_ips: Optional[Tuple[str, ...]] = None
+    persistent_keepalive: Optional[int] = None
+
+    @property
+    def key(self):
+        return ("wireguard_peer", self.netns, self.dev, self.public_key)
 
     def requires(self):
         return [("link", self.netns, self.dev)]
@@ -400,9 +428,8 @@ class Masquerade:
         return of_netns(self) if self.backend == "iptables" else [("nat_table", self.netns, self.family)]
 
 
-ORDER = (
-    "netns link altname vlans address impairment neighbour fdb mdb sysctl route rule sysctl_file nat_table masquerade"
-)
+ORDER = "netns link altname wireguard_peer vlans address impairment neighbour fdb mdb sysctl route rule sysctl_file"
+ORDER += " nat_table masquerade"
 RANK = {kind: rank for rank, kind in enumerate(ORDER.split())}
 ON_PORTS = (PortVlans, FdbEntry, MdbEntry)  # what goes when a port leaves its bridge
 PAIRS = {"attrs", "port", "lines"}  # fields of names with values
@@ -463,6 +490,11 @@ def vlan_steps(before, after):
         else:
             out.append((verb, vid, vid, untagged, pvid))
     return out
+
+
+def loses_endpoint(change):
+    """Whether a peer is to be made anew: the kernel forgets no endpoint."""
+    return bool(change.before and change.after and change.before.endpoint and change.after.endpoint == "")
 
 
 def carried(link, to):

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address, ip_interface, ip_network
 
-from ._kinds import KINDS
+from ._kinds import KINDS, key_of
 from ._model import (
     IP_PROTOCOLS,
     Address,
@@ -28,8 +29,10 @@ from ._model import (
     Refused,
     Route,
     Rule,
+    Secret,
     Sysctl,
     SysctlFile,
+    WireguardPeer,
     Wish,
 )
 
@@ -280,30 +283,72 @@ def made_wish(name, p, host_):
     return one_link(p, link, addresses)
 
 
-def linux_bridge_wish(p, host_):
-    link, addresses = end_of(p, "bridge")
-    returns = (("link", link.key),)
+def ports_wish(kind, p, host_):
+    """A link with ports."""
+    link, addresses = end_of(p, kind)
     if p["state"] == "absent":
-        return Wish(unwanted=(Link(link.netns, link.name, "bridge"),), returns=returns)
+        return Wish(unwanted=(Link(link.netns, link.name, kind),), returns=(("link", link.key),))
     names = unique("ports", [link_name("ports", port["name"]) for port in p["ports"] or ()])
     if link.name in names:
         raise Refused("ports", "%s cannot be its own port" % link.name)
-    table = KINDS["bridge"].port
     ports = [
         Link(
             link.netns,
             port["name"],
             master=link.name,
-            port=stated(table, port, "ports."),
-            slave_kind="bridge",
+            port=stated(KINDS[kind].port, port, "ports."),
+            slave_kind=kind,
             option="ports",
         )
         for port in p["ports"] or ()
     ]
-    sweep = strangers(p, Address, *link.ref)
-    if p["exclusive_ports"]:
-        sweep.append((Link, (("netns", link.netns), ("master", link.name))))
-    return Wish((link, *ports, *addresses), (), tuple(sweep), allowed(p), returns)
+    wish = one_link(dict(p, altnames=p.get("altnames")), link, addresses)
+    sweep = ((Link, (("netns", link.netns), ("master", link.name))),) if p["exclusive_ports"] else ()
+    return replace(wish, wanted=(link, *ports, *wish.wanted[1:]), exclusive=wish.exclusive + sweep)
+
+
+def wireguard_wish(p, host_):
+    wish = made("wireguard")[2](p, host_)
+    if p["state"] == "absent" or p["peers"] is None:
+        return wish
+    netns, name = wish.wanted[0].ref
+    peers = tuple(peer_of(netns, name, peer) for peer in p["peers"])
+    unique("peers.public_key", [peer.public_key for peer in peers])
+    unique("peers.allowed_ips", [ip for peer in peers for ip in peer.allowed_ips or ()])
+    sweep = ((WireguardPeer, (("netns", netns), ("dev", name))),) if p["exclusive_peers"] else ()
+    return replace(wish, wanted=wish.wanted + peers, exclusive=wish.exclusive + sweep)
+
+
+def peer_of(netns, dev, p):
+    ips, keepalive = p["allowed_ips"], within("peers.persistent_keepalive", p["persistent_keepalive"], 0, 65535)
+    return WireguardPeer(
+        netns,
+        dev,
+        key("peers.public_key", p["public_key"]),
+        Secret(p["preshared_key"] and key("peers.preshared_key", p["preshared_key"]))
+        if p["preshared_key"] is not None
+        else None,
+        endpoint("peers.endpoint", p["endpoint"]),
+        None if ips is None else tuple(sorted(network("peers.allowed_ips", ip) for ip in ips)),
+        keepalive,
+    )
+
+
+def key(option, text):
+    try:
+        return base64.b64encode(key_of(text)).decode()
+    except ValueError as e:
+        raise Refused(option, str(e))
+
+
+def endpoint(option, text):
+    if text is None:
+        return None
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]{1,5})", text)
+    if not match or not 0 < int(match.group(3)) < 65536:
+        raise Refused(option, "%r is no IP address with a port like 192.0.2.1:51820 or [2001:db8::1]:51820" % text)
+    address = host(option, match.group(1) or match.group(2))
+    return "%s:%d" % ("[%s]" % address if ":" in address else address, int(match.group(3)))
 
 
 # Addresses and routes
@@ -744,6 +789,14 @@ def made(name):
     return options(name, **more), rules, partial(made_wish, name)
 
 
+def ports_of(kind):
+    """The options of a module whose links have ports."""
+    port = dict(NAME, **{attr.name: attr.spec() for attr in KINDS[kind].port})
+    return dict(
+        ports=dict(type="list", elements="dict", options=port), exclusive_ports=dict(type="bool", default=False)
+    )
+
+
 OPTIONS = {
     "netns": (
         dict(
@@ -777,17 +830,14 @@ OPTIONS = {
         veth_wish,
     ),
     "linux_bridge": (
-        options(
-            "linux_bridge",
-            exclusive_ports=dict(type="bool", default=False),
-            ports=dict(
-                type="list",
-                elements="dict",
-                options=dict(NAME, **{attr.name: attr.spec() for attr in KINDS["bridge"].port}),
-            ),
-        ),
+        options("linux_bridge", **ports_of("bridge")),
         {},
-        linux_bridge_wish,
+        partial(ports_wish, "bridge"),
+    ),
+    "bond": (
+        options("bond", **ports_of("bond"), **ALTNAMES),
+        {},
+        partial(ports_wish, "bond"),
     ),
     "address": (
         dict(
@@ -947,6 +997,22 @@ OPTIONS = {
         nat_masquerade_wish,
     ),
 }
+PEER = dict(
+    public_key=dict(type="str", required=True, no_log=False),
+    preshared_key=dict(type="str", no_log=True),
+    endpoint=dict(type="str"),
+    allowed_ips=dict(type="list", elements="str"),
+    persistent_keepalive=dict(type="int"),
+)
+OPTIONS["wireguard"] = (
+    dict(
+        made("wireguard")[0],
+        peers=dict(type="list", elements="dict", options=PEER),
+        exclusive_peers=dict(type="bool", default=False),
+    ),
+    {},
+    wireguard_wish,
+)
 for kind in KINDS.values():
     # A kind that needs nothing special: the module follows from its entry.
     OPTIONS.setdefault(kind.maker, made(kind.maker))

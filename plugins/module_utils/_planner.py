@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
-from ._kinds import KINDS, bonded, cycled, follows, is_group, kind_of, met, port_kind, said, settled
+from ._kinds import KINDS, OnDevice, bonded, cycled, eased, follows, is_group, kind_of, met, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
     ON_PORTS,
@@ -31,6 +31,7 @@ from ._model import (
     Rule,
     State,
     Sysctl,
+    WireguardPeer,
     Wish,
     carried,
     fits,
@@ -40,6 +41,9 @@ from ._model import (
     place,
 )
 
+NO_ARP = {"802.3ad", "balance-tlb", "balance-alb"}
+NO_PRIMARY = {"balance-rr", "balance-xor", "broadcast", "802.3ad"}
+MOVING = (Link, AltName, WireguardPeer)  # what of a link goes along to another namespace
 # The kernel makes these with a tunnel module and does not delete them.
 FALLBACK = {"lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6tnl0", "ip6_vti0", "ip6gre0"}
 
@@ -102,16 +106,18 @@ class _Planner:
                     self.step(Change(have, replace(have, up=r.up)))
             if have is not None or made_by_kernel(r) or unwanted or isinstance(r, Sysctl):
                 continue
+            if not all(key in self.state for key in r.requires()) or not usable(self.state, r):
+                continue
             if isinstance(r, PortVlans):
-                if bridge_of(self.state, self.state.links((r.netns, r.dev))) is not None:
-                    self.make_vlans(replace(r, exact=True))
-            elif all(key in self.state for key in r.requires()) and usable(self.state, r):
+                self.make_vlans(replace(r, exact=True))
+            else:
                 self.step(Change(r, r)) if not isinstance(r, Link) else self.put_back_link(r)
 
     def relink(self, link):
         """A tunnel whose lower link was made anew leaves by that."""
         have = self.state.get(link.key)
-        lost = have is not None and kind_of(link).over and have.link is None and link.link is not None
+        kind = kind_of(link)
+        lost = have is not None and kind.over and not kind.bound and have.link is None and link.link is not None
         if lost and link.link[0] == link.netns and ("link", *link.link) in self.state:
             self.step(Change(have, replace(have, link=link.link)))
 
@@ -291,7 +297,10 @@ class _Planner:
             self.step(Change(down, replace(after, up=have.up if want.up is None else want.up)))
             self.put_back(kept)
         else:
-            self.set_link(have, after)
+            first = eased(have, after)
+            if first != have:
+                self.step(Change(have, first))
+            self.set_link(first, after)
         return None
 
     def create(self, want):
@@ -330,12 +339,22 @@ class _Planner:
         attrs = {**dict(base.attrs), **dict((a.name, value) for a, value, dummy in told)}
         if attrs.get("mode") != "source" and "macaddr" in attrs:
             attrs["macaddr"] = dict(base.attrs).get("macaddr", ())
+        if attrs.get("primary") and not self.is_port(attrs["primary"], after):
+            # It becomes one first.
+            attrs["primary"] = dict(base.attrs)["primary"]
         master = port_kind(self.state, after)
         old = base.port if after.master == base.master else ()
         port = {**dict(old), **dict((a.name, value) for a, value, dummy in said(master.port, old, want.port))}
-        return replace(
+        after = replace(
             after, attrs=tuple(sorted(attrs.items())), port=tuple(sorted(port.items())), slave_kind=master.name
         )
+        return settled(after) if kind_of(after).bonds else after
+
+    def is_port(self, name, bond, wished=False):
+        """Whether the link of this name is a port of a bond, or at least to be one."""
+        links = [self.state.links((bond.netns, name))]
+        links += [r for r in self.wish.wanted if isinstance(r, Link) and r.ref == (bond.netns, name)] if wished else []
+        return any(link is not None and link.master == bond.name for link in links)
 
     def fixed(self, have, want):
         """What only a new link can have: the option and a sentence, or nothing."""
@@ -351,7 +370,7 @@ class _Planner:
             if over and have.link[0] != want.link[0]:
                 text = "the outer packets of %s are in %s; only recreate: true puts them elsewhere"
                 return "link_netns", text % (have.name, place(have.link[0]))
-            if not over or have.link[0] != have.netns or not want.link[1]:
+            if not over or kind_of(have).bound or have.link[0] != have.netns or not want.link[1]:
                 text = "%s stands on %s; only recreate: true puts it on another link"
                 return "link", text % (have.name, have.link[1] or "any link")
         if kind_of(have).steady and None not in (want.address, have.address) and want.address != have.address:
@@ -448,11 +467,17 @@ class _Planner:
         """What a link cannot have as it is."""
         attrs = {attr.name: attr.default for attr in kind_of(after).attrs}
         attrs.update(after.attrs)
+        have = self.state.get(after.key)
         for attr in kind_of(after).attrs:
+            told = have is not None and have.index and isinstance(attr, OnDevice)
+            if told and dict(want.attrs).get(attr.name) is not None and dict(have.attrs)[attr.name] is None:
+                text = "%s has no /dev/tap%d: it is not there, or another link's"
+                raise Refused(attr.name, text % (after.name, have.index))
             if dict(want.attrs).get(attr.name) not in (None, attr.default) and not met(attr, attrs):
                 option, value = attr.only
                 raise Refused(attr.name, "it is for %s: %s" % (option, str(value).lower()))
-            if attr.fixed is not False and attrs[attr.name] != attr.default and not met(attr, attrs):
+            lasting = attr.fixed is not False or kind_of(after).bonds
+            if lasting and attrs[attr.name] != attr.default and not met(attr, attrs):
                 raise Refused(attr.only[0], "%s has %s: %s" % (after.name, attr.name, str(attrs[attr.name]).lower()))
         if kind_of(after).df and attrs["ttl"] != "inherit" and not attrs["pmtudisc"]:
             raise Refused("pmtudisc", "%s, %s, has it always with a ttl of its own" % (after.name, called(after)))
@@ -460,6 +485,8 @@ class _Planner:
             raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
         ends = [attrs[name] for name in ("local", "remote") if name in attrs]
         lower = self.state.links(after.link) if after.link else None
+        if kind_of(after).bound and attrs["external"] and after.link and after.link[1]:
+            raise Refused("link", "it is for external: false")
         if kind_of(after).overhead and is_group(attrs["remote"]) and not (after.link and after.link[1]):
             raise Refused("link", "to a group packets go by one link")
         if kind_of(after).overhead and want.mtu and lower is not None and lower.mtu:
@@ -468,6 +495,21 @@ class _Planner:
                 text = "%d is more than %d, what the outer packets leave of the %d of %s"
                 raise Refused("mtu", text % (want.mtu, most, lower.mtu, lower.name))
         self.check_unique(after, attrs)
+        if kind_of(after).bonds and "as_it_was" not in self.wish.allow:
+            self.check_bond(after, attrs, want)
+
+    def check_bond(self, after, attrs, want):
+        """What the kernel rounds, or has no words for."""
+        for name in ("updelay", "downdelay"):
+            if attrs.get("miimon") and (attrs[name] or 0) % attrs["miimon"]:
+                raise Refused(name, "%d is no multiple of miimon, %d" % (attrs[name], attrs["miimon"]))
+        mode, text = attrs["mode"], "a bond with mode: %s has none"
+        for name, modes in (("arp_interval", NO_ARP), ("arp_validate", NO_ARP), ("primary", NO_PRIMARY)):
+            if mode in modes and dict(want.attrs).get(name, "none") not in (0, "none", ""):
+                raise Refused(name, text % mode)
+        primary = dict(want.attrs).get("primary")
+        if primary and not self.is_port(primary, after, wished=True):
+            raise Refused("primary", "%s is no port of %s" % (primary, after.name))
 
     def check_unique(self, after, attrs):
         """No two tunnels over one network are the same to the kernel."""
@@ -476,7 +518,7 @@ class _Planner:
             home, lower = link.link or (link.netns, "")
             if attrs.get("external"):
                 return (home, "external", attrs.get("dstport"))
-            return (home, kind.loose and (lower or ""), *(attrs[name] for name in kind.unique))
+            return (home, "local" in kind.unique and (lower or ""), *(attrs[name] for name in kind.unique))
 
         kind, have = kind_of(after), self.state.get(after.key)
         for other in self.state if kind.unique and kind.over else ():
@@ -559,8 +601,12 @@ def default_vlans(bridge):
 def usable(state, r):
     """Whether the kernel would take a route: it wants links that are up, with addresses, and a source of its own.
 
-    A group wants a bridge that is up, a neighbour a link with MAC addresses.
+    A group wants a bridge that is up, a neighbour a link with MAC addresses, a peer a link of its kind.
     """
+    if isinstance(r, WireguardPeer):
+        return state.links((r.netns, r.dev)).kind == "wireguard"
+    if isinstance(r, PortVlans):
+        return bridge_of(state, state.links((r.netns, r.dev))) is not None
     if isinstance(r, MdbEntry):
         return bool(state.links((r.netns, r.dev)).up)
     if isinstance(r, Neighbour):
@@ -621,6 +667,8 @@ def fresh(state, want):
     lower = lower_of(state, want)
     if port_kind(state, want).bonds:
         want = replace(want, up=False)
+    if dict(want.attrs).get("primary"):
+        want = replace(want, attrs=tuple(pair for pair in want.attrs if pair[0] != "primary"))
     # The alias it forgets: the next pass sets it. What a link has from its lower one it need not be told.
     told = {"mtu": None} if lower is not None and want.mtu == lower.mtu else {}
     if lower is not None and want.address == lower.address and follows(want) & {"address", "unset address"}:
@@ -629,7 +677,7 @@ def fresh(state, want):
 
 
 def a_kind(name):
-    return "%s %s" % ("an" if name[0] in "aeio" else "a", name)
+    return "%s %s" % ("an" if name[0] in "aeiox" else "a", name)
 
 
 def called(link):
@@ -752,6 +800,15 @@ def forward(state, change):
         if before is not None:
             state.pop(before.key)
         state.add(after)
+        for other in peers(state, after) if isinstance(after, WireguardPeer) and after.allowed_ips else ():
+            # An address leads to one of them.
+            state.add(replace(other, allowed_ips=tuple(ip for ip in other.allowed_ips if ip not in after.allowed_ips)))
+
+
+def peers(state, one):
+    """The other peers of a link, as far as their addresses are known."""
+    near = [r for r in state.on(("link", one.netns, one.dev)) if isinstance(r, WireguardPeer)]
+    return [r for r in near if r.key != one.key and r.allowed_ips]
 
 
 def cards(state, change):
@@ -871,7 +928,13 @@ def free(state, port):
 def unbound(state, port):
     """What the last port of a bond leaves: the bond has a MAC address by chance."""
     bond = state.links((port.netns, port.master)) if port.master else None
-    if bond is not None and kind_of(bond).bonds and not state.ports[bond.key]:
+    if bond is None or not kind_of(bond).bonds:
+        return
+    if dict(bond.attrs).get("primary") == port.name:
+        # It is again when it comes back.
+        bond = replace(bond, attrs=tuple(sorted({**dict(bond.attrs), "primary": None}.items())))
+        state.add(bond)
+    if not state.ports[bond.key]:
         empty(state, replace(bond, pinned=frozenset()))
 
 
@@ -1063,7 +1126,7 @@ def relocate(state, before, now):
             state.add(replace(child, link=None)) if kind_of(child).loose else fall(state, child)
             continue
         state.pop(child.key)
-        if before.netns == now.netns or isinstance(child, (Link, AltName)):
+        if before.netns == now.netns or isinstance(child, MOVING):
             state.add(renamed(child, before.ref, now.ref))
     for port in ports:
         state.add(replace(port, master=now.name))
@@ -1141,6 +1204,8 @@ def reach(steps, *states):
                 near += [state.get(key) for key in state.ports[r.key]]
             elif isinstance(r, Address):
                 near += siblings(state, r)
+            elif isinstance(r, WireguardPeer):
+                near += peers(state, r)
             elif isinstance(r, Sysctl):
                 near += [s for s in state if isinstance(s, Sysctl) and s.netns == r.netns]
             todo += [r for r in near if r is not None]
@@ -1202,7 +1267,8 @@ def restore(steps, before, now):
         if isinstance(r, Link):
             return r.kind != "" and r.ref not in came
         home = came.get((r.netns, getattr(r, "dev", None)))
-        return home is None or (home[0] == r.netns and renamed(r, (r.netns, r.dev), home).key not in before)
+        stays = home is not None and (home[0] == r.netns or isinstance(r, MOVING))
+        return home is None or (stays and renamed(r, (r.netns, r.dev), home).key not in before)
 
     unwanted = sorted((r for r in now if r.key in keys and goes(r)), key=order)
     # A namespace that only got its name from us is set right before it loses it again.

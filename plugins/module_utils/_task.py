@@ -28,8 +28,10 @@ from ._model import (
     PortVlans,
     Refused,
     Route,
+    Secret,
     Sysctl,
     SysctlFile,
+    WireguardPeer,
     fits,
     made_by_kernel,
     place,
@@ -249,9 +251,13 @@ def described(state, key):
     if isinstance(r, Link):
         out["addresses"] = [a.address for a in state.on(key) if isinstance(a, Address)]
         if kind_of(r).tap:
-            out["device"] = "/dev/tap%d" % r.index if r.index else None
+            own = r.index and dict(r.attrs).get("owner", "") is not None
+            out["device"] = "/dev/tap%d" % r.index if own else None
         out["altnames"] = [a.name for a in state.on(key) if isinstance(a, AltName)]
-        if r.kind == "bridge":
+        if r.kind == "wireguard":
+            peers = [plain(peer) for peer in state.on(key) if isinstance(peer, WireguardPeer)]
+            out["peers"] = [{k: v for k, v in peer.items() if k not in ("netns", "dev")} for peer in peers]
+        if r.kind in ("bridge", "bond"):
             out["ports"] = [dict(state.get(port).port, name=port[2]) for port in sorted(state.ports[key])]
     if isinstance(r, Netns):
         out["holders"] = [dict(pid=pid, name=name) for pid, name in r.holders]
@@ -261,6 +267,7 @@ def described(state, key):
 def plain(r):
     """A resource as plain data."""
     pairs = [(f.name.rstrip("_"), getattr(r, f.name)) for f in fields(r) if f.compare]
+    pairs = [pair for pair in pairs if not isinstance(pair[1], Secret)]
     out = {
         name: value for name, value in pairs if value is not None and (value != () or name == "exclude_destinations")
     }
@@ -268,7 +275,12 @@ def plain(r):
         out["vlans"] = [dict(vid=vid, untagged=untagged, pvid=vid == r.pvid) for vid, untagged in r.vlans]
     if isinstance(r, Link):
         shown = {attr.name: attr.shown for attr in kind_of(r).attrs}
-        out["attrs"] = [(name, shown[name](value) if name in shown else value) for name, value in r.attrs]
+        out["attrs"] = [
+            ("public_key", value.public)
+            if isinstance(value, Secret)
+            else (name, shown[name](value) if name in shown else value)
+            for name, value in r.attrs
+        ]
     for name in PAIRS & set(out) if not isinstance(r, MdbEntry) else ():
         out.update(dict(out.pop(name)))
     for name in {"peer", "link"} & set(out):

@@ -11,7 +11,8 @@ short_description: Several links as one
 version_added: 0.1.0
 author: virtnet developers (@virtnet)
 description:
-  - Makes a bond, which sends over several links as if they were one. Links become its ports by their O(master).
+  - Makes a bond, which sends over several links as if they were one. Links become its ports by O(ports), or by their
+    own O(master).
   - O(state=absent) deletes it. Its ports stay, and are as up as they were.
   - Where no default is given here, an option that is left out stays as it is, and a new link has the value named as
     the kernel's.
@@ -42,6 +43,58 @@ options:
         a port that fails is not noticed.
       - The kernel's value is V(0), and V(100) with O(mode=802.3ad), O(mode=balance-tlb) and O(mode=balance-alb).
     type: int
+  updelay:
+    description:
+      - With O(miimon) that is not V(0), for how long a port must have a carrier before it is used, in milliseconds up
+        to 2147483647, a multiple of O(miimon). The kernel's value is V(0).
+      - O(miimon=0) ends it.
+    type: int
+  downdelay:
+    description:
+      - With O(miimon) that is not V(0), for how long a port must have no carrier before it is given up, in milliseconds
+        up to 2147483647, a multiple of O(miimon). The kernel's value is V(0).
+      - O(miimon=0) ends it.
+    type: int
+  arp_interval:
+    description:
+      - How often the ports are tried by ARP requests, in milliseconds up to 2147483647. The kernel's value is V(0), not
+        at all.
+      - It is for O(miimon=0), and not for the modes V(802.3ad), V(balance-tlb) and V(balance-alb).
+    type: int
+  arp_ip_target:
+    description: The IPv4 addresses that are asked for then, 16 at most. The list is the whole list.
+    type: list
+    elements: str
+  arp_validate:
+    description:
+      - With O(arp_interval) that is not V(0), of which ports the replies are looked at. The kernel's value is V(none).
+      - An O(arp_interval) of V(0) ends it.
+    type: str
+    choices: [none, active, backup, all, filter, filter_active, filter_backup]
+  primary:
+    description:
+      - The port that is used whenever it can be, with O(mode=active-backup), O(mode=balance-tlb) or
+        O(mode=balance-alb). An empty string, which is the value of a new link, is none.
+      - It must be a port, or become one by O(ports). A port that was primary when it left is so again when it comes
+        back.
+    type: str
+  ports:
+    description:
+      - Links that are to be ports of the bond, in the same network namespace. They must be there.
+      - They are added to the ports that the bond has, unless O(exclusive_ports=true).
+      - A link that is a port of another master is refused, unless O(take_over=true).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The name of the link.
+        type: str
+        required: true
+  exclusive_ports:
+    description:
+      - Whether links that are not in O(ports) stop being ports of the bond; without O(ports) that is all of them.
+    type: bool
+    default: false
   xmit_hash_policy:
     description: What of a packet chooses the port. The kernel's value is V(layer2).
     type: str
@@ -96,17 +149,21 @@ EXAMPLES = r"""
     name: bond0
     mode: active-backup
     miimon: 100
+    updelay: 200
+    ports:
+      - name: eth1
+      - name: eth2
+    primary: eth1
     addresses:
       - 192.0.2.1/24
 
-- name: Its ports
-  virtnet.linux.link:
-    name: "{{ item }}"
-    master: bond0
-    up: true
-  loop:
-    - eth1
-    - eth2
+- name: It tries its ports by ARP instead
+  virtnet.linux.bond:
+    name: bond0
+    miimon: 0
+    arp_interval: 1000
+    arp_ip_target:
+      - 192.0.2.254
 
 - name: The bond deleted
   virtnet.linux.bond:
@@ -182,6 +239,29 @@ link:
     miimon:
       description: The value of O(miimon).
       type: int
+    updelay:
+      description: The value of O(updelay).
+      type: int
+    downdelay:
+      description: The value of O(downdelay).
+      type: int
+    arp_interval:
+      description: The value of O(arp_interval).
+      type: int
+    arp_ip_target:
+      description: The value of O(arp_ip_target).
+      type: list
+      elements: str
+    arp_validate:
+      description: The value of O(arp_validate).
+      type: str
+    primary:
+      description: The value of O(primary).
+      type: str
+    ports:
+      description: The ports of the bond, each with its O(ports[].name).
+      type: list
+      elements: dict
     xmit_hash_policy:
       description: The value of O(xmit_hash_policy).
       type: str

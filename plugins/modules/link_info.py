@@ -145,8 +145,15 @@ links:
     device:
       description: The character device of a macvtap or ipvtap.
       type: str
+    public_key:
+      description: The public key of a wireguard link. No other key is told.
+      type: str
+    peers:
+      description: The peers of a wireguard link, each with its options as in M(virtnet.linux.wireguard).
+      type: list
+      elements: dict
     ports:
-      description: The ports of a bridge, each with its options as in M(virtnet.linux.linux_bridge).
+      description: The ports of a bridge or bond, each with its options as in M(virtnet.linux.linux_bridge).
       type: list
       elements: dict
     addresses:

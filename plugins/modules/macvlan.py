@@ -62,6 +62,22 @@ options:
       - Only a new link takes it. For another one see O(recreate).
     type: bool
     default: false
+  owner:
+    description:
+      - With O(tap=true), the user to whom the character device belongs, by name or number up to 4294967294. That of a
+        new link is root's, if udev(7) has no other rule.
+      - All network namespaces have one folder for these devices, C(/dev), where they are named by the index of their
+        link. Where two links have the same index, only the first has a device, and for the other one this option,
+        O(group) and O(device_mode) are refused.
+    type: str
+  group:
+    description: With O(tap=true), the group of the character device, by name or number up to 4294967294.
+    type: str
+  device_mode:
+    description:
+      - With O(tap=true), who may read and write the character device, as chmod(1) takes it in four
+        digits. Quote them, as in C('0660').
+    type: str
 notes:
   - The host cannot reach a macvlan on its own link, whatever its mode.
   - With O(mode=private) the kernel keeps broadcasts back. Who knows a MAC address from before reaches it by a switch
@@ -117,6 +133,8 @@ EXAMPLES = r"""
     link: eth2
     mode: bridge
     tap: true
+    owner: nobody
+    device_mode: '0660'
 
 - name: A macvlan deleted
   virtnet.linux.macvlan:
@@ -201,7 +219,18 @@ link:
       type: list
       elements: str
     device:
-      description: The character device of a link with O(tap=true), for instance C(/dev/tap7).
+      description:
+        - The character device of a link with O(tap=true), for instance C(/dev/tap7); null if it is not there, or
+          another link's.
+      type: str
+    owner:
+      description: The number of the user to whom that belongs, as a string; null if there is none.
+      type: str
+    group:
+      description: The number of its group, as a string; null if there is none.
+      type: str
+    device_mode:
+      description: The value of O(device_mode); null if there is none.
       type: str
 commands:
   description:

@@ -2,7 +2,7 @@
 """Bad input: one sentence that names the option, and everything is as it was."""
 
 import pytest
-from conftest import example, run, snapshot
+from conftest import KEYS, example, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
 from ansible_collections.virtnet.linux.plugins.module_utils._options import modes
@@ -20,6 +20,7 @@ LONG = "sixteen-letters-"
 MACVLAN = {"name": "v1", "link": "va"}
 VXLAN = {"name": "v1", "id": 5}
 TUNNEL = {"name": "v1", "mode": "gre", "remote": "192.0.2.2"}
+WG, PEER = {"name": "v1"}, {"public_key": KEYS[2]}
 VLAN, ROUTE, NAT = (
     {"name": "v1", "link": "va", "id": 5},
     {"dest": ["198.51.100.0/24"]},
@@ -133,6 +134,10 @@ BAD = [
     ("macvlan", dict(MACVLAN, mtu=1501), "mtu: 1501 is more than the 1500 of va"),
     ("macvlan", dict(MACVLAN, link="vc"), "link: vc is a port of br0, and a macvlan cannot stand on that"),
     ("macvlan", dict(MACVLAN, tap=True, master="br0"), "master: v1, a macvtap, cannot be a port of a bridge"),
+    ("macvlan", dict(MACVLAN, owner="root"), "owner: a link of kind macvlan has none"),
+    ("macvlan", dict(MACVLAN, tap=True, owner=""), "owner: there is no user "),
+    ("macvlan", dict(MACVLAN, tap=True, group="no such group"), "group: there is no group no such group"),
+    ("macvlan", dict(MACVLAN, tap=True, device_mode="660"), "device_mode: '660' is no mode like '0660', with quotes"),
     ("macvlan", dict(MACVLAN, link="lo"), "v1"),
     ("ipvlan", dict(MACVLAN, mode="l4"), "mode"),
     ("ipvlan", dict(MACVLAN, address="02:00:00:00:00:09"), "address: v1 has that of va"),
@@ -186,6 +191,34 @@ BAD = [
     ("vxlan", dict(VXLAN, name="va"), "name: va in the host's own network namespace is a veth, not a vxlan"),
     ("geneve", {"name": "v1", "id": 5}, "state is present but any of the following are missing: remote, external"),
     ("geneve", {"name": "v1", "id": 5, "remote": "239.1.1.1"}, "remote: 239.1.1.1 is a multicast address"),
+    ("xfrm", {"name": "v1"}, "state is present but any of the following are missing: if_id, external"),
+    ("xfrm", {"name": "v1", "if_id": 0}, "if_id: 0 is not between 1 and 4294967295"),
+    ("xfrm", {"name": "v1", "if_id": 5, "external": True}, "if_id: it is for external: false"),
+    ("xfrm", {"name": "v1", "external": True, "link": "va"}, "link: it is for external: false"),
+    ("xfrm", {"name": "v1", "if_id": 5, "link": "eth9"}, "link: there is no link eth9"),
+    ("xfrm", {"name": "v1", "if_id": 5, "address": "02:00:00:00:00:09"}, "address: v1, an xfrm, has no MAC address"),
+    ("xfrm", {"name": "va", "if_id": 5}, "name: va in the host's own network namespace is a veth, not an xfrm"),
+    ("wireguard", dict(WG, private_key="short"), "private_key: a key is 32 bytes in base64, 44 characters"),
+    ("wireguard", dict(WG, listen_port=0), "listen_port: 0 is not between 1 and 65535"),
+    ("wireguard", dict(WG, fwmark=2**32), "fwmark: 4294967296 is not between 0 and 4294967295"),
+    ("wireguard", dict(WG, address="02:00:00:00:00:09"), "address: v1, a wireguard, has no MAC address"),
+    ("wireguard", dict(WG, master="br0"), "master: v1, a wireguard, cannot be a port of a bridge"),
+    ("wireguard", dict(WG, name="va"), "name: va in the host's own network namespace is a veth, not a wireguard"),
+    ("wireguard", dict(WG, peers=[{}]), "public_key"),
+    ("wireguard", dict(WG, peers=[{"public_key": "x"}]), "peers.public_key: a key is 32 bytes in base64"),
+    ("wireguard", dict(WG, peers=[PEER, PEER]), "peers.public_key: %s is given twice" % KEYS[2]),
+    ("wireguard", dict(WG, peers=[dict(PEER, preshared_key="x")]), "peers.preshared_key: a key is 32 bytes in base64"),
+    ("wireguard", dict(WG, peers=[dict(PEER, endpoint="host:51820")]), "peers.endpoint: 'host:51820' is no IP address"),
+    ("wireguard", dict(WG, peers=[dict(PEER, endpoint="192.0.2.2")]), "peers.endpoint: '192.0.2.2' is no IP address"),
+    ("wireguard", dict(WG, peers=[dict(PEER, endpoint="192.0.2.2:65536")]), "peers.endpoint: "),
+    ("wireguard", dict(WG, peers=[dict(PEER, endpoint="192.0.2.300:1")]), "peers.endpoint: "),
+    ("wireguard", dict(WG, peers=[dict(PEER, allowed_ips=["192.0.2.1/24"])]), "peers.allowed_ips: "),
+    (
+        "wireguard",
+        dict(WG, peers=[dict(PEER, allowed_ips=["::/0"]), {"public_key": KEYS[3], "allowed_ips": ["::/0"]}]),
+        "peers.allowed_ips: ::/0 is given twice",
+    ),
+    ("wireguard", dict(WG, peers=[dict(PEER, persistent_keepalive=65536)]), "peers.persistent_keepalive: "),
     ("tuntap", {"name": "t1"}, "state is present but all of the following are missing: mode"),
     ("tuntap", {"name": "t1", "mode": "tup"}, "mode"),
     ("tuntap", {"name": "t1", "mode": "tun", "address": "02:00:00:00:00:09"}, "address: t1, a tun, has no MAC address"),
@@ -211,6 +244,18 @@ BAD = [
     ("bond", {"name": "bo1", "miimon": -1}, "miimon: -1 is not between 0 and 2147483647"),
     ("bond", {"name": "bo1", "resend_igmp": 256}, "resend_igmp: 256 is not between 0 and 255"),
     ("bond", {"name": "bo1", "lacp_rate": "fast"}, "lacp_rate: it is for mode: 802.3ad"),
+    ("bond", {"name": "bo1", "updelay": 200}, "updelay: it is for miimon: more than 0"),
+    ("bond", {"name": "bo1", "miimon": 100, "downdelay": 150}, "downdelay: 150 is no multiple of miimon, 100"),
+    ("bond", {"name": "bo1", "miimon": 100, "arp_interval": 100}, "arp_interval: it is for miimon: 0"),
+    ("bond", {"name": "bo1", "mode": "802.3ad", "arp_interval": 9}, "arp_interval: a bond with mode: 802.3ad has none"),
+    ("bond", {"name": "bo1", "arp_validate": "all"}, "arp_validate: it is for arp_interval: more than 0"),
+    ("bond", {"name": "bo1", "arp_ip_target": ["2001:db8::1"]}, "arp_ip_target: "),
+    ("bond", {"name": "bo1", "arp_ip_target": ["192.0.2.%d" % n for n in range(17)]}, "arp_ip_target: 17 addresses"),
+    ("bond", {"name": "bo1", "mode": "active-backup", "primary": "va"}, "primary: va is no port of bo1"),
+    ("bond", {"name": "bo1", "ports": [{"name": "va"}], "primary": "va"}, "primary: a bond with mode: balance-rr has"),
+    ("bond", {"name": "bo1", "ports": [{"name": "eth9"}]}, "ports: there is no link eth9"),
+    ("bond", {"name": "bo1", "ports": [{"name": "bo1"}]}, "ports: bo1 cannot be its own port"),
+    ("bond", {"name": "bo1", "ports": [{"name": "vc"}]}, "ports: vc is a port of br0; take_over: true"),
     ("bond", {"name": "va"}, "name: va in the host's own network namespace is a veth, not a bond"),
     ("address", {"dev": "eth9", "address": ["192.0.2.9/24"]}, "dev: there is no link eth9"),
     ("address", {"dev": "va", "address": ["192.0.2.9"]}, "address: 192.0.2.9 has no prefix length"),

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import environment, run, snapshot
+from conftest import KEYS, environment, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _options
 
@@ -120,3 +120,21 @@ def test_forwarding_that_outlives_a_reboot(host, tmp_path):
         assert (tmp_path / "50-other.conf").read_text() == "net.ipv4.ip_forward = 0\n"
     finally:
         host.shell("umount " + _options.SYSCTL_D)
+
+
+@pytest.mark.needs("wireguard")
+def test_no_key_is_told(host):
+    private, preshared, public, other = KEYS[:4]
+    peer = {"public_key": public, "preshared_key": preshared, "endpoint": "192.0.2.2:51820"}
+    options = {"name": "wg0", "private_key": private, "listen_port": 51820, "peers": [peer]}
+    told = [run("wireguard", check=True, **options), run("wireguard", **options), run("wireguard", **options)]
+    assert [one["changed"] for one in told] == [True, True, False]
+    assert told[1]["link"]["public_key"] == host.output("wg show wg0 public-key").strip()
+    assert host.output("wg show wg0 preshared-keys").split() == [public, preshared]
+    told.append(run("link_info"))
+    told.append(run("wireguard", **dict(options, name="wg1")))
+    assert "Address already in use; everything was put back" in told[-1]["msg"]
+    told.append(run("wireguard", **dict(options, private_key=other, peers=[dict(peer, preshared_key=other)])))
+    told.append(run("wireguard", name="wg0", state="absent"))
+    assert told[-1]["changed"] and public in str(told[-1]["rollback_commands"])
+    assert [key for key in (private, preshared, other) if key in str(told)] == []

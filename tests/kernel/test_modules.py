@@ -43,10 +43,10 @@ def test_life(host, name):
             }
         after = snapshot(host.observe())
         # The way back is good in a shell, and so is the way there.
-        host.shell(*wet["rollback_commands"])
+        host.shell(*host.filled(wet["rollback_commands"], life.get("keys", {})))
         assert snapshot(host.observe()) == snapshot(before), wet["rollback_commands"]
         host.settle()
-        host.shell(*wet["commands"])
+        host.shell(*host.filled(wet["commands"], life.get("keys", {})))
         assert snapshot(host.observe(), chance=False) == drop_chance(after)
     if module in ("netns", "route", "nat_masquerade", "address"):
         kept = {k: v for k, v in snapshot(start).items() if k in snapshot(host.observe())}

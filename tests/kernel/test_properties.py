@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import FEATURES, MACS, Host, example, known_gaps, needing, other_value, snapshot
+from conftest import FEATURES, KEYS, MACS, Host, example, known_gaps, needing, other_value, snapshot
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import assume as only_if
 from hypothesis import strategies as st
@@ -16,9 +16,11 @@ from ansible_collections.virtnet.linux.plugins.module_utils._info import as_task
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
     KINDS,
     Ip,
+    Ips,
     Macs,
     Map,
     Number,
+    PrivateKey,
     follows,
     kind_of,
     met,
@@ -39,8 +41,10 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     Refused,
     Route,
     Rule,
+    Secret,
     State,
     Sysctl,
+    WireguardPeer,
     Wish,
     made_by_kernel,
 )
@@ -70,6 +74,11 @@ def ends(**fields):
     )
 
 
+# A delay is a multiple of miimon, and that is not for arp_interval.
+DELAYS = [0, 200, 400]
+INTERVALS = {"miimon": [0, 100, 200], "arp_interval": [0, 1000], "updelay": DELAYS, "downdelay": DELAYS}
+
+
 def drawn(attr):
     """The values of an attribute."""
     if isinstance(attr, Macs):
@@ -79,6 +88,12 @@ def drawn(attr):
         return pairs.map(lambda d: tuple(sorted(d.items())))
     if isinstance(attr, Ip):
         return st.sampled_from([["192.0.2.%d", "2001:db8::%d"][attr.version == 6] % n for n in (91, 92, 93)])
+    if isinstance(attr, Ips):
+        return st.lists(st.sampled_from(["192.0.2.91", "192.0.2.92"]), unique=True).map(lambda ips: tuple(sorted(ips)))
+    if attr.name in INTERVALS:
+        return st.sampled_from(INTERVALS[attr.name])
+    if isinstance(attr, PrivateKey):
+        return st.sampled_from(["", *KEYS[:2]]).map(attr.parse)
     if isinstance(attr, Number):
         numbers = [n for n in (1, 5, attr.values[-1]) if attr.flag or n != attr.raw]
         return st.sampled_from([*numbers, attr.word] if attr.word else numbers)
@@ -90,6 +105,7 @@ def drawn(attr):
 def values(kind, attrs):
     """Values for some of the attributes of a kind."""
     known = {attr.name: drawn(attr) for attr in attrs if "%s.%s" % (kind.name, attr.name) not in MISSING}
+    known = {name: values for name, values in known.items() if name != "primary"}
     # Without a remote address a tunnel is the same as the kernel's own.
     # No two can be up with the same port and other flags.
     more = {"remote", "dstport"} if kind.unique else set()
@@ -206,6 +222,14 @@ def small(draw, link, links):
         numbers = {} if "netem" in MISSING else draw(st.fixed_dictionaries({}, optional=IMPAIRMENTS))
         if bits or numbers:
             out.append(Impairment(*where, rate=bits, **numbers))
+    networks = list(ALLOWED) if link.kind == "wireguard" else []
+    for key in draw(st.sets(st.sampled_from(KEYS[2:]), max_size=3)) if networks else ():
+        ips = draw(st.one_of(st.none(), st.lists(st.sampled_from(networks), max_size=2, unique=True)))
+        networks = [ip for ip in networks if ip not in (ips or ())]
+        preshared = draw(st.sampled_from([None, Secret(), Secret(KEYS[0]), Secret(KEYS[1])]))
+        end = draw(st.sampled_from([None, "192.0.2.91:51820", "[2001:db8::91]:1"]))
+        keepalive = draw(st.sampled_from([None, 0, 25, 65535]))
+        out.append(WireguardPeer(*where, key, preshared, end, None if ips is None else tuple(sorted(ips)), keepalive))
     bridge = next((other for other in links if (other.netns, other.name) == (link.netns, link.master)), None)
     if bridge is not None:
         for mac in draw(st.sets(st.sampled_from(["02:00:00:fd:00:01", "02:00:00:fd:00:02"]))):
@@ -221,6 +245,7 @@ def small(draw, link, links):
     return out
 
 
+ALLOWED = ["10.1.0.0/16", "10.2.0.0/24", "10.2.0.1/32", "0.0.0.0/0", "::/0", "2001:db8::/32"]
 IMPAIRMENTS = {
     "delay": st.sampled_from([1, 10.5, 0.125]),
     "jitter": st.sampled_from([0, 1, 0.25]),
@@ -240,7 +265,7 @@ def beneath(link, links):
     return {link.ref}.union(*(beneath(other, links) for other in near))
 
 
-GOING = (Link, Address, Route, Rule, Neighbour, FdbEntry, MdbEntry, Impairment, Netns, Masquerade)
+GOING = (Link, Address, WireguardPeer, Route, Rule, Neighbour, FdbEntry, MdbEntry, Impairment, Netns, Masquerade)
 # What this kernel does not have: kinds, their attributes as KIND.ATTRIBUTE, and nft. Found out below, not written here.
 MISSING = set()
 NAT = (NatTable("", "ipv4"), Masquerade("", "try", "ipv4", "nft", "10.1.0.0/24"))
@@ -254,7 +279,8 @@ def wishes(draw, kind_name=None):
     for name in NAMES:
         known = [kind for kind in KINDS.values() if kind.name not in MISSING and (links or not kind.stands)]
         kind = KINDS[kind_name] if kind_name and name == NAMES[1] else draw(st.sampled_from(known))
-        netns = draw(st.sampled_from(SPACES))
+        # All namespaces have one folder for their character devices, named by numbers that each begins anew.
+        netns = "pa" if kind.tap else draw(st.sampled_from(SPACES))
         attrs = draw(values(kind, kind.attrs))
         link = Link(netns, name, kind.name, attrs=attrs, **draw(ends()))
         link = replace(link, address=None) if kind.packets else link
@@ -262,6 +288,10 @@ def wishes(draw, kind_name=None):
             far = Link(draw(st.sampled_from(SPACES)), name + "p", kind.name, peer=link.ref, **draw(ends()))
             link = replace(link, peer=far.ref)
             links.append(far)
+        if "listen_port" in dict(attrs):
+            # No two that are up have the same.
+            port = 20000 + NAMES.index(name) * 4 + SPACES.index(netns) + 12 * draw(st.integers(0, 1))
+            link = replace(link, attrs=tuple(sorted({**dict(attrs), "listen_port": port}.items())))
         link = leaving(draw, link, links) if kind.over else link
         links.append(standing(draw, link, links) if kind.stands else link)
     masters = [link for link in links if KINDS[link.kind].takes]
@@ -279,6 +309,12 @@ def wishes(draw, kind_name=None):
             master = draw(st.sampled_from(near))
             port = draw(values(KINDS[master.kind], KINDS[master.kind].port))
             links[n] = replace(link, master=master.name, port=port, slave_kind=master.kind)
+    for n, bond in enumerate(links):
+        ports = [other.name for other in links if (other.netns, other.master) == (bond.netns, bond.name)]
+        if dict(bond.attrs).get("mode") in ("active-backup", "balance-tlb", "balance-alb") and ports:
+            primary = draw(st.sampled_from([None, "", *ports]))
+            more = {} if primary is None else dict(primary=primary)
+            links[n] = replace(bond, attrs=tuple(sorted({**dict(bond.attrs), **more}.items())))
     for link in links:
         if draw(st.booleans()):
             number = draw(st.integers(1, 3))
@@ -533,10 +569,23 @@ def test_each_kind_spelled(host, kind, data):
     spelled(host, data.draw(wishes(kind)), data.draw(wishes(kind)))
 
 
+def keys_of(r):
+    """The keys that no command tells, by what they are called there."""
+    if isinstance(r, WireguardPeer) and r.preshared_key:
+        return {"preshared key of " + r.public_key: r.preshared_key.text}
+    secret = dict(r.attrs).get("private_key") if isinstance(r, Link) else None
+    return {"private key of " + r.name: secret.text} if secret else {}
+
+
 def spelled(host, *two):
     host.clear()
     by_us = [reached(host, wish) for wish in two]
-    lines = [line for dummy, steps, dummy in by_us for change in steps for line in commands(change)]
+    lines = [
+        line
+        for dummy, steps, dummy in by_us
+        for change in steps
+        for line in host.filled(commands(change), keys_of(change.target))
+    ]
     result = snapshot(by_us[1][2], chance=False)
     host.clear()
     host.shell(*lines)

@@ -96,6 +96,11 @@ LIVES = {
         ],
         repair=['"mode": "bridge"', '"up": true'],
     ),
+    "macvtap": Life(
+        disturb=["chown 1 /dev/tap$(cat /sys/class/net/macvtap0/ifindex)"],
+        lost=["from nobody to 192.168.14.1: Permission denied"],
+        repair=['"owner": "65534"'],
+    ),
     "ipvlan": Life(
         disturb=["ip -n net1 link set ipvlan1 down", "ip -n net2 route delete default"],
         lost=[

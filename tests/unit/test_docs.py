@@ -9,7 +9,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _model, _reach
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Some
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, shown
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, plan
@@ -30,6 +30,8 @@ TASKS = {
     "ip_tunnel": dict(name="tun1", mode="gre", remote="192.0.2.2"),
     "vxlan": dict(name="vxlan5", id=5, remote="192.0.2.2"),
     "geneve": dict(name="geneve5", id=5, remote="192.0.2.2"),
+    "xfrm": dict(name="ipsec0", if_id=7),
+    "wireguard": dict(name="wg0", peers=[dict(public_key="A" * 43 + "=", allowed_ips=["192.0.2.2/32"])]),
     "dummy": dict(name="dummy0"),
     "ifb": dict(name="ifb0"),
     "tuntap": dict(name="tap0", mode="tap"),
@@ -127,7 +129,9 @@ def test_documents_what_the_table_of_kinds_says(name, docs):
             assert "see O(recreate)" in text, attr
         if attr.needed:
             assert "unless O(state=absent)" in text, attr
-        if attr.only and attr.only[1] is not False:
+        if attr.only and isinstance(attr.only[1], Some):
+            assert "O(%s)" % attr.only[0] in text, attr
+        elif attr.only and attr.only[1] is not False:
             assert "O(%s=%s)" % (attr.only[0], word_of(attr.only[1])) in text, attr
 
 
@@ -162,7 +166,8 @@ def test_documents_what_link_info_returns(kind, docs):
     state = _model.State([replace(link, alias="", txqueuelen=0), *more])
     found, known = shown(state, state.links(link.ref)), docs["link_info"]["return"]["links"]["contains"]
     assert {"peer", "link", "module", "options", "index"} <= set(found)
-    assert set(found) - set(known) == set(dict(attrs + link.port))
+    # A private key is not shown, but its public one.
+    assert set(found) - set(known) == set(dict(attrs + link.port)) - {"private_key"}
     for name in ("peer", "link"):
         assert set(found[name]) == set(known[name]["contains"])
     assert set(found["addresses"][0]) <= set(known["addresses"]["contains"])
