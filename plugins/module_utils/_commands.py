@@ -10,7 +10,20 @@ from shlex import quote
 
 from ._kinds import KINDS, kind_of
 from ._kinds import words as spelled
-from ._model import MAIN, Address, AltName, Link, Masquerade, NatTable, Netns, Route, Sysctl, SysctlFile
+from ._model import (
+    MAIN,
+    RUN_DIR,
+    Address,
+    AltName,
+    Link,
+    Masquerade,
+    NatTable,
+    Netns,
+    Route,
+    Sysctl,
+    SysctlFile,
+    Topology,
+)
 from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
 
 # The host's own namespace has no name for ip(8): it is that of process 1.
@@ -175,6 +188,13 @@ def sysctl_file_lines(target, change):
         return [["rm", "-f", target.path]]
     words = " ".join(quote("%s = %d" % pair) for pair in target.lines)
     return ["printf '%%s\\n' %s > %s" % (words, target.path)]
+
+
+@lines.register(Topology)
+def topology_lines(target, change):
+    if change.verb == "delete":
+        return [["rm", "-f", target.path]]
+    return ["mkdir -p %s && printf '%%s' %s > %s" % (RUN_DIR, quote(target.text), target.path)]
 
 
 @lines.register(NatTable)

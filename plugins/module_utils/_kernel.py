@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ from importlib.machinery import PathFinder
 
 from ._kinds import KINDS, encoded, kind_of
 from ._model import (
+    RUN_DIR,
     Address,
     AltName,
     Hop,
@@ -36,6 +38,7 @@ from ._model import (
     State,
     Sysctl,
     SysctlFile,
+    Topology,
 )
 from ._nat import NFT_FAMILY, PROGRAM, TABLE, from_iptables, from_nft, iptables_argv, nft_json
 
@@ -83,6 +86,7 @@ except Exception:  # pyroute2 0.9.2 raises TypeError on Python 3.8
 NEWLINK, DELLINK, GETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = 16, 17, 18, 20, 21, 22, 24, 25, 26
 NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 88, 90, 108, 109
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
+UNKNOWN = "Unknown device type"
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
@@ -185,13 +189,44 @@ class Kernel:
     def __init__(self):
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.sockets, self.files, self.paths, self.leaving = {"": Netlink()}, {"": self.home}, {}, []
+        self.held = None  # the lock
         self.standing = None  # the outliers, once they had to be looked for
 
     def close(self):
         for netlink in self.sockets.values():
             netlink.socket.close()
-        for fd in self.files.values():
+        for fd in list(self.files.values()) + [self.held] * (self.held is not None):
             os.close(fd)
+
+    # Topologies
+
+    def lock(self, seconds):
+        """Let no other task work on a topology of this host until this one is closed."""
+        os.makedirs(RUN_DIR, exist_ok=True)
+        fd = self.held = os.open(RUN_DIR + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    holder = os.pread(fd, 20, 0).decode() or "that has just begun"
+                    text = "another task (process %s) works on a topology of this host, and %d s were not enough"
+                    raise Refused("lock_timeout", text % (holder, seconds))
+                time.sleep(0.02)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, b"%d" % os.getpid(), 0)
+
+    def made(self, name):
+        """What a topology has made, if it is there."""
+        try:
+            with open(Topology(name).path) as f:
+                return Topology.read(f.read())
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            raise Refused("name", "%s is damaged; without it nobody knows what the topology made" % Topology(name).path)
 
     # Namespaces
 
@@ -239,9 +274,25 @@ class Kernel:
         if name in self.files:
             os.close(self.files.pop(name))
 
+    def check_kinds(self, kinds):
+        """Refuse a kind that this kernel lacks: it says so of one in a namespace that nobody sees."""
+        try:
+            check(libc.unshare(CLONE_NEWNET))
+            nowhere = Netlink()
+        finally:
+            check(libc.setns(self.home, CLONE_NEWNET))
+        for name in kinds:
+            try:
+                info = {"attrs": [("IFLA_INFO_KIND", name)]}
+                nowhere.request(ifinfmsg(), NEWLINK, ACK | CREATE | EXCL, [("IFLA_LINKINFO", info)])
+            except OSError as e:
+                if UNKNOWN in e.strerror:
+                    raise Refused("kind", lacks(KINDS[name]))
+        nowhere.socket.close()
+
     # Reading
 
-    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, files=()):
+    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, files=(), topologies=()):
         """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are,
         and with `above` those where links stand on a link in another namespace.
         """
@@ -253,7 +304,8 @@ class Kernel:
                 continue
             found[name], homes = self.read_settled(name, follow)
             queue += [home for home in homes if home is not None]
-        state = State(found_file for found_file in map(read_file, files) if found_file)
+        kept = [read_file(path) for path in files] + [self.made(name) for name in topologies]
+        state = State(filter(None, kept))
         for name, (links, others) in found.items():
             if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
                 state.add(self.read_netns(name, name in follow))
@@ -700,15 +752,17 @@ def do_link(target, change, kernel):
     do_port(target, base, here)
 
 
+def lacks(kind):
+    return "this kernel has no links of kind %s (kernel module %s)" % (kind.name, kind.kernel_module or kind.name)
+
+
 def say(here, flags, attrs, header, kind, typed):
     """Tell the kernel of a link; what it does not support is named."""
     try:
         here.request(ifinfmsg(), NEWLINK, flags, attrs, header)
     except OSError as e:
-        unknown = "Unknown device type" in e.strerror
-        if unknown or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
-            module = kind.kernel_module or kind.name
-            raise OSError(e.errno, "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, module))
+        if UNKNOWN in e.strerror or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
+            raise OSError(e.errno, "kind: " + lacks(kind))
         if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):
             names = ", ".join(attr.name for attr in kind.attrs if attr.nla in dict(typed))
             raise OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))
@@ -830,6 +884,16 @@ def do_sysctl_file(target, change, kernel):
         return os.unlink(target.path)
     with open(target.path + ".new", "w") as f:
         f.writelines("%s = %d\n" % pair for pair in target.lines)
+    return os.replace(target.path + ".new", target.path)
+
+
+@do.register(Topology)
+def do_topology(target, change, kernel):
+    if change.verb == "delete":
+        return os.unlink(target.path)
+    os.makedirs(RUN_DIR, exist_ok=True)
+    with open(target.path + ".new", "w") as f:
+        f.write(target.text)
     return os.replace(target.path + ".new", target.path)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any, Optional, Tuple
 
 Ref = Tuple[str, str]  # (network namespace, link name); the module's own namespace is ""
 MAIN, HOST_WIDE = 254, ("all", "default", "")
+RUN_DIR = "/run/virtnet"
 
 
 # A field that tells how to get there or where a value came from: it is no part of the value.
@@ -23,6 +25,7 @@ class Refused(Exception):
 
     def __init__(self, option, text):
         super().__init__("%s: %s" % (option, text))
+        self.option, self.text = option, text
 
 
 def place(netns):
@@ -243,10 +246,64 @@ class Masquerade:
         return of_netns(self) if self.backend == "iptables" else [("nat_table", self.netns, self.family)]
 
 
+@dataclass(frozen=True)
+class Topology:
+    """What a topology has made: a file that goes with the reboot, as that does."""
+
+    name: str
+    made: Tuple[Any, ...] = ()
+    netns = ""
+
+    @property
+    def key(self):
+        return ("topology", self.name)
+
+    @property
+    def path(self):
+        return "%s/%s.json" % (RUN_DIR, self.name)
+
+    @property
+    def text(self):
+        stated = [{f.name: getattr(r, f.name) for f in fields(r) if getattr(r, f.name) != f.default} for r in self.made]
+        made = [json.dumps({"type": type(r).__name__, **pairs}) for r, pairs in zip(self.made, stated)]
+        return '{"topology": %s, "made": [%s\n]}\n' % (json.dumps(self.name), ",".join("\n  " + line for line in made))
+
+    @classmethod
+    def read(cls, text):
+        found = json.loads(text)
+        made = [{k: tuple(v) if isinstance(v, list) else v for k, v in r.items()} for r in found["made"]]
+        return cls(found["topology"], tuple(globals()[r.pop("type")](**r) for r in made))
+
+    def requires(self):
+        return []
+
+
+# What tells these from others of their sort, and a link from another kind of link.
+TELLS = {
+    Netns: ("name",),
+    Link: ("netns", "name", "kind"),
+    Address: ("netns", "dev", "address", "peer"),
+    Route: ("netns", "dest", "table", "metric"),
+    Masquerade: ("netns", "name", "family"),
+}
+
+
+def bare(resource):
+    """A resource with what it is known by."""
+    return replace(
+        resource,
+        **{
+            f.name: f.default
+            for f in fields(resource)
+            if not f.compare or f.name not in TELLS.get(type(resource), (f.name,))
+        },
+    )
+
+
 RANK = {
     kind: rank
     for rank, kind in enumerate(
-        ("netns", "link", "altname", "address", "sysctl", "route", "sysctl_file", "nat_table", "masquerade")
+        ("netns", "link", "altname", "address", "sysctl", "route", "sysctl_file", "nat_table", "masquerade", "topology")
     )
 }
 
@@ -323,11 +380,12 @@ class Wish:
     wanted: Tuple[Any, ...] = ()
     unwanted: Tuple[Any, ...] = ()  # patterns: a field that is None fits all
     exclusive: Tuple[Tuple[type, Tuple[Tuple[str, Any], ...]], ...] = ()  # (type, fields): such strangers go
-    allow: frozenset = frozenset()  # of recreate, take_over
+    allow: frozenset = frozenset()  # of recreate, take_over, each alone or with the key of the link that it is for
     returns: Tuple[Tuple[str, Any], ...] = ()  # (name, key, or list of keys): what the task gives back
+    dropped: Tuple[Any, ...] = ()  # what a topology made and does not want any more
 
     def __iter__(self):
-        return iter(self.wanted + self.unwanted)
+        return iter(self.wanted + self.unwanted + self.dropped)
 
 
 class State:

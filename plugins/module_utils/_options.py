@@ -25,6 +25,7 @@ from ._model import (
     SysctlFile,
     Wish,
 )
+from ._topology import topology
 
 STATE = dict(state=dict(type="str", choices=["present", "absent"], default="present"))
 NETNS = dict(netns=dict(type="str"))
@@ -619,3 +620,4 @@ OPTIONS = {
 for kind in KINDS.values():
     # A kind that needs nothing special: the module follows from its entry.
     OPTIONS.setdefault(kind.module or kind.name, made(kind.module or kind.name))
+OPTIONS["topology"] = topology(dict(OPTIONS), makes)

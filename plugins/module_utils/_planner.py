@@ -24,6 +24,7 @@ from ._model import (
     Route,
     State,
     Sysctl,
+    Topology,
     Wish,
     carried,
     made_by_kernel,
@@ -46,6 +47,11 @@ class _Planner:
         self.wish, self.observed, self.state, self.steps = wish, observed, observed.copy(), []
 
     def run(self):
+        for want in self.wish.wanted:
+            if isinstance(want, Topology) and "as_it_was" not in self.wish.allow:
+                self.claim(want)
+        for r in sorted(self.wish.dropped, key=order):
+            self.drop(r)
         for pattern in self.wish.unwanted:
             for resource in matching(self.state, pattern):
                 self.remove(resource)
@@ -64,6 +70,43 @@ class _Planner:
         self.steps.append(change)
         forward(self.state, change)
 
+    def claim(self, want):
+        """Before anything else, note what this topology makes: a task that dies leaves nothing that nobody owns."""
+        have = self.state.get(want.key)
+        made = {r.key: r for r in have.made} if have else {}
+        for r in want.made:
+            was = self.observed.get(r.key)
+            if isinstance(r, Sysctl) and (was is None or was.value != r.value):
+                made.setdefault(r.key, replace(r, value=was and was.value))
+            elif was is None:
+                made.setdefault(r.key, r)
+        after = replace(want, made=tuple(sorted(made.values(), key=order)))
+        if after != have:
+            self.step(Change(have, after))
+
+    def disclaim(self, have, want):
+        """After everything else, what is no longer wanted is no longer this topology's."""
+        if "as_it_was" not in self.wish.allow:
+            keys = {r.key for r in want.made}
+            want = replace(have, made=tuple(r for r in have.made if r.key in keys))
+        if want != have:
+            self.step(Change(have, want))
+
+    def drop(self, r):
+        """Take away what a topology made, as far as it is still that."""
+        have = self.state.get(r.key)
+        if have is None or made_by_kernel(have):
+            return
+        if isinstance(r, Sysctl):
+            value = by_itself(r, self.state) if r.value is None else r.value
+            if have.value != value:
+                self.step(Change(have, replace(have, value=value)))
+        elif not isinstance(r, Link) or have.kind == r.kind:
+            self.remove(have)
+
+    def allows(self, word, want):
+        return word in self.wish.allow or (word, want.key) in self.wish.allow
+
     def remove(self, resource):
         if resource.key in self.state:
             kept = siblings(self.state, resource) if isinstance(resource, Address) else []
@@ -73,7 +116,8 @@ class _Planner:
     def put_back(self, resources):
         """What fell by the way and nobody wished away is made sure of."""
         for r in ordered(resources):
-            unwanted = any(pattern.key == r.key for pattern in self.wish.unwanted) or self.is_stranger(r)
+            gone = self.wish.unwanted + self.wish.dropped
+            unwanted = any(pattern.key == r.key for pattern in gone) or self.is_stranger(r)
             have = self.state.get(r.key)
             if isinstance(r, Link) and have is not None and r.up is not None and have.up != r.up:
                 lower = self.state.links(r.link) if "up" in follows(r) else None
@@ -116,6 +160,8 @@ class _Planner:
         have = self.state.get(want.key)
         if isinstance(want, Link):
             self.make_link(want, have)
+        elif isinstance(want, Topology):
+            self.disclaim(have, want)
         elif have is None:
             if isinstance(want, Route):
                 if connected(self.state, want):
@@ -145,7 +191,7 @@ class _Planner:
             self.check_lower(want, want)
             return self.step(Change(None, fresh(self.state, want)))
         fixed = self.fixed(have, want)
-        if fixed and "recreate" not in self.wish.allow:
+        if fixed and not self.allows("recreate", want):
             raise Refused(*fixed)
         if fixed:
             return self.recreate(have, want)
@@ -227,7 +273,7 @@ class _Planner:
         if have is not None and far is None and other is not None:
             self.make_link(Link(want.peer[0], want.peer[1], "veth", taken_from=other.ref, option="peer"), None)
             return self.state.links(want.ref)
-        if "recreate" in self.wish.allow:
+        if self.allows("recreate", want):
             self.remove(near)
             self.remove(far or near)
             return None
@@ -238,7 +284,7 @@ class _Planner:
 
     def check_master(self, have, want):
         taken = want.master and have.master and have.master != want.master and have.netns == want.netns
-        if taken and "take_over" not in self.wish.allow:
+        if taken and not self.allows("take_over", want):
             option = master_option(want)
             text = "%s is a port of %s; take_over: true gives it to %s"
             raise Refused(option, text % (have.name, have.master, want.master))
@@ -756,13 +802,13 @@ def reach(steps, *states):
     return seen
 
 
-def inherited(sysctl, state):
-    """Whether a new namespace or link would have this value by itself."""
+def by_itself(sysctl, state):
+    """The value that a new namespace or link has."""
     if sysctl.dev not in HOST_WIDE:
         above = state.get(replace(sysctl, dev="default").key)
     else:
         above = state.get(replace(sysctl, netns="").key) if sysctl.family == "ipv4" else None
-    return sysctl.value == (above.value if above else 0)
+    return above.value if above else 0
 
 
 def restore(steps, before, now):
@@ -785,7 +831,7 @@ def restore(steps, before, now):
                 continue
         elif isinstance(r, Netns):
             r = replace(r, inode=r.inode if r.path else None, nsid=None if r.key in now else r.nsid)
-        elif isinstance(r, Sysctl) and inherited(r, before) and not all(key in now for key in r.requires()):
+        elif isinstance(r, Sysctl) and r.value == by_itself(r, before) and not all(key in now for key in r.requires()):
             continue
         if isinstance(r, Netns) or r.netns not in held:
             wanted.append(r)

@@ -26,6 +26,7 @@ from ._model import (
     Route,
     Sysctl,
     SysctlFile,
+    Topology,
     made_by_kernel,
     place,
 )
@@ -47,20 +48,24 @@ def task(name):
     signal.signal(signal.SIGTERM, stop)
     kernel = Kernel()
     try:
+        if "lock_timeout" in module.params:
+            kernel.lock(module.params["lock_timeout"])
         wish = wish_of(module.params, kernel)
         sight = scope(wish)
         before = kernel.observe(**sight)
-        if not missing(wish, before) and disturbs(plan(wish, before)):
+        if not missing(wish, before) and disturbs(plan(wish, before), before):
             sight["above"] = True
             before = kernel.observe(**sight)
         if module.check_mode:
             before = assume(before, wish)
             steps = plan(wish, before)
+            check_kinds(kernel, steps)
             after = foretold(before, steps)
         else:
             for option, key in missing(wish, before):
                 raise absent(option, key)
             steps = plan(wish, before)
+            check_kinds(kernel, steps)
             after = apply(kernel, wish, before, steps, sight) if steps else before
     except (Refused, Failed) as e:
         module.fail_json(msg=str(e))
@@ -81,6 +86,13 @@ def task(name):
                 "network namespace %s has lost its name but lives on: these processes are in it: %s" % (r.name, names)
             )
     module.exit_json(**report(wish, before, steps, after))
+
+
+def check_kinds(kernel, steps):
+    """Before the first of several links is made, ask whether the kernel knows the kinds of all."""
+    made = [change.after for change in steps if isinstance(change.after, Link) and change.before is None]
+    if len(made) > 1:
+        kernel.check_kinds(sorted({link.kind for link in made}))
 
 
 def shared(before, steps, after):
@@ -117,7 +129,7 @@ def scope(wish):
                     follow.add(ref)
             deep = deep or bool(r.taken_from or r.peer or r.link)
             above = above or bool(kind_of(r).family)
-    for r in wish.unwanted:
+    for r in wish.unwanted + wish.dropped:
         deep = deep or isinstance(r, (Link, Netns))
         follow |= {r.name} if isinstance(r, Netns) else set()
     return dict(
@@ -126,8 +138,9 @@ def scope(wish):
         above=above,
         sysctls=deep or any(isinstance(r, Sysctl) for r in wish),
         nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish)
-        or any(isinstance(r, Netns) for r in wish.unwanted),
+        or any(isinstance(r, Netns) for r in wish.unwanted + wish.dropped),
         files=[r.path for r in wish if isinstance(r, SysctlFile)],
+        topologies=[r.name for r in wish if isinstance(r, Topology)],
     )
 
 
@@ -138,13 +151,17 @@ def foretold(before, steps):
     return after
 
 
-def disturbs(steps):
+def disturbs(steps, observed):
     """Whether links that stand on others, in whatever namespace, can notice."""
     for before, after in [(change.before, change.after) for change in steps]:
         if isinstance(before, Netns) and after is None:
             return True
-        if isinstance(before, Link) and (
-            after is None or any(getattr(before, f) != getattr(after, f) for f in ("netns", "mtu", "address", "up"))
+        if (
+            isinstance(before, Link)
+            and before.key in observed
+            and (
+                after is None or any(getattr(before, f) != getattr(after, f) for f in ("netns", "mtu", "address", "up"))
+            )
         ):
             return True
     return False
@@ -255,4 +272,6 @@ def plain(r):
         out["hops"] = [{k: v for k, v in vars(hop).items() if v} for hop in r.hops or ()]
     if isinstance(r, Sysctl):
         out["key"] = r.path
+    if isinstance(r, Topology):
+        out["made"] = [" ".join(str(part) for part in one.key if part not in ("", None)) for one in r.made]
     return {name: list(value) if isinstance(value, tuple) else value for name, value in out.items()}

@@ -26,6 +26,7 @@ TASKS = {
     "route": dict(dest=["default"], via="192.0.2.1"),
     "sysctl_forward": dict(ipv4=True),
     "nat_masquerade": dict(out_interface="uplink"),
+    "topology": dict(name="lab", nodes=[dict(name="red")]),
 }
 RESOURCES = {
     "netns": _model.Netns,
@@ -35,12 +36,16 @@ RESOURCES = {
     "routes": _model.Route,
     "sysctls": _model.Sysctl,
     "masquerade": _model.Masquerade,
+    "topology": _model.Topology,
 }
 
 
 class Host:
     def nat_backend(self, netns, family):
         return "nft"
+
+    def made(self, name):
+        return None
 
 
 @pytest.fixture(scope="module")

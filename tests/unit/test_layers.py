@@ -7,7 +7,13 @@ import pytest
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 # Members of one layer do not import each other.
-LAYERS = [{"_model"}, {"_kinds", "_nat"}, {"_options", "_planner", "_commands", "_kernel"}, {"_task"}, {"modules"}]
+LAYERS = [
+    {"_model"},
+    {"_kinds", "_nat", "_topology"},
+    {"_options", "_planner", "_commands", "_kernel"},
+    {"_task"},
+    {"modules"},
+]
 FILES = sorted(PLUGINS.glob("modules/*.py")) + sorted(PLUGINS.glob("module_utils/*.py"))
 OWNERS = {"pyroute2": "_kernel", "AnsibleModule": "_task"}
 
