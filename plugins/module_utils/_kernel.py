@@ -18,10 +18,12 @@ import sys
 import time
 import traceback
 import types
-from contextlib import contextmanager
+from collections import defaultdict
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import singledispatch
 from importlib.machinery import PathFinder
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 from ._kinds import KINDS, encoded, kind_of
 from ._model import (
@@ -127,10 +129,10 @@ class Netlink:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
         self.socket.setsockopt(270, 11, 1)  # SOL_NETLINK, NETLINK_EXT_ACK: errors come with the kernel's own sentence
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.indexes, self.sequence = {}, 0
+        self.indexes, self.names, self.sequence = {}, {}, 0
 
-    def request(self, message, verb, flags, attrs=(), header=()):
-        """Send a message; return the answers, or raise OSError with the kernel's reason."""
+    def request(self, message, verb, flags, attrs=(), header=(), skip=None):
+        """Send a message; return the answers but those to `skip`, or raise OSError with the kernel's reason."""
         self.sequence += 1
         for name, value in dict(header).items():
             message[name] = value
@@ -143,7 +145,7 @@ class Netlink:
             data, offset = self.socket.recv(1 << 18), 0
             while offset < len(data):
                 length, kind, answer_flags, sequence = struct.unpack_from("=IHHI", data, offset)
-                if sequence != self.sequence:
+                if sequence != self.sequence or (skip and kind > 3 and skip(data, offset)):
                     pass
                 elif kind == 2:
                     raise_error(data[offset : offset + length], answer_flags)
@@ -168,6 +170,11 @@ class Netlink:
         return self.indexes[name]
 
 
+def in_table_local(data, offset):
+    """Whether a message speaks of a route that the kernel keeps for itself; to decode them takes the most time."""
+    return data[offset + 20] == 255
+
+
 def raise_error(data, flags):
     """Raise what an NLMSG_ERROR says, with the sentence of its extended part if it has one."""
     code, offset = -struct.unpack_from("=i", data, 16)[0], 20
@@ -187,13 +194,17 @@ class Kernel:
     """The kernel's namespaces, opened once each."""
 
     def __init__(self):
+        # Two files a namespace.
+        setrlimit(RLIMIT_NOFILE, (getrlimit(RLIMIT_NOFILE)[1],) * 2)
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.sockets, self.files, self.paths, self.leaving = {"": Netlink()}, {"": self.home}, {}, []
         self.held = None  # the lock
+        self.processes = None  # by namespace
+        self.atlas = None  # where namespaces are looked up by their numbers
         self.standing = None  # the outliers, once they had to be looked for
 
     def close(self):
-        for netlink in self.sockets.values():
+        for netlink in list(self.sockets.values()) + list(self.atlas or ())[:1]:
             netlink.socket.close()
         for fd in list(self.files.values()) + [self.held] * (self.held is not None):
             os.close(fd)
@@ -274,13 +285,19 @@ class Kernel:
         if name in self.files:
             os.close(self.files.pop(name))
 
-    def check_kinds(self, kinds):
-        """Refuse a kind that this kernel lacks: it says so of one in a namespace that nobody sees."""
+    def nowhere(self):
+        """A socket in a new namespace that nobody sees."""
         try:
             check(libc.unshare(CLONE_NEWNET))
-            nowhere = Netlink()
+            netlink = Netlink()
         finally:
             check(libc.setns(self.home, CLONE_NEWNET))
+        netlink.socket.setsockopt(270, 12, 1)  # NETLINK_GET_STRICT_CHK: the kernel heeds what a dump is asked for
+        return netlink
+
+    def check_kinds(self, kinds):
+        """Refuse a kind that this kernel lacks: it says so of one in a namespace that nobody sees."""
+        nowhere = self.nowhere()
         for name in kinds:
             try:
                 info = {"attrs": [("IFLA_INFO_KIND", name)]}
@@ -296,6 +313,7 @@ class Kernel:
         """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are,
         and with `above` those where links stand on a link in another namespace.
         """
+        self.atlas = self.processes = None
         found, queue, follow = {}, sorted(set(names) | {""}), set(follow)
         queue += [name for name, dummy, dummy in self.outliers()] if above else []
         while queue:
@@ -323,8 +341,19 @@ class Kernel:
 
     def read_netns(self, name, with_holders):
         inode = os.stat("%s/%s" % (NETNS_DIR, name)).st_ino
-        holders = tuple(processes_in(inode)) if with_holders else ()
+        holders = tuple(self.holders()[inode]) if with_holders else ()
         return Netns(name, self.nsid("", name), inode, "/proc/%d/ns/net" % holders[0][0] if holders else None, holders)
+
+    def holders(self):
+        """The (pid, name) of the processes in each namespace by its inode, read once an observation."""
+        if self.processes is None:
+            self.processes = defaultdict(list)
+            for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
+                with suppress(FileNotFoundError, PermissionError, ProcessLookupError):
+                    inode = os.stat("/proc/%d/ns/net" % pid).st_ino
+                    with open("/proc/%d/comm" % pid) as f:
+                        self.processes[inode].append((pid, f.read().strip()))
+        return self.processes
 
     def nsid(self, here, name):
         """What the namespace `name` is called in the namespace `here`."""
@@ -332,12 +361,19 @@ class Kernel:
         nsid = answer[0].get_attr("NETNSA_NSID")
         return None if nsid in NO_NSID else nsid
 
-    def name_of(self, here, nsid, among=None):
-        """The name of the namespace that `here` calls `nsid`; None if it has no name."""
-        if nsid is None:
-            return here
-        names = [""] + self.names() if among is None else among
-        return next((name for name in names if name != here and self.nsid(here, name) == nsid), None)
+    def names_in(self, here):
+        """The names of the namespaces by what `here` calls them; None is `here` itself."""
+        if self.atlas is None:
+            # They get numbers in a namespace that nobody sees; then one question tells of all that `here` knows.
+            self.atlas = nowhere, names = self.nowhere(), ["", *self.names(), *self.paths]
+            for place, name in enumerate(names):
+                with suppress(OSError):  # it has gone meanwhile, or has two names
+                    nowhere.request(nsidmsg(), NEWNSID, ACK, [("NETNSA_FD", self.file(name)), ("NETNSA_NSID", place)])
+        nowhere, names = self.atlas
+        own = nowhere.request(nsidmsg(), GETNSID, 0, [("NETNSA_FD", self.file(here))])[0].get_attr("NETNSA_NSID")
+        answers = nowhere.request(nsidmsg(), GETNSID, DUMP, [("NETNSA_TARGET_NSID", own)])
+        pairs = [(m.get_attr("NETNSA_NSID"), m.get_attr("NETNSA_CURRENT_NSID")) for m in answers]
+        return {None: here, **{nsid: names[place] for nsid, place in pairs if place not in NO_NSID}}
 
     def read_settled(self, name, follow):
         """The links, and the namespaces where the far ends of those in `follow` are."""
@@ -345,7 +381,8 @@ class Kernel:
         while True:
             links = self.read_links(name)
             nsids = {far[0] for link, far in links[0] if far and {name, link.ref} & follow}
-            homes = {nsid: self.name_of(name, nsid) for nsid in nsids}
+            known = self.names_in(name) if nsids - {None} else {None: name}
+            homes = {nsid: known.get(nsid) for nsid in nsids}
             # A far end in a namespace that is none any more: the kernel is about to take away both.
             dying = any(home is None and not self.lives(name, nsid) for nsid, home in homes.items())
             if not dying or time.monotonic() > end:
@@ -377,7 +414,7 @@ class Kernel:
         netlink = self.netlink(name)
         messages = netlink.request(ifinfmsg(), GETLINK, DUMP, [("IFLA_EXT_MASK", 8)])  # RTEXT_FILTER_SKIP_STATS
         names = {m["index"]: m.get_attr("IFLA_IFNAME") for m in messages}
-        netlink.indexes = {v: k for k, v in names.items()}
+        netlink.indexes, netlink.names = {v: k for k, v in names.items()}, names
         links, others = [], []
         for m in messages:
             link, far, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK"), m.get_attr("IFLA_LINK_NETNSID")
@@ -390,15 +427,12 @@ class Kernel:
 
     def resolved(self, name, links, found):
         """The links with the names of their far ends and lower links, as far as those are read."""
-        homes = {}
+        homes = self.names_in(name) if any(far and far[0] is not None for dummy, far in links) else {None: name}
         for link, far in links:
             if far is not None:
-                nsid, index = far
-                if nsid not in homes:
-                    homes[nsid] = self.name_of(name, nsid, found)
-                home = homes[nsid]
-                indexes = self.sockets[home].indexes if home is not None else {}
-                ref = ("?" if home is None else home, next((n for n, i in indexes.items() if i == index), str(index)))
+                home = homes.get(far[0])
+                names = self.sockets[home].names if home in found else {}
+                ref = (home if home in found else "?", names.get(far[1], str(far[1])))
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
             yield link
 
@@ -409,7 +443,7 @@ class Kernel:
             if m["index"] in names:
                 yield address_of(name, m, names[m["index"]])
         for family in (socket.AF_INET, socket.AF_INET6):
-            for m in netlink.request(rtmsg(), GETROUTE, DUMP, header=dict(family=family)):
+            for m in netlink.request(rtmsg(), GETROUTE, DUMP, header=dict(family=family), skip=in_table_local):
                 route = route_of(name, m, names)
                 if route is not None:
                     yield route
@@ -431,6 +465,9 @@ class Kernel:
                     pass  # a link, or a kernel, without IPv6
 
     def read_nat(self, name):
+        with self.inside(name):
+            if not has_tables():
+                return
         for family in NFT_FAMILY:
             with self.inside(name):
                 table = output(["nft", "-j", "list", "table", NFT_FAMILY[family], TABLE])
@@ -483,11 +520,9 @@ class Kernel:
 
     def delete_netns(self, name):
         links, dummy = self.read_links(name)
-        for link, far in links:
-            if link.kind == "veth" and far and far[0] is not None:
-                home = self.name_of(name, far[0], list(self.files))
-                home = self.name_of(name, far[0]) if home is None else home
-                self.leaving += [(home, far[1])] if home is not None else []
+        ends = [far for link, far in links if link.kind == "veth" and far and far[0] is not None]
+        homes = self.names_in(name) if ends else {}
+        self.leaving += [(homes[nsid], index) for nsid, index in ends if nsid in homes]
         if self.standing is None:
             self.standing = self.outliers()
         self.leaving += [(home, index) for home, index, nsid in self.standing if self.nsid(home, name) == nsid]
@@ -495,6 +530,18 @@ class Kernel:
         self.forget(name)
         check(libc.umount2(("%s/%s" % (NETNS_DIR, name)).encode(), MNT_DETACH))
         os.unlink("%s/%s" % (NETNS_DIR, name))
+
+
+def has_tables():
+    """Whether nftables or iptables have any here: to run their programs takes a thousand times longer."""
+    for family in ("ip", "ip6"):
+        with suppress(FileNotFoundError), open("/proc/thread-self/net/%s_tables_names" % family) as f:
+            if f.read():
+                return True
+    with suppress(OSError), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 12) as netfilter:
+        netfilter.send(struct.pack("=IHHIIBBH", 20, 10 << 8 | 1, 0x301, 1, 0, 0, 0, 0))  # NFT_MSG_GETTABLE, a dump
+        return struct.unpack_from("=IH", netfilter.recv(1 << 16))[1] == 10 << 8  # NFT_MSG_NEWTABLE
+    return False
 
 
 def output(argv):
@@ -546,17 +593,6 @@ def is_namespace(path):
         return os.stat(path).st_dev == os.stat("/proc/thread-self/ns/net").st_dev
     except FileNotFoundError:
         return False
-
-
-def processes_in(inode):
-    """The (pid, name) of the processes in a namespace."""
-    for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
-        try:
-            if os.stat("/proc/%d/ns/net" % pid).st_ino == inode:
-                with open("/proc/%d/comm" % pid) as f:
-                    yield pid, f.read().strip()
-        except (FileNotFoundError, PermissionError, ProcessLookupError):
-            pass
 
 
 # Messages to resources
@@ -663,6 +699,7 @@ def do_netns(target, change, kernel):
         return kernel.delete_netns(target.name)
     if change.verb == "add":
         kernel.forget(target.name)
+        kernel.atlas = None
         share_netns_dir()
         mount_netns(target)
     for dummy, nsid in change.news("nsid"):

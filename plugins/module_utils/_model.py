@@ -392,7 +392,7 @@ class State:
     """Resources by key, and what stands on what."""
 
     def __init__(self, resources=()):
-        self.items, self.children, self.ports = {}, defaultdict(set), defaultdict(set)
+        self.items, self.children, self.ports, self.places = {}, defaultdict(set), defaultdict(set), defaultdict(dict)
         for resource in resources:
             self.add(resource)
 
@@ -406,14 +406,18 @@ class State:
         return self.items.get(key)
 
     def copy(self):
-        return State(self)
+        new = State()
+        new.items = self.items.copy()
+        for name in ("children", "ports", "places"):
+            getattr(new, name).update((key, found.copy()) for key, found in getattr(self, name).items())
+        return new
 
     def links(self, ref):
         return self.items.get(("link",) + tuple(ref))
 
     def add(self, resource):
         self.pop(resource.key)
-        self.items[resource.key] = resource
+        self.items[resource.key] = self.places[resource.key[0], resource.netns][resource.key] = resource
         for key in resource.requires():
             self.children[key].add(resource.key)
         if getattr(resource, "master", None):
@@ -422,11 +426,16 @@ class State:
     def pop(self, key):
         resource = self.items.pop(key, None)
         if resource is not None:
+            self.places[key[0], resource.netns].pop(key)
             for parent in resource.requires():
                 self.children[parent].discard(key)
             if getattr(resource, "master", None):
                 self.ports[("link", resource.netns, resource.master)].discard(key)
         return resource
+
+    def within(self, netns, *sorts):
+        """The resources of these sorts in a namespace."""
+        return [r for sort in sorts for r in self.places[sort, netns].values()]
 
     def on(self, key):
         """The resources that stand on this one, nearest first."""

@@ -45,17 +45,22 @@ def plan(wish, observed):
 class _Planner:
     def __init__(self, wish, observed):
         self.wish, self.observed, self.state, self.steps = wish, observed, observed.copy(), []
+        self.wanted = {want.key for want in wish.wanted}
+        self.unwanted = {r.key for r in wish.unwanted + wish.dropped}
+        self.sweeps = defaultdict(set)
+        for kind, where in wish.exclusive:
+            self.sweeps[kind, tuple(name for name, value in where)].add(tuple(value for name, value in where))
 
     def run(self):
-        for want in self.wish.wanted:
-            if isinstance(want, Topology) and "as_it_was" not in self.wish.allow:
-                self.claim(want)
+        record = next((want for want in self.wish if isinstance(want, Topology)), None)
+        if record in self.wish.wanted and "as_it_was" not in self.wish.allow:
+            self.claim(record)
         for r in sorted(self.wish.dropped, key=order):
             self.drop(r)
         for pattern in self.wish.unwanted:
-            for resource in matching(self.state, pattern):
+            for resource in matching(self.state, pattern) if pattern is not record else ():
                 self.remove(resource)
-        wanted = ordered(self.wish.wanted)
+        wanted = ordered(want for want in self.wish.wanted if want is not record)
         for dummy in range(5):
             done = len(self.steps)
             for want in wanted:
@@ -63,6 +68,8 @@ class _Planner:
             self.remove_strangers()
             self.remove_empty_tables()
             if len(self.steps) == done:
+                if record is not None:
+                    self.disclaim(record)
                 return tuple(self.steps)
         raise Refused("state", "these wishes contradict each other: %s" % ", ".join(str(w.key[-1]) for w in wanted))
 
@@ -84,18 +91,21 @@ class _Planner:
         if after != have:
             self.step(Change(have, after))
 
-    def disclaim(self, have, want):
+    def disclaim(self, record):
         """After everything else, what is no longer wanted is no longer this topology's."""
-        if "as_it_was" not in self.wish.allow:
-            keys = {r.key for r in want.made}
-            want = replace(have, made=tuple(r for r in have.made if r.key in keys))
-        if want != have:
-            self.step(Change(have, want))
+        have, after = self.state.get(record.key), record
+        if record in self.wish.unwanted:
+            after = None
+        elif "as_it_was" not in self.wish.allow:
+            keys = {r.key for r in record.made}
+            after = replace(have, made=tuple(r for r in have.made if r.key in keys))
+        if after != have:
+            self.step(Change(have, after))
 
     def drop(self, r):
         """Take away what a topology made, as far as it is still that."""
         have = self.state.get(r.key)
-        if have is None or made_by_kernel(have):
+        if have is None or made_by_kernel(have) or isinstance(r, NatTable):
             return
         if isinstance(r, Sysctl):
             value = by_itself(r, self.state) if r.value is None else r.value
@@ -116,8 +126,7 @@ class _Planner:
     def put_back(self, resources):
         """What fell by the way and nobody wished away is made sure of."""
         for r in ordered(resources):
-            gone = self.wish.unwanted + self.wish.dropped
-            unwanted = any(pattern.key == r.key for pattern in gone) or self.is_stranger(r)
+            unwanted = r.key in self.unwanted or self.is_stranger(r)
             have = self.state.get(r.key)
             if isinstance(r, Link) and have is not None and r.up is not None and have.up != r.up:
                 lower = self.state.links(r.link) if "up" in follows(r) else None
@@ -135,24 +144,25 @@ class _Planner:
             self.make_link(replace(link, mtu=None) if low else link, self.state.get(link.key))
 
     def is_stranger(self, r):
-        keys = {want.key for want in self.wish.wanted}
-        return r.key not in keys and any(
-            isinstance(r, kind) and all(getattr(r, f) == v for f, v in where) for kind, where in self.wish.exclusive
+        return r.key not in self.wanted and any(
+            isinstance(r, kind) and tuple(getattr(r, name) for name in names) in values
+            for (kind, names), values in self.sweeps.items()
         )
 
     def remove_strangers(self):
         if not self.wish.exclusive:
             return
-        for r in sorted(self.state, key=order):
-            if self.is_stranger(r) and not made_by_kernel(r):
+        for r in sorted(filter(self.is_stranger, self.state), key=order):
+            if not made_by_kernel(r):
                 if isinstance(r, Link):
                     self.step(Change(r, replace(r, master="", port=())))
                 else:
                     self.remove(r)
 
     def remove_empty_tables(self):
+        dropped = {r.key for r in self.wish.dropped}
         for table in [r for r in self.state if isinstance(r, NatTable)]:
-            used = any(isinstance(r, Masquerade) for r in self.observed.on(table.key))
+            used = table.key in dropped or any(isinstance(r, Masquerade) for r in self.observed.on(table.key))
             if used and not table.shared and not self.state.on(table.key):
                 self.remove(table)
 
@@ -160,8 +170,6 @@ class _Planner:
         have = self.state.get(want.key)
         if isinstance(want, Link):
             self.make_link(want, have)
-        elif isinstance(want, Topology):
-            self.disclaim(have, want)
         elif have is None:
             if isinstance(want, Route):
                 if connected(self.state, want):
@@ -369,7 +377,7 @@ def usable(state, r):
         return False
     if ":" in r.dest:
         return True
-    addresses = [a for a in state if isinstance(a, Address) and a.netns == r.netns and ":" not in a.address]
+    addresses = [a for a in state.within(r.netns, "address") if ":" not in a.address]
     return all(any(a.dev == hop.dev for a in addresses) for hop in r.hops or ()) and (
         not r.src or any(host(a) == r.src for a in addresses)
     )
@@ -439,7 +447,7 @@ def connected(state, want):
 def siblings(state, address):
     """What can fall with an address: the others on its link, and routes."""
     link = ("link", address.netns, address.dev)
-    routes = [r for r in state if isinstance(r, Route) and r.netns == address.netns and r.src == host(address)]
+    routes = [r for r in state.within(address.netns, "route") if r.src == host(address)]
     return {
         r.key: r for r in state.on(link) + routes if isinstance(r, (Address, Route)) and r.key != address.key
     }.values()
@@ -496,7 +504,7 @@ def matching(state, pattern):
             )
         return [found]
     if isinstance(pattern, (Route, Address)):
-        near = [r for r in state if type(r) is type(pattern) and r.netns == pattern.netns]
+        near = state.within(pattern.netns, pattern.key[0])
         loose = replace(pattern, metric=None) if isinstance(pattern, Route) and pattern.metric is None else pattern
         return [r for r in near if not made_by_kernel(r) and fits(r, loose)]
     found = state.get(pattern.key)
@@ -524,10 +532,8 @@ def forward(state, change):
     elif isinstance(after, Sysctl):
         state.add(after)
         if (after.dev, after.name) in (("", "ip_forward"), ("all", "forwarding")):
-            for r in [
-                r for r in state if isinstance(r, Sysctl) and r.netns == after.netns and r.family == after.family
-            ]:
-                if r.name in ("forwarding", "ip_forward"):
+            for r in state.within(after.netns, "sysctl"):
+                if r.family == after.family and r.name in ("forwarding", "ip_forward"):
                     state.add(replace(r, value=after.value))
     else:
         if before is not None:
@@ -567,7 +573,7 @@ def fallen_with_address(state, gone):
     fallen = [a.key for a in same if not gone.secondary and a.secondary and network(a) == network(gone)]
     if len(fallen) == len(same):
         fallen += [r.key for r in link if isinstance(r, Route) and ":" not in r.dest]
-    return fallen + [r.key for r in state if isinstance(r, Route) and r.netns == gone.netns and r.src == host(gone)]
+    return fallen + [r.key for r in state.within(gone.netns, "route") if r.src == host(gone)]
 
 
 def network(address):
@@ -783,7 +789,7 @@ def reach(steps, *states):
     for state in states:
         todo = [r for change in steps for r in (change.before, change.after) if r is not None]
         todo += [r for r in [state.get(r.key) for r in todo] if r is not None]
-        done = set()
+        done, wide = set(), set()
         while todo:
             r = todo.pop()
             if r in done:
@@ -796,7 +802,8 @@ def reach(steps, *states):
             elif isinstance(r, Address):
                 near += siblings(state, r)
             elif isinstance(r, Sysctl):
-                near += [s for s in state if isinstance(s, Sysctl) and s.netns == r.netns]
+                near += state.within(r.netns, "sysctl") if r.netns not in wide else []
+                wide.add(r.netns)
             todo += [r for r in near if r is not None]
         seen |= {r.key for r in done}
     return seen
@@ -813,6 +820,8 @@ def by_itself(sysctl, state):
 
 def restore(steps, before, now):
     """The steps that lead from `now` back to the snapshot `before`, as far as `steps` can have reached."""
+    if not steps:
+        return ()
     keys = reach(steps, before, now)
     went = {
         c.before.ref: c.after.ref

@@ -53,18 +53,19 @@ def task(name):
         wish = wish_of(module.params, kernel)
         sight = scope(wish)
         before = kernel.observe(**sight)
-        if not missing(wish, before) and disturbs(plan(wish, before), before):
-            sight["above"] = True
+        steps = None if missing(wish, before) else plan(wish, before)
+        if steps and disturbs(steps, before):
+            sight["above"], steps = True, None
             before = kernel.observe(**sight)
         if module.check_mode:
             before = assume(before, wish)
-            steps = plan(wish, before)
+            steps = plan(wish, before) if steps is None else steps
             check_kinds(kernel, steps)
             after = foretold(before, steps)
         else:
             for option, key in missing(wish, before):
                 raise absent(option, key)
-            steps = plan(wish, before)
+            steps = plan(wish, before) if steps is None else steps
             check_kinds(kernel, steps)
             after = apply(kernel, wish, before, steps, sight) if steps else before
     except (Refused, Failed) as e:

@@ -13,7 +13,7 @@ from ipaddress import ip_interface
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ._model import Address, Link, NatTable, Refused, Topology, Wish, bare, overlay, place
+from ._model import Address, Link, Refused, Topology, Wish, bare, overlay, place
 
 # What a node has beside its links, and the module whose options each entry has.
 PARTS = {"addresses": "address", "routes": "route", "forwarding": "sysctl_forward", "masquerade": "nat_masquerade"}
@@ -55,7 +55,7 @@ def topology_wish(modules, makes, p, host_):
     wanted = wishes.united()
     if not p["allow_overlap"]:
         check_addresses(wanted)
-    own = [r for dummy, r in wanted.values() if not isinstance(r, NatTable) and getattr(r, "kind", True)]
+    own = [r for dummy, r in wanted.values() if getattr(r, "kind", True)]
     return Wish(
         tuple(r for dummy, r in wanted.values()) + (Topology(name, tuple(bare(r) for r in own)),),
         exclusive=tuple(pattern for dummy, wish in wishes.all for pattern in wish.exclusive),
