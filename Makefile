@@ -50,9 +50,9 @@ test-all:
 
 suites: $(SUITES)
 
-lint: ruff-check ruff-format ansible-lint docs changelog
+lint: ruff-check ruff-format ansible-lint docs options changelog
 
-.PHONY: ruff-check ruff-format ansible-lint docs changelog
+.PHONY: ruff-check ruff-format ansible-lint docs options changelog
 ruff-check: setup
 	$(RUN) --suite lint -- ruff check --quiet .
 ruff-format: setup
@@ -62,6 +62,8 @@ ansible-lint: setup
 	$(RUN) --suite lint -- env ANSIBLE_HOME=$(CACHE)/home/.ansible ansible-lint -q
 docs: setup
 	$(RUN) --suite lint -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
+options: setup
+	$(RUN) --suite lint -- sh -c 'tests/options-table | diff -u docs/options.md - || { echo "do: tests/options-table >docs/options.md"; false; }'
 changelog: setup
 	$(RUN) --suite lint -- antsibull-changelog lint
 
@@ -72,10 +74,10 @@ kernel: setup
 	$(RUN) --cases kernel.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
 
 playbooks: setup
-	@$(MAKE) -j2 --output-sync lives turns
+	@$(MAKE) -j2 --output-sync lives turns looks inside
 
-.PHONY: lives turns
-lives turns: setup
+.PHONY: lives turns looks inside
+lives turns looks inside: setup
 	$(RUN) --suite playbooks --cases $@.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/$@.xml tests/playbooks/test_$@.py
 
 demonstration: setup
@@ -83,7 +85,7 @@ demonstration: setup
 
 # Hosts are slow: they try few examples, and what only some can do is tried on the fastest alone.
 SCENARIOS := $(notdir $(patsubst %/,%,$(dir $(wildcard extensions/molecule/*/side_effect.yml))))
-EVERYWHERE := $(if $(ALL),$(SCENARIOS),netns_pair)
+EVERYWHERE := $(if $(ALL),$(SCENARIOS),$(filter netns_pair,$(SCENARIOS)))
 ON_D14 := $(filter-out $(EVERYWHERE),$(SCENARIOS))
 
 fleet: fleet-build fleet-itself fleet-kernel $(if $(ALL),,fleet-modules)
@@ -91,7 +93,7 @@ molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-d14)
 
 .PHONY: fleet-build fleet-itself fleet-kernel fleet-modules molecule-hosts molecule-all molecule-d14
 fleet-build: setup
-	$(RUN) --suite fleet -- tests/fleet/run --build
+	$(RUN) -- tests/fleet/run --build
 fleet-itself: fleet-build
 	$(RUN) --suite fleet --cases $@.xml -- pytest --junit-xml=$(RESULTS)/$@.xml tests/fleet/test_fleet.py
 fleet-kernel: export EXAMPLES := $(if $(ALL),60)
@@ -100,9 +102,9 @@ fleet-kernel: fleet-build
 fleet-modules: fleet-build
 	$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py -m needs
 molecule-hosts: setup
-	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@
+	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
 molecule-all: fleet-build
-	$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE)
+	$(if $(EVERYWHERE),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE))
 molecule-d14: fleet-build
 	$(if $(ON_D14),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(ON_D14))
 

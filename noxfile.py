@@ -1,5 +1,6 @@
 """The matrix: unit tests, properties, lives and a playbook on pairs of Python and ansible-core, with every pyroute2."""
 
+import os
 import shutil
 import sys
 
@@ -42,10 +43,30 @@ def cell(session, core, pyroute2):
     """A bit of every suite with these versions."""
     if (session.python, pyroute2) == ("3.8", "0.9.*"):
         session.skip("pyroute2 0.9 does not import on Python 3.8")
-    session.install(f"ansible-core=={core}.*", f"pyroute2=={pyroute2}", "hypothesis", "pytest")
+    session.install(f"ansible-core=={core}.*", f"pyroute2=={pyroute2}", "hypothesis", "pytest", "scapy")
     session.run("pytest", "tests/unit")
     tests = ["tests/kernel/test_properties.py", "tests/kernel/test_modules.py::test_life[veth]"]
     tests += ["tests/kernel/test_modules.py::test_life[linux_bridge]"]
     if session.python not in HOSTS_ONLY:
         tests += ["tests/playbooks/test_lives.py::test_life[netns_pair]"]
     session.run("tests/sandbox", "pytest", *tests, external=True, env={"EXAMPLES": "6"})
+
+
+# Debian testing has the newest Python first.
+D14 = """cd /srv && env PYTHONPATH=%s:/opt PYTHONPYCACHEPREFIX=/tmp/python FLEET_HOST=d14 EXAMPLES=6 \\
+    tests/sandbox python3.14 -m pytest tests/unit/test_layers.py tests/unit/test_plans.py \\
+    tests/kernel/test_properties.py 'tests/kernel/test_modules.py::test_life[veth]'"""
+
+
+@nox.session(venv_backend="none")
+@nox.parametrize("pyroute2", [nox.param(p, id=f"Python 3.14, ansible-core 2.21, pyroute2 {p}") for p in PYROUTE2])
+def d14(session, pyroute2):
+    """Likewise on a test host, which reads its packages from here."""
+    if os.geteuid() != 0:
+        session.skip("the test hosts need root")
+    folder = f"{nox.options.envdir}/d14-{pyroute2}"
+    shutil.rmtree(folder, ignore_errors=True)
+    options = ["--quiet", "--no-deps", "--no-compile", "--ignore-requires-python"]
+    session.run("pip", "install", *options, "--target", folder, "ansible-core==2.21.*", f"pyroute2=={pyroute2}")
+    ssh = 'exec ssh -F $FLEET/ssh_config d14 "$1"'
+    session.run("tests/fleet/run", "--hosts=d14", "sh", "-c", ssh, "sh", D14 % f"'/srv/{folder}'", external=True)

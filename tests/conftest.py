@@ -16,13 +16,29 @@ import pytest
 import yaml
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
-from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, Wish, made_by_kernel
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Ip, Macs, Map, Number, met
+from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS
+from ansible_collections.virtnet.linux.plugins.module_utils._model import (
+    RARE,
+    Impairment,
+    Link,
+    PortVlans,
+    Wish,
+    made_by_kernel,
+)
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
 
-EVERYTHING = dict(sysctls=True, nat=True)
+MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
+EVERYTHING = dict(sysctls=True, nat=True, rare=RARE)
 GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
+
+
+# What some kernels do not have, beside kinds of links, by what it takes.
+FEATURES = {
+    "bridge_vlan": [Link("", "br0", "bridge"), PortVlans("", "br0", ((7, True),), 7)],
+    "netem": [Link("", "a", "veth", ("", "b")), Impairment("", "a", delay=1)],
+}
 
 
 def known_gaps():
@@ -49,13 +65,19 @@ def needing(value, *kinds):
     return pytest.param(value, marks=[pytest.mark.needs(*kinds)] if kinds else [])
 
 
-EACH_MODULE = pytest.mark.parametrize("name", [needing(m, *(kind.name for kind in makes(m))) for m in OPTIONS])
+def each_of(modules):
+    known = {m: [kind.name for kind in makes(m)] + [m] * (m in FEATURES) for m in modules}
+    return pytest.mark.parametrize("name", [needing(m, *known[m]) for m in modules])
+
+
+EACH_MODULE = each_of([*OPTIONS, *LOOKS])
 
 
 @lru_cache
 def lacking(kind):
-    """Whether this kernel has no links of a kind."""
-    return kind in KINDS and Host().there(*example(KINDS[kind])) is None
+    """Whether this kernel has no links of a kind, or not this feature."""
+    wanted = FEATURES.get(kind) or (example(KINDS[kind]) if kind in KINDS else None)
+    return wanted is not None and Host().there(*wanted) is None
 
 
 class Host:
@@ -124,6 +146,7 @@ class Host:
         self.shell(*("ip link delete %s 2>/dev/null || true" % name for name in sorted(links)))
         tables = ["add table %s virtnet; delete table %s virtnet" % (family, family) for family in ("ip", "ip6")]
         self.shell("nft '%s' 2>/dev/null || true" % "; ".join(tables), "rm -rf /run/virtnet")
+        self.shell(*("ip %s rule flush protocol static" % family for family in ("-4", "-6")))
         Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
         Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("0")
 
@@ -132,9 +155,26 @@ def listed(folder):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
+def other_value(attr):
+    """A value of an attribute that is not its default."""
+    if isinstance(attr, Ip):
+        return "2001:db8::99" if attr.version == 6 else "192.0.2.99"
+    if isinstance(attr, Map):
+        return ((1, 2),)
+    if isinstance(attr, Macs):
+        return (MACS[0],)
+    if isinstance(attr, Number):
+        return attr.values[-1]
+    choices = attr.values if isinstance(attr.values, range) else list(attr.values or (True, False))
+    return next(value for value in choices if value != attr.default)
+
+
 def example(kind, **attrs):
     """A link of this kind, and what it needs."""
-    attrs = {**{attr.name: attr.values[0] for attr in kind.attrs if attr.needed}, **attrs}
+    # Without a remote address a tunnel is the same as the kernel's own.
+    needed = [attr for attr in kind.attrs if attr.needed or (kind.over is not None and attr.name == "remote")]
+    needed = [attr for attr in needed if met(attr, attrs)]
+    attrs = {**{attr.name: other_value(attr) for attr in needed}, **attrs}
     low = Link("", "low", "veth", ("", "lowp"))
     peer, lower = ("", "tryp") if kind.paired else None, low.ref if kind.stands else None
     link = Link("", "try", kind.name, peer, lower, attrs=tuple(sorted(attrs.items())))
@@ -174,7 +214,7 @@ def snapshot(state, chance=True):
             fields = {
                 k: v for k, v in vars(r).items() if r.__dataclass_fields__[k].compare and k not in ("inode", "nsid")
             }
-            if not chance and isinstance(r, Link) and not r.address.startswith("02:00:00:"):
+            if not chance and isinstance(r, Link) and not str(r.address).startswith("02:00:00:"):
                 fields.pop("address")
             out[r.key] = fields
     return out

@@ -76,6 +76,35 @@ options:
       - The network namespace of the lower link. Left out it is that of O(netns); empty is the one in which the module
         runs.
     type: str
+"""
+
+    # What a link has that is the only one of its task.
+    ONE = r"""
+options:
+  altnames:
+    description:
+      - More names of the link, each of 1 to 127 bytes; see C(ip link property) in ip-link(8). Linux 5.5 or newer.
+      - They are added to those that the link has, unless O(exclusive=true).
+    type: list
+    elements: str
+  exclusive:
+    description:
+      - Whether other addresses are taken away when O(addresses) is given, and other alternative names when
+        O(altnames) is given.
+      - Link-local addresses that the kernel made by itself always stay.
+    type: bool
+    default: false
+"""
+
+    # What a tunnel has.
+    OVER = r"""
+options:
+  link_netns:
+    description:
+      - The network namespace of the outer packets. Left out it is that of O(netns); empty is the one in which the
+        module runs.
+      - A tunnel keeps it wherever it goes. One whose outer packets are elsewhere is refused, unless O(recreate=true).
+    type: str
   altnames:
     description: Alternative names, which ip(8) takes as well; they are added to those that the link has.
     type: list
@@ -87,4 +116,15 @@ options:
       - Link-local addresses that the kernel made by itself always stay.
     type: bool
     default: false
+"""
+
+    # What a link has that stands on no other one.
+    MOVED = r"""
+options:
+  from_netns:
+    description:
+      - The network namespace from which the link may be taken if it is not in O(netns) yet. An empty string is the
+        module's own network namespace.
+      - Left out, the link is not looked for elsewhere. On its way it loses its addresses, routes, master and up state.
+    type: str
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 virtnet developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A change as command lines of ip(8), sysctl(8), nft(8) and iptables(8) that do the same in a shell."""
+"""A change as command lines that do the same in a shell: ip(8), bridge(8), tc(8), sysctl(8), nft(8), iptables(8)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from shlex import quote
 from ._kinds import KINDS, kind_of
 from ._kinds import words as spelled
 from ._model import (
+    IP_PROTOCOLS,
     MAIN,
     RUN_DIR,
     Address,
     AltName,
+    FdbEntry,
+    Impairment,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
+    Neighbour,
     Netns,
+    PortVlans,
     Route,
+    Rule,
     Sysctl,
     SysctlFile,
     Topology,
+    vlan_steps,
 )
 from ._nat import NFT_FAMILY, TABLE, iptables_argv, nft_texts
 
@@ -35,8 +43,12 @@ def commands(change):
     return [line if isinstance(line, str) else " ".join(map(quote, line)) for line in lines(change.target, change)]
 
 
-def ip(netns, *words):
-    return ["ip"] + (["-n", netns] if netns else []) + list(words)
+def ip(netns, *words, program="ip"):
+    return [program] + (["-n", netns] if netns else []) + list(words)
+
+
+def bridge(netns, *words):
+    return ip(netns, *words, program="bridge")
 
 
 def inside(netns):
@@ -75,6 +87,8 @@ def link_lines(target, change):
         words += ["nomaster"] if value == "" and name == "master" else [name, str(value)]
     words += ["up" if up else "down" for dummy, up in change.news("up")]
     typed = spelled(kind.attrs, base.attrs if base else (), target.attrs, not base)
+    if kind.over and target.link and target.link[1] and (base is None or target.link != base.link or "group" in typed):
+        typed += ["dev", target.link[1]]
     if old is None:
         out += make(target, kind, words, typed)
     elif old.netns != target.netns:
@@ -84,7 +98,8 @@ def link_lines(target, change):
         words = ["name", target.name] + words
         out.append(ip(old.netns, "link", "set", "dev", old.name, *words))
         words = []
-    for said_now in (words, ["type", kind.name] + typed if typed else []):
+    kept = ["mtu", str(target.mtu)] if kind.whole and target.mtu else []
+    for said_now in (words, [*kept, "type", kind.name, *typed] if typed else []):
         if old is not None and said_now:
             out.append(ip(target.netns, "link", "set", "dev", target.name, *said_now))
     ports = KINDS[target.slave_kind].port if target.slave_kind else ()
@@ -98,6 +113,9 @@ def link_lines(target, change):
 def make(target, kind, words, typed):
     """`ip link add`, from where the lower link is, or for a veth from the host's own namespace if one end is there."""
     start = ["name", target.name]
+    if kind.maker == "tuntap":
+        first = ip(target.netns, "tuntap", "add", "dev", target.name, "mode", kind.name, *typed)
+        return [first] + ([ip(target.netns, "link", "set", "dev", target.name, *words)] if words else [])
     if target.peer and target.netns and not target.peer[0] and "master" not in words:
         typed = ["peer", "name", target.name, "netns", target.netns] + words
         return [ip("", "link", "add", "name", target.peer[1], "type", kind.name, *typed)]
@@ -105,7 +123,7 @@ def make(target, kind, words, typed):
         netns = ["netns", target.peer[0] or HOME] if target.peer[0] != target.netns else []
         typed = ["peer", "name", target.peer[1]] + netns
     home, more = target.netns, []
-    if target.link:
+    if target.link and kind.over is None:
         home = target.link[0]
         start += ["link", target.link[1]]
     if home != target.netns:
@@ -173,6 +191,88 @@ def hop_words(hop):
         + (["dev", hop.dev] if hop.dev else [])
         + (["onlink"] if hop.onlink else [])
     )
+
+
+@lines.register(Rule)
+def rule_lines(target, change):
+    return [rule_line(rule, verb) for rule, verb in ((change.after, "add"), (change.before, "delete")) if rule]
+
+
+def rule_line(rule, verb):
+    words = ["priority", str(rule.priority)]
+    for name in ("from_", "to", "iif", "oif", "fwmark", "sport", "dport"):
+        words += [name.rstrip("_"), getattr(rule, name)] if getattr(rule, name) else []
+    # Not every host has a list of the names.
+    words += ["ipproto", str(IP_PROTOCOLS.get(rule.ipproto, rule.ipproto))] if rule.ipproto else []
+    words += ["table", str(rule.table)] if rule.type == "lookup" else [rule.type]
+    words += ["suppress_prefixlength", str(rule.suppress_prefixlength)] if rule.suppress_prefixlength >= 0 else []
+    words += ["protocol", rule.proto] if rule.proto not in (None, "unspec") else []
+    return ip(rule.netns, *(["-6"] if rule.family == "inet6" else []), "rule", verb, *words)
+
+
+@lines.register(PortVlans)
+def vlans_lines(target, change):
+    out = []
+    for verb, first, last, untagged, pvid in vlan_steps(change.before, change.after):
+        words = [str(first) if first == last else "%d-%d" % (first, last)]
+        words += ["pvid"] * pvid + ["untagged"] * untagged + ["self"] * target.own
+        out.append(bridge(target.netns, "vlan", verb, "dev", target.dev, "vid", *words))
+    return out
+
+
+@lines.register(Neighbour)
+def neighbour_lines(target, change):
+    words = (["proxy"] if target.proxy else []) + [target.address]
+    if change.verb == "delete":
+        return [ip(target.netns, "neighbour", "delete", *words, "dev", target.dev)]
+    words += ["lladdr", target.lladdr] if target.lladdr else []
+    words += [] if target.proxy else ["nud", "permanent"]
+    return [ip(target.netns, "neighbour", "replace", *words, "dev", target.dev, *["router"] * bool(target.router))]
+
+
+@lines.register(FdbEntry)
+def fdb_lines(target, change):
+    verb = "delete" if change.verb == "delete" else "append" if target.several else "replace"
+    words = [target.lladdr, "dev", target.dev]
+    for name in ("dst", "vni", "vlan"):
+        words += [name, str(getattr(target, name))] if getattr(target, name) else []
+    words += ["self" if target.self_ else "master"]
+    words += ["local" if target.local else "static"] if verb != "delete" else []
+    return [bridge(target.netns, "fdb", verb, *words)]
+
+
+@lines.register(MdbEntry)
+def mdb_lines(target, change):
+    verb = "delete" if change.verb == "delete" else "add"
+    words = ["dev", target.dev, "port", target.port, "grp", target.grp, *["permanent"] * (verb == "add")]
+    words += ["vid", str(target.vid)] if target.vid else []
+    return [bridge(target.netns, "mdb", verb, *words)]
+
+
+@lines.register(Impairment)
+def impairment_lines(target, change):
+    place = ["dev", target.dev, "root"]
+    if change.verb == "delete":
+        return [ip(target.netns, "qdisc", "delete", *place, program="tc")]
+    if target.discipline == "tbf":
+        words = ["tbf", "rate", "%dbit" % target.rate, "burst", str(target.burst), "latency", "50ms"]
+        return [ip(target.netns, "qdisc", "replace", *place, *words, program="tc")]
+    words, old = ["netem", "limit", str(target.limit)], change.before
+    if target.delay or target.jitter:
+        words += ["delay", plain(target.delay) + "ms"]
+        words += [plain(target.jitter) + "ms"] if target.jitter or (old and old.correlation) else []
+        words += [plain(target.correlation) + "%"] if target.correlation or (old and old.correlation) else []
+    for name in ("loss", "duplicate", "reorder", "corrupt"):
+        # What tc(8) does not say of the last two stays as it was.
+        if getattr(target, name) or (old and getattr(old, name) and name in ("reorder", "corrupt")):
+            words += [name, plain(getattr(target, name)) + "%"]
+    words += ["rate", "%dbit" % target.rate] if target.rate or (old and old.rate) else []
+    return [ip(target.netns, "qdisc", "replace", *place, *words, program="tc")]
+
+
+def plain(value):
+    """A number without needless digits."""
+    return ("%.4f" % value).rstrip("0").rstrip(".")
 
 
 @lines.register(Sysctl)

@@ -21,26 +21,34 @@ import types
 from collections import defaultdict
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from importlib.machinery import PathFinder
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
-from ._kinds import KINDS, encoded, kind_of
+from ._kinds import KINDS, PLAIN, encoded, kind_of, met
 from ._model import (
+    IP_PROTOCOLS,
     RUN_DIR,
     Address,
     AltName,
+    FdbEntry,
     Hop,
+    Impairment,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
+    Neighbour,
     Netns,
+    PortVlans,
     Refused,
     Route,
+    Rule,
     State,
     Sysctl,
     SysctlFile,
     Topology,
+    vlan_steps,
 )
 from ._nat import NFT_FAMILY, PROGRAM, TABLE, from_iptables, from_nft, iptables_argv, nft_json
 
@@ -74,9 +82,64 @@ def pyroute2_messages():
         "listed": type("listed", (nla,), listed),
     }
     ipvlan = {"nla_map": ((1, "IFLA_IPVLAN_MODE", "uint16"), (2, "IFLA_IPVLAN_FLAGS", "uint16"))}
-    for names, members in ((("macvlan", "macvtap"), macvlan), (("ipvlan", "ipvtap"), ipvlan)):
+    # Those of tunnels have other types in each kind.
+    iptun = "LINK:uint32 LOCAL:{ip} REMOTE:{ip} TTL:uint8 TOS:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:{flags}"
+    iptun += " PROTO:uint8 PMTUDISC:uint8 - - - - ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16 ENCAP_SPORT:be16"
+    iptun += " ENCAP_DPORT:be16 COLLECT_METADATA:flag FWMARK:uint32"
+    gre = "LINK:uint32 IFLAGS:be16 OFLAGS:be16 IKEY:be32 OKEY:be32 LOCAL:{ip} REMOTE:{ip} TTL:uint8 TOS:uint8"
+    gre += " PMTUDISC:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:uint32 ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16"
+    gre += " ENCAP_SPORT:be16 ENCAP_DPORT:be16 COLLECT_METADATA:flag IGNORE_DF:uint8 FWMARK:uint32"
+    vti = "LINK:uint32 IKEY:be32 OKEY:be32 LOCAL:{ip} REMOTE:{ip} FWMARK:uint32"
+    vxlan = "ID:uint32 GROUP:ip4addr LINK:uint32 LOCAL:ip4addr TTL:uint8 TOS:uint8 LEARNING:uint8 AGEING:uint32"
+    vxlan += " LIMIT:uint32 - PROXY:uint8 RSC:uint8 L2MISS:uint8 L3MISS:uint8 PORT:be16 GROUP6:ip6addr LOCAL6:ip6addr"
+    vxlan += " UDP_CSUM:uint8 UDP_ZERO_CSUM6_TX:uint8 UDP_ZERO_CSUM6_RX:uint8 - - GBP:flag - COLLECT_METADATA:uint8"
+    vxlan += " - - TTL_INHERIT:hex DF:uint8 VNIFILTER:uint8"
+    geneve = "ID:uint32 REMOTE:ip4addr TTL:uint8 TOS:uint8 PORT:be16 COLLECT_METADATA:flag REMOTE6:ip6addr - - - -"
+    geneve += " TTL_INHERIT:uint8 DF:uint8"
+
+    def listing(prefix, text, **types):
+        words = [word.partition(":") for word in text.format(**types).split()]
+        return {"nla_map": tuple((n, prefix + word, kind or "hex") for n, (word, dummy, kind) in enumerate(words, 1))}
+
+    four, six = {"ip": "ip4addr", "flags": "uint16"}, {"ip": "ip6addr", "flags": "uint32"}
+    for names, members in (
+        (("macvlan", "macvtap"), macvlan),
+        (("ipvlan", "ipvtap"), ipvlan),
+        (("ipip", "sit"), listing("IFLA_IPTUN_", iptun, **four)),
+        (("ip6tnl",), listing("IFLA_IPTUN_", iptun, **six)),
+        (("gre", "gretap"), listing("IFLA_GRE_", gre, **four)),
+        (("ip6gre", "ip6gretap"), listing("IFLA_GRE_", gre, **six)),
+        (("vti",), listing("IFLA_VTI_", vti, **four)),
+        (("vti6",), listing("IFLA_VTI_", vti, **six)),
+        (("vxlan",), listing("IFLA_VXLAN_", vxlan)),
+        (("geneve",), listing("IFLA_GENEVE_", geneve)),
+    ):
         ifinfmsg.ifinfo.data_map.update(dict.fromkeys(names, type("data", (nla,), members)))
     return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
+
+
+@lru_cache(maxsize=None)
+def rare_messages():
+    """Message classes that few tasks need, by name."""
+    from pyroute2.netlink import nlmsg
+    from pyroute2.netlink.rtnl.fibmsg import fibmsg
+    from pyroute2.netlink.rtnl.ndmsg import ndmsg
+
+    # Linux 6.15 tells the masks of ports.
+    masks = ((28, "FRA_SPORT_MASK", "uint16"), (29, "FRA_DPORT_MASK", "uint16"))
+    on_bridge = (("family", "B"), ("pad", "3x"), ("index", "I"))
+    tc = (("family", "B"), ("pad", "3x"), ("index", "i"), ("handle", "I"), ("parent", "I"), ("info", "I"))
+    return {
+        "rule": type("rulemsg", (fibmsg,), {"nla_map": fibmsg.nla_map + masks}),
+        "neighbour": ndmsg,
+        "mdb": type("mdbmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "MDB", "cdata"),)}),
+        "vlan": type("vlanmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "ENTRY", "cdata"),)}),
+        "tc": type("tcmsg", (nlmsg,), {"fields": tc, "nla_map": ((1, "KIND", "asciiz"), (2, "OPTIONS", "cdata"))}),
+    }
+
+
+def rare_message(name):
+    return rare_messages()[name]()
 
 
 try:
@@ -85,12 +148,31 @@ try:
 except Exception:  # pyroute2 0.9.2 raises TypeError on Python 3.8
     IMPORT_ERROR = traceback.format_exc()
 
-NEWLINK, DELLINK, GETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = 16, 17, 18, 20, 21, 22, 24, 25, 26
-NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 88, 90, 108, 109
+NEWLINK, DELLINK, GETLINK, SETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = (
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    24,
+    25,
+    26,
+)
+NEWNEIGH, DELNEIGH, GETNEIGH, NEWQDISC, DELQDISC, GETQDISC, NEWMDB, DELMDB, GETMDB = 28, 29, 30, 36, 37, 38, 84, 85, 86
+GETVLAN, ROOT = 114, 0xFFFFFFFF
+NEWRULE, DELRULE, GETRULE, NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 32, 33, 34, 88, 90, 108, 109
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 UNKNOWN = "Unknown device type"
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
+NO_NSID = (None, -1, 0xFFFFFFFF)
+NEEDS_ROOT = "this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
+TUN_TYPES = {"tun": 1, "tap": 2}
+TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP = 0x400454CA, 0x400454CB, 0x400454CC, 0x400454CE
+TUN_EXCL, TUN_NO_PI = 0x8000, 0x1000
+TUN_FLAGS = {"vnet_hdr": 0x4000, "multi_queue": 0x100}
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 PROTOS = {0: "unspec", 1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
 TYPES = {
@@ -104,8 +186,12 @@ TYPES = {
     8: "prohibit",
     9: "throw",
 }
+ACTIONS = {1: "lookup", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
+FAMILIES = {socket.AF_INET: "inet", socket.AF_INET6: "inet6"}
+SELF, PROXY, LEARNED, ROUTER = 2, 8, 16, 128
+PERMANENT, STATIC = 0x80, 0xC0
+NETEM, WHOLE = ("correlation", "reorder", "corrupt", "rate"), 0xFFFFFFFF
 ONLINK = 4
-NO_NSID = (-1, 0xFFFFFFFF)  # the same number; some versions of pyroute2 read it as unsigned
 SYSCTLS = {"ipv4": ("forwarding", "rp_filter", "proxy_arp"), "ipv6": ("forwarding",)}
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -129,7 +215,8 @@ class Netlink:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
         self.socket.setsockopt(270, 11, 1)  # SOL_NETLINK, NETLINK_EXT_ACK: errors come with the kernel's own sentence
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.indexes, self.names, self.sequence = {}, {}, 0
+        self.indexes, self.names, self.macs, self.sequence = {}, {}, {}, 0
+        self.packets = set()  # the links without a MAC address
 
     def request(self, message, verb, flags, attrs=(), header=(), skip=None):
         """Send a message; return the answers but those to `skip`, or raise OSError with the kernel's reason."""
@@ -159,6 +246,18 @@ class Netlink:
                     if not answer_flags & 2:
                         return answers
                 offset += (length + 3) & ~3
+
+    def nsid(self, fd):
+        """The number of a namespace here, or None. It is asked thousands of times: pyroute2 would take most of it."""
+        self.sequence += 1
+        # A header, a struct rtgenmsg, and the attribute NETNSA_FD.
+        self.socket.send(struct.pack("=IHHIIIHHi", 28, GETNSID, 1, self.sequence, 0, 0, 8, 3, fd))
+        data = self.socket.recv(1 << 12)
+        length, kind, flags = struct.unpack_from("=IHH", data)
+        if kind == 2:
+            raise_error(data[:length], flags)
+        nsid = struct.unpack_from("=i", data, 24)[0]
+        return None if nsid < 0 else nsid
 
     def index(self, name):
         if name not in self.indexes:
@@ -194,10 +293,12 @@ class Kernel:
     """The kernel's namespaces, opened once each."""
 
     def __init__(self):
-        # Two files a namespace.
-        setrlimit(RLIMIT_NOFILE, (getrlimit(RLIMIT_NOFILE)[1],) * 2)
+        # Each namespace takes two descriptors.
+        most = getrlimit(RLIMIT_NOFILE)[1]
+        setrlimit(RLIMIT_NOFILE, (most, most))
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self.sockets, self.files, self.paths, self.leaving = {"": Netlink()}, {"": self.home}, {}, []
+        self.sockets, self.files, self.paths = {"": Netlink()}, {"": self.home}, {}
+        self.leaving, self.coming = [], []
         self.held = None  # the lock
         self.processes = None  # by namespace
         self.atlas = None  # where namespaces are looked up by their numbers
@@ -309,9 +410,11 @@ class Kernel:
 
     # Reading
 
-    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, files=(), topologies=()):
+    def observe(
+        self, names, follow=(), above=False, sysctls=False, nat=False, rare=(), files=(), topologies=(), brief=False
+    ):
         """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are,
-        and with `above` those where links stand on a link in another namespace.
+        and with `above` those where links stand on a link in another namespace; `brief`: links and addresses alone.
         """
         self.atlas = self.processes = None
         found, queue, follow = {}, sorted(set(names) | {""}), set(follow)
@@ -325,14 +428,19 @@ class Kernel:
         kept = [read_file(path) for path in files] + [self.made(name) for name in topologies]
         state = State(filter(None, kept))
         for name, (links, others) in found.items():
-            if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
+            if name and not brief and is_namespace("%s/%s" % (NETNS_DIR, name)):
                 state.add(self.read_netns(name, name in follow))
             for link in self.resolved(name, links, found):
                 state.add(link)
             for resource in others:
                 state.add(resource)
-            for resource in self.read_rest(name):
+            for resource in self.read_addresses(name):
                 state.add(resource)
+            for resource in self.read_routes(name) if not brief else ():
+                state.add(resource)
+            for kind in rare:
+                for resource in READERS[kind](self, name, [link for link, dummy in links]):
+                    state.add(resource)
             for resource in self.read_sysctls(name) if sysctls else ():
                 state.add(resource)
             for resource in self.read_nat(name) if nat else ():
@@ -357,9 +465,7 @@ class Kernel:
 
     def nsid(self, here, name):
         """What the namespace `name` is called in the namespace `here`."""
-        answer = self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_FD", self.file(name))])
-        nsid = answer[0].get_attr("NETNSA_NSID")
-        return None if nsid in NO_NSID else nsid
+        return self.netlink(here).nsid(self.file(name))
 
     def names_in(self, here):
         """The names of the namespaces by what `here` calls them; None is `here` itself."""
@@ -415,11 +521,19 @@ class Kernel:
         messages = netlink.request(ifinfmsg(), GETLINK, DUMP, [("IFLA_EXT_MASK", 8)])  # RTEXT_FILTER_SKIP_STATS
         names = {m["index"]: m.get_attr("IFLA_IFNAME") for m in messages}
         netlink.indexes, netlink.names = {v: k for k, v in names.items()}, names
+        netlink.macs = {m["index"]: m.get_attr("IFLA_ADDRESS") for m in messages}
+        netlink.packets = set()
         links, others = [], []
         for m in messages:
-            link, far, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK"), m.get_attr("IFLA_LINK_NETNSID")
-            known = far and (nsid is not None or far != m["index"])
-            links.append((link, (nsid, far) if known else None))
+            link, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK_NETNSID")
+            over, far = kind_of(link).over, m.get_attr("IFLA_LINK")
+            if over is not None:
+                data = m.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
+                far = data.get_attr(over) if over and data else 0
+            known = over is not None or (far and (nsid is not None or far != m["index"]))
+            links.append((link, (nsid, far or 0) if known else None))
+            if kind_of(link).packets:
+                netlink.packets.add(link.name)
             properties = m.get_attr("IFLA_PROP_LIST")
             for alternative in properties.get_attrs("IFLA_ALT_IFNAME") if properties else ():
                 others.append(AltName(name, link.name, alternative))
@@ -430,23 +544,85 @@ class Kernel:
         homes = self.names_in(name) if any(far and far[0] is not None for dummy, far in links) else {None: name}
         for link, far in links:
             if far is not None:
-                home = homes.get(far[0])
+                nsid, index = far
+                home = homes.get(nsid)
                 names = self.sockets[home].names if home in found else {}
-                ref = (home if home in found else "?", names.get(far[1], str(far[1])))
+                ref = (home if home in found else "?", names.get(index, str(index)) if index else "")
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
             yield link
 
-    def read_rest(self, name):
+    def read_addresses(self, name):
         netlink = self.netlink(name)
         names = {index: dev for dev, index in netlink.indexes.items()}
         for m in netlink.request(ifaddrmsg(), GETADDR, DUMP):
             if m["index"] in names:
-                yield address_of(name, m, names[m["index"]])
+                dev = names[m["index"]]
+                yield address_of(name, m, dev, netlink.macs.get(m["index"]), dev in netlink.packets)
+
+    def read_routes(self, name):
+        netlink = self.netlink(name)
+        names = {index: dev for dev, index in netlink.indexes.items()}
         for family in (socket.AF_INET, socket.AF_INET6):
             for m in netlink.request(rtmsg(), GETROUTE, DUMP, header=dict(family=family), skip=in_table_local):
                 route = route_of(name, m, names)
                 if route is not None:
                     yield route
+
+    def read_rules(self, name, links):
+        for m in self.netlink(name).request(rare_message("rule"), GETRULE, DUMP):
+            rule = rule_of(name, m)
+            if rule is not None:
+                yield rule
+
+    def read_vlans(self, name, links):
+        """The VLANs of every bridge and port; a kernel that does not know of any refuses to tell."""
+        try:
+            answers = self.netlink(name).request(rare_message("vlan"), GETVLAN, DUMP, header=dict(family=7))
+        except OSError:
+            return
+        found = {m["index"]: m.get_attrs("ENTRY") for m in answers}
+        for link in links:
+            if link.kind == "bridge" or link.slave_kind == "bridge":
+                yield vlans_of(link, found.get(link.index, ()))
+
+    def read_neighbours(self, name, links):
+        names = {link.index: link for link in links}
+        for flags in (0, PROXY):
+            for m in self.netlink(name).request(rare_message("neighbour"), GETNEIGH, DUMP, header=dict(flags=flags)):
+                if m["family"] in FAMILIES and m["ifindex"] in names:
+                    neighbour = neighbour_of(m, names[m["ifindex"]])
+                    if neighbour is not None:
+                        yield neighbour
+
+    def read_fdb(self, name, links):
+        names = {link.index: link for link in links}
+        answers = self.netlink(name).request(rare_message("neighbour"), GETNEIGH, DUMP, header=dict(family=7))
+        found = [fdb_entry_of(m, names) for m in answers if m["ifindex"] in names]
+        everywhere = {(entry.dev, entry.lladdr, entry.local) for entry in found if entry and not entry.vlan}
+        for entry in filter(None, found):
+            # One without a VLAN the kernel also puts into all those of the port.
+            twin = entry.vlan and (entry.dev, entry.lladdr, entry.local) in everywhere
+            yield replace(entry, proto="kernel") if twin else entry
+
+    def read_mdb(self, name, links):
+        names = {link.index: link.name for link in links}
+        try:
+            answers = self.netlink(name).request(rare_message("mdb"), GETMDB, DUMP, header=dict(family=7))
+        except OSError:
+            return  # a kernel without bridges
+        for m in answers:
+            entries = [data for raw in m.get_attrs("MDB") for dummy, data in nested(raw)]
+            for dummy, data in [pair for entry in entries for pair in nested(entry)]:
+                entry = mdb_entry_of(name, names[m["index"]], data, names)
+                if entry is not None:
+                    yield entry
+
+    def read_impairments(self, name, links):
+        names = {link.index: link.name for link in links}
+        for m in self.netlink(name).request(rare_message("tc"), GETQDISC, DUMP):
+            # What the kernel chose by itself has no handle.
+            if m["parent"] == ROOT and m["handle"] and m["index"] in names:
+                yield impairment_of(name, names[m["index"]], m.get_attr("KIND"), m.get_attr("OPTIONS"))
 
     def read_sysctls(self, name):
         keys = [
@@ -507,7 +683,7 @@ class Kernel:
         do(change.target, change, self)
 
     def wait_for_leaving(self):
-        """The kernel takes the far ends of a deleted namespace's links away a little after it."""
+        """The kernel takes the far ends of a deleted namespace's links away a little after it, and gives cards back."""
         end = time.monotonic() + 10
         while self.leaving and time.monotonic() < end:
             netns, index = self.leaving[-1]
@@ -516,13 +692,22 @@ class Kernel:
                 time.sleep(0.002)
             except OSError:
                 self.leaving.pop()
-        self.leaving = []
+        # Not for long: they come to the first namespace of the machine, which need not be this one.
+        end = time.monotonic() + 2
+        while self.coming and time.monotonic() < end:
+            try:
+                socket.if_nametoindex(self.coming[-1])
+                self.coming.pop()
+            except OSError:
+                time.sleep(0.002)
+        self.leaving, self.coming = [], []
 
     def delete_netns(self, name):
         links, dummy = self.read_links(name)
         ends = [far for link, far in links if link.kind == "veth" and far and far[0] is not None]
         homes = self.names_in(name) if ends else {}
         self.leaving += [(homes[nsid], index) for nsid, index in ends if nsid in homes]
+        self.coming += [link.name for link, dummy in links if link.kind == "" and link.name != "lo"]
         if self.standing is None:
             self.standing = self.outliers()
         self.leaving += [(home, index) for home, index, nsid in self.standing if self.nsid(home, name) == nsid]
@@ -542,6 +727,16 @@ def has_tables():
         netfilter.send(struct.pack("=IHHIIBBH", 20, 10 << 8 | 1, 0x301, 1, 0, 0, 0, 0))  # NFT_MSG_GETTABLE, a dump
         return struct.unpack_from("=IH", netfilter.recv(1 << 16))[1] == 10 << 8  # NFT_MSG_NEWTABLE
     return False
+
+
+READERS = {
+    Rule: Kernel.read_rules,
+    PortVlans: Kernel.read_vlans,
+    Neighbour: Kernel.read_neighbours,
+    FdbEntry: Kernel.read_fdb,
+    MdbEntry: Kernel.read_mdb,
+    Impairment: Kernel.read_impairments,
+}
 
 
 def output(argv):
@@ -601,6 +796,9 @@ def is_namespace(path):
 def link_of(netns, m, names):
     info = m.get_attr("IFLA_LINKINFO")
     kind = info.get_attr("IFLA_INFO_KIND") or "" if info else ""
+    data = info.get_attr("IFLA_INFO_DATA") if kind in KINDS else None
+    if kind == "tun" and data and data.get_attr("IFLA_TUN_TYPE") == TUN_TYPES["tap"]:
+        kind = "tap"
     slave = info.get_attr("IFLA_INFO_SLAVE_KIND") if info else None
     port = KINDS[slave].port if slave in KINDS else ()
     return Link(
@@ -609,11 +807,12 @@ def link_of(netns, m, names):
         kind,
         master=names.get(m.get_attr("IFLA_MASTER"), ""),
         mtu=m.get_attr("IFLA_MTU"),
-        address=m.get_attr("IFLA_ADDRESS"),
+        # Of a tunnel it is the local IP address.
+        address="" if KINDS.get(kind, PLAIN).packets else m.get_attr("IFLA_ADDRESS"),
         up=bool(m["flags"] & IFF_UP),
         alias=m.get_attr("IFLA_IFALIAS") or "",
         txqueuelen=m.get_attr("IFLA_TXQLEN"),
-        attrs=values(KINDS[kind].attrs, info.get_attr("IFLA_INFO_DATA")) if kind in KINDS else (),
+        attrs=values(KINDS[kind].attrs, data) if kind in KINDS else (),
         port=values(port, info.get_attr("IFLA_INFO_SLAVE_DATA")) if port else (),
         slave_kind=slave if slave in KINDS else None,
         index=m["index"],
@@ -621,18 +820,21 @@ def link_of(netns, m, names):
 
 
 def values(attrs, data):
-    known = hasattr(data, "get_attr")
-    return tuple(sorted((a.name, a.decode(data.get_attr(a.nla) if known else None)) for a in attrs))
+    get = data.get_attr if hasattr(data, "get_attr") else lambda nla: None
+    found = {a.name: a.read(get) for a in attrs}
+    return tuple(sorted((a.name, found[a.name] if met(a, found) else a.default) for a in attrs))
 
 
-def address_of(netns, m, dev):
+def address_of(netns, m, dev, mac, packets):
     local, address = m.get_attr("IFA_LOCAL"), m.get_attr("IFA_ADDRESS")
     flags = m.get_attr("IFA_FLAGS") or m["flags"]
     own, peer = local or address, ""
     prefixed = "%s/%d" % (own, m["prefixlen"])
     if local and address and local != address:
         prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, m["prefixlen"])
-    by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own)
+    by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own, mac)
+    # Without a MAC address it makes them of chance, or of an IPv4 address.
+    by_itself |= bool(flags & 0x800) or (packets and own.startswith(("fe80:", "::")))
     return Address(
         netns,
         dev,
@@ -646,9 +848,13 @@ def address_of(netns, m, dev):
     )
 
 
-def is_eui64(address):
+def is_eui64(address, mac):
     """Whether this is a link-local address that the kernel makes of a MAC address."""
-    return address.startswith("fe80:") and socket.inet_pton(socket.AF_INET6, address)[11:13] == b"\xff\xfe"
+    if not address.startswith("fe80:"):
+        return False
+    half = socket.inet_pton(socket.AF_INET6, address)[8:]
+    # An ipvlan, which shares its MAC address, has a number in the middle.
+    return half[3:5] == b"\xff\xfe" or (half[:3] + half[5:]).hex(":") == mac
 
 
 def route_of(netns, m, names):
@@ -683,6 +889,147 @@ def route_of(netns, m, names):
 def hop_of(m, oif, weight, flags, names):
     via = m.get_attr("RTA_VIA")
     return Hop(via["addr"] if via else m.get_attr("RTA_GATEWAY"), names.get(oif), weight, bool(flags & ONLINK))
+
+
+RULE = dict(
+    from_="FRA_SRC",
+    to="FRA_DST",
+    iif="FRA_IIFNAME",
+    oif="FRA_OIFNAME",
+    fwmark="FRA_FWMARK",
+    ipproto="FRA_IP_PROTO",
+    sport="FRA_SPORT_RANGE",
+    dport="FRA_DPORT_RANGE",
+    priority="FRA_PRIORITY",
+    table="FRA_TABLE",
+    suppress_prefixlength="FRA_SUPPRESS_PREFIXLEN",
+    proto="FRA_PROTOCOL",
+)
+
+
+def rule_of(netns, m):
+    """A rule; None for one with what is not managed here."""
+    raw = {attr[0]: attr[1] for attr in m["attrs"]}
+    strange = {name for name in raw if not (name in RULE.values() or name == "FRA_FWMASK" or raw[name] == 0xFFFF)}
+    if strange or m["tos"] or m["flags"] & 2 or m["action"] not in ACTIONS or m["family"] not in FAMILIES:
+        return None
+    found = {name: raw.get(nla, "") for name, nla in RULE.items()}
+    mark, mask = raw.get("FRA_FWMARK", 0), raw.get("FRA_FWMASK", 0)
+    suppress = raw.get("FRA_SUPPRESS_PREFIXLEN", 0xFFFFFFFF)
+    found.update(
+        from_="%s/%d" % (raw["FRA_SRC"], m["src_len"]) if "FRA_SRC" in raw else "",
+        to="%s/%d" % (raw["FRA_DST"], m["dst_len"]) if "FRA_DST" in raw else "",
+        fwmark=("0x%x" % mark if mask == 0xFFFFFFFF and mark else "0x%x/0x%x" % (mark, mask)) if mask else "",
+        ipproto={str(v): k for k, v in IP_PROTOCOLS.items()}.get(str(found["ipproto"]), str(found["ipproto"])),
+        priority=found["priority"] or 0,
+        table=(found["table"] or m["table"]) if ACTIONS[m["action"]] == "lookup" else 0,
+        suppress_prefixlength=-1 if suppress == 0xFFFFFFFF else suppress,
+        proto=PROTOS.get(found["proto"], str(found["proto"] or 0)),
+    )
+    for name in ("sport", "dport"):
+        low, dummy, high = found[name].partition(":")
+        found[name] = low if low == high else "%s-%s" % (low, high)
+    return Rule(netns, FAMILIES[m["family"]], type=ACTIONS[m["action"]], **found)
+
+
+def nested(data):
+    """The (type, value) of attributes in an attribute."""
+    offset = 0
+    while offset + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, offset)
+        yield kind & 0x3FFF, data[offset + 4 : offset + length]
+        offset += max(4, (length + 3) & ~3)
+
+
+def attribute(kind, value):
+    return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
+
+
+def vlans_of(link, entries):
+    vlans, pvid = {}, 0
+    for entry in entries:
+        parts = dict(nested(entry))
+        flags, first = struct.unpack_from("=HH", parts[1])
+        last = struct.unpack("=H", parts[2])[0] if 2 in parts else first
+        vlans.update(dict.fromkeys(range(first, last + 1), bool(flags & 4)))
+        pvid = first if flags & 2 else pvid
+    return PortVlans(link.netns, link.name, tuple(sorted(vlans.items())), pvid, own=link.kind == "bridge")
+
+
+def neighbour_of(m, link):
+    """A neighbour that somebody has set; None for one that the kernel has learned, or forgets by itself."""
+    proxy = bool(m["flags"] & PROXY)
+    if not proxy and (m["state"] != PERMANENT or m["flags"] & LEARNED):
+        return None
+    lladdr, router = m.get_attr("NDA_LLADDR") or "", bool(m["flags"] & ROUTER)
+    return Neighbour(link.netns, link.name, m.get_attr("NDA_DST"), lladdr, router, proxy)
+
+
+def fdb_entry_of(m, links):
+    """A static entry of a bridge's port, or of a vxlan; None for all else."""
+    link, master = links[m["ifindex"]], links.get(m.get_attr("NDA_MASTER"))
+    own = master is None and link.kind == "vxlan"
+    strange = m.get_attr("NDA_PORT") or m.get_attr("NDA_IFINDEX") or m.get_attr("NDA_NH_ID")
+    if not m["state"] & STATIC or m["flags"] & LEARNED or strange or not (own or (master and master is not link)):
+        return None
+    lladdr, local, dst = m.get_attr("NDA_LLADDR"), not own and bool(m["state"] & PERMANENT), m.get_attr("NDA_DST")
+    by_itself = local and lladdr in (link.address, master.address)
+    # A vxlan is made with one destination for what it does not know.
+    far = [value for name, value in link.attrs if name in ("remote", "group")]
+    by_itself = by_itself or (own and lladdr == "00:00:00:00:00:00" and dst in far)
+    return FdbEntry(
+        link.netns,
+        link.name,
+        lladdr,
+        m.get_attr("NDA_VLAN") or 0,
+        own,
+        local,
+        dst or "",
+        m.get_attr("NDA_VNI") or 0,
+        proto="kernel" if by_itself else None,
+    )
+
+
+MDB = "=IBBH16sHxx"
+
+
+def mdb_entry_of(netns, dev, data, names):
+    """A group that somebody has set for a port."""
+    index, state, dummy, vid, address, proto = struct.unpack_from(MDB, data)
+    if not state & 1 or names.get(index, dev) == dev or any(kind == 4 for kind, dummy in nested(data[28:])):
+        return None  # learned, of the bridge itself, or from one source only
+    proto = socket.ntohs(proto)
+    if proto in (0x0800, 0x86DD):
+        family, length = (socket.AF_INET, 4) if proto == 0x0800 else (socket.AF_INET6, 16)
+        group = socket.inet_ntop(family, address[:length])
+    else:
+        group = ":".join("%02x" % byte for byte in bytearray(address[:6]))
+    return MdbEntry(netns, dev, names[index], group, vid)
+
+
+def impairment_of(netns, dev, kind, options):
+    """The discipline of a link; one that this module would not make so has only a name."""
+    values = dict.fromkeys(("delay", "jitter", "loss", "duplicate", *NETEM), 0)
+    strange = kind not in ("netem", "tbf")
+    if kind == "tbf":
+        rate, peak = struct.unpack_from("=8xI8xI", dict(nested(options))[1])
+        values.update(rate=rate * 8, limit=1000)
+        strange = bool(peak)
+    elif kind == "netem":
+        dummy, limit, loss, gap, duplicate, dummy = struct.unpack_from("=6I", options)
+        parts = dict(nested(options[24:]))
+        (delay, jitter) = (struct.unpack("=q", parts[number])[0] / 1e6 for number in (10, 11))
+        told = dict(zip(NETEM, (parts.get(number) for number in (1, 3, 4, 6))))
+        numbers = {name: struct.unpack("=%dI" % (len(data) // 4), data) for name, data in told.items() if data}
+        values.update({name: percent(pair[0]) for name, pair in numbers.items() if name != "rate"})
+        values.update(delay=round(delay, 3), jitter=round(jitter, 3), limit=limit)
+        values.update(loss=percent(loss), duplicate=percent(duplicate), rate=numbers.get("rate", [0])[0] * 8)
+        strange = {5, 7, 8, 12} & set(parts) or any(any(pair[1:]) for pair in numbers.values()) or gap > 1
+    return Impairment(netns, dev, foreign=kind) if strange else Impairment(netns, dev, **values)
+
+
+def percent(number):
+    return round(number * 100.0 / WHOLE, 4)
 
 
 # Changes to messages
@@ -741,9 +1088,13 @@ def do_link(target, change, kernel):
         here.request(ifinfmsg(), DELLINK, ACK, header=dict(index=here.index(target.name)))
         here.indexes.pop(target.name, None)
         return
-    typed = encoded(kind.attrs, base.attrs if base else (), target.attrs, not base)
+    program = kind.name in TUN_TYPES
+    if before is None and program:
+        make_tun(target, kernel)
+        here.indexes.pop(target.name, None)
+    typed = [] if program else tunnelled(target, base, kind, kernel)
     attrs, flags = [], dict(change.news("up"))
-    if before is None or before.ref != target.ref:
+    if (before.ref != target.ref) if before else not program:
         attrs.append(("IFLA_IFNAME", target.name))
     if before is not None and before.netns != target.netns:
         # The rest is said where the link has gone to.
@@ -761,7 +1112,7 @@ def do_link(target, change, kernel):
     attrs += [(nla[name], value) for name, value in change.news(*nla)]
     attrs += [("IFLA_MASTER", here.index(master) if master else 0) for dummy, master in change.news("master")]
     header = dict(flags=int(flags["up"]), change=IFF_UP) if flags else {}
-    if before is None:
+    if before is None and not program:
         data = typed
         if target.peer:
             far = [("IFLA_IFNAME", target.peer[1]), ("IFLA_NET_NS_FD", kernel.file(target.peer[0]))]
@@ -770,23 +1121,61 @@ def do_link(target, change, kernel):
         info = [("IFLA_INFO_KIND", kind.name)] + ([("IFLA_INFO_DATA", {"attrs": data})] if data else [])
         here.indexes.pop(target.name, None)
         start = here
-        if target.link:
+        if target.link and kind.over is None:
             # The kernel looks for the lower link where it is told of the new one.
             start = kernel.netlink(target.link[0])
             attrs.append(("IFLA_LINK", start.index(target.link[1])))
             attrs += [("IFLA_NET_NS_FD", kernel.file(target.netns))] if start is not here else []
         say(start, ACK | CREATE | EXCL, attrs + [("IFLA_LINKINFO", {"attrs": info})], header, kind, typed)
     elif attrs or typed or header:
-        index = here.index(before.name if before.netns == target.netns else target.name)
+        index = here.index(before.name if before and before.netns == target.netns else target.name)
         # Of one message the kernel takes the kind's options first. A bridge without an address refuses some,
         # and it has none after its last port has left.
         if attrs or header:
             say(here, ACK, attrs, dict(header, index=index), kind, [])
         if typed:
             info = [("IFLA_INFO_KIND", kind.name), ("IFLA_INFO_DATA", {"attrs": typed})]
-            say(here, ACK, [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
-        here.indexes.pop(before.name, None)
+            # The MTU of a tunnel is worked out anew unless it is said.
+            kept = [("IFLA_MTU", target.mtu)] if kind.whole else []
+            say(here, ACK, kept + [("IFLA_LINKINFO", {"attrs": info})], dict(index=index), kind, typed)
+        here.indexes.pop((before or target).name, None)
     do_port(target, base, here)
+
+
+def tunnelled(target, base, kind, kernel):
+    """The kind's attributes to be said, and the lower link of a tunnel."""
+    old, link = base.attrs if base else (), (kind.over and target.link) or ("", "")
+    typed = encoded(kind.attrs, old, target.attrs, not base)
+    moved = bool(link[1]) if base is None else bool(kind.over) and target.link != base.link
+    if kind.whole and (typed or moved or base is None):
+        typed = encoded(kind.attrs, old, target.attrs, whole=True)
+    if moved or (kind.whole and typed and link[1]):
+        home, name = kernel.netlink(link[0]), link[1]
+        gone = name.isdigit() and name not in home.indexes
+        typed.append((kind.over, int(name) if gone else home.index(name) if name else 0))
+    return typed
+
+
+def make_tun(target, kernel):
+    """A tun or tap, which netlink does not make, that stays when no program has it open."""
+    attrs = dict(target.attrs)
+    flags = TUN_TYPES[target.kind] | TUN_EXCL | (0 if attrs.get("pi") else TUN_NO_PI)
+    flags |= sum(bit for name, bit in TUN_FLAGS.items() if attrs.get(name))
+    try:
+        with kernel.inside(target.netns):
+            fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as e:
+        raise OSError(
+            e.errno, "kind: " + lacks(kind_of(target)) if e.errno in (errno.ENOENT, errno.ENODEV) else e.strerror
+        )
+    try:
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", target.name.encode(), flags))
+        for name, request in (("owner", TUNSETOWNER), ("group", TUNSETGROUP)):
+            if attrs.get(name, -1) != -1:
+                fcntl.ioctl(fd, request, attrs[name])
+        fcntl.ioctl(fd, TUNSETPERSIST, 1)
+    finally:
+        os.close(fd)
 
 
 def lacks(kind):
@@ -798,8 +1187,11 @@ def say(here, flags, attrs, header, kind, typed):
     try:
         here.request(ifinfmsg(), NEWLINK, flags, attrs, header)
     except OSError as e:
-        if UNKNOWN in e.strerror or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
+        unknown = UNKNOWN in e.strerror
+        if unknown or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
             raise OSError(e.errno, "kind: " + lacks(kind))
+        if e.errno == errno.EEXIST and kind.unique:
+            raise OSError(e.errno, "another link of kind %s has the same %s" % (kind.name, ", ".join(kind.unique)))
         if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):
             names = ", ".join(attr.name for attr in kind.attrs if attr.nla in dict(typed))
             raise OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))
@@ -907,6 +1299,126 @@ def gateway(hop, family):
         return []
     own = socket.AF_INET6 if ":" in hop.via else socket.AF_INET
     return [("RTA_GATEWAY", hop.via)] if own == family else [("RTA_VIA", {"family": own, "addr": hop.via})]
+
+
+@do.register(Rule)
+def do_rule(target, change, kernel):
+    here = kernel.netlink(target.netns)
+    for rule, verb, flags in ((change.after, NEWRULE, CREATE | EXCL), (change.before, DELRULE, 0)):
+        if rule is None:
+            continue
+        found = {name: getattr(rule, name) for name in RULE if getattr(rule, name) not in (None, "")}
+        header = dict(family=number(FAMILIES, rule.family), action=number(ACTIONS, rule.type))
+        for name, length in (("from_", "src_len"), ("to", "dst_len")):
+            if name in found:
+                found[name], dummy, bits = found[name].partition("/")
+                header[length] = int(bits)
+        mark, dummy, mask = found.pop("fwmark", "").partition("/")
+        more = [("FRA_FWMARK", int(mark, 0)), ("FRA_FWMASK", int(mask or "0xffffffff", 0))] if mark else []
+        for name in {"sport", "dport"} & set(found):
+            low, dummy, high = found[name].partition("-")
+            found[name] = "%s:%s" % (low, high or low)
+        if "ipproto" in found:
+            found["ipproto"] = IP_PROTOCOLS.get(found["ipproto"]) or int(found["ipproto"])
+        found["suppress_prefixlength"] &= 0xFFFFFFFF
+        found["proto"] = number(PROTOS, rule.proto or "unspec")
+        here.request(
+            rare_message("rule"), verb, ACK | flags, [(RULE[name], v) for name, v in found.items()] + more, header
+        )
+
+
+@do.register(PortVlans)
+def do_vlans(target, change, kernel):
+    here = kernel.netlink(target.netns)
+    for verb, first, last, untagged, pvid in vlan_steps(change.before, change.after):
+        flags = 2 * pvid + 4 * untagged
+        ends = [(first, flags)] if first == last else [(first, flags | 8), (last, flags | 16)]
+        info = [("IFLA_BRIDGE_VLAN_INFO", {"flags": bits, "vid": vid}) for vid, bits in ends]
+        info = ([("IFLA_BRIDGE_FLAGS", 2)] if target.own else []) + info
+        header = dict(family=7, index=here.index(target.dev))
+        number = SETLINK if verb == "add" else DELLINK
+        here.request(ifinfmsg(), number, ACK, [("IFLA_AF_SPEC", {"attrs": info})], header)
+
+
+def say_neighbour(target, change, kernel, attrs, how, **header):
+    here = kernel.netlink(target.netns)
+    verb = DELNEIGH if change.verb == "delete" else NEWNEIGH
+    header = dict(header, ifindex=here.index(target.dev))
+    here.request(rare_message("neighbour"), verb, ACK | (how if verb == NEWNEIGH else 0), attrs, header)
+
+
+@do.register(Neighbour)
+def do_neighbour(target, change, kernel):
+    family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
+    attrs = [("NDA_DST", target.address)] + ([("NDA_LLADDR", target.lladdr)] if target.lladdr else [])
+    flags = PROXY * target.proxy | ROUTER * bool(target.router)
+    say_neighbour(target, change, kernel, attrs, CREATE | REPLACE, family=family, state=PERMANENT, flags=flags)
+
+
+@do.register(FdbEntry)
+def do_fdb_entry(target, change, kernel):
+    attrs = [("NDA_LLADDR", target.lladdr)]
+    for nla, value in (("NDA_DST", target.dst), ("NDA_VNI", target.vni), ("NDA_VLAN", target.vlan)):
+        attrs += [(nla, value)] if value else []
+    how = CREATE | (APPEND if target.several else REPLACE)
+    # As bridge(8) says it: reachable, without ARP.
+    state = PERMANENT if target.local else 0x42
+    say_neighbour(target, change, kernel, attrs, how, family=7, state=state, flags=SELF if target.self_ else 4)
+
+
+@do.register(MdbEntry)
+def do_mdb_entry(target, change, kernel):
+    here, group = kernel.netlink(target.netns), target.grp
+    if group.count(":") == 5 and len(group) == 17:
+        proto, address = 0, bytes(bytearray(int(byte, 16) for byte in group.split(":")))
+    else:
+        six = ":" in group
+        proto, address = 0x86DD if six else 0x0800, socket.inet_pton(socket.AF_INET6 if six else socket.AF_INET, group)
+    data = struct.pack(MDB, here.index(target.port), 1, 0, target.vid or 0, address, socket.htons(proto))
+    verb, flags = (DELMDB, 0) if change.verb == "delete" else (NEWMDB, CREATE | EXCL)
+    try:
+        header = dict(family=7, index=here.index(target.dev))
+        here.request(rare_message("mdb"), verb, ACK | flags, [("MDB", data)], header)
+    except OSError as e:
+        # While the bridge did not look for groups it did not tell of those that it has.
+        if e.errno != errno.EEXIST:
+            raise
+
+
+@do.register(Impairment)
+def do_impairment(target, change, kernel):
+    here = kernel.netlink(target.netns)
+    header = dict(index=here.index(target.dev), parent=ROOT)
+    if change.verb == "delete":
+        return here.request(rare_message("tc"), DELQDISC, ACK, header=header)
+    t = target
+    if t.discipline == "tbf":
+        rate = t.rate // 8
+        limit = t.burst + rate // 20
+        data = attribute(1, struct.pack("=BBHhHI12xIII", 0, 1, 0, 0, 0, rate, limit, 0, 0))
+        data += attribute(6, struct.pack("=I", t.burst))
+    else:
+        loss, duplicate = (share_of(value) for value in (t.loss, t.duplicate))
+        data = struct.pack("=6I", 0, t.limit, loss, int(bool(t.reorder)), duplicate, 0)
+        data += attribute(10, struct.pack("=q", round(t.delay * 1e6)))
+        data += attribute(11, struct.pack("=q", round(t.jitter * 1e6)))
+        data += attribute(1, struct.pack("=3I", share_of(t.correlation), 0, 0))
+        data += attribute(3, struct.pack("=2I", share_of(t.reorder), 0))
+        data += attribute(4, struct.pack("=2I", share_of(t.corrupt), 0))
+        data += attribute(6, struct.pack("=IiIi", t.rate // 8, 0, 0, 0))
+    attrs = [("KIND", t.discipline), ("OPTIONS", data)]
+    try:
+        return here.request(rare_message("tc"), NEWQDISC, ACK | CREATE | REPLACE, attrs, header)
+    except OSError as e:
+        if e.errno != errno.ENOENT:
+            raise
+        raise OSError(
+            e.errno, "this kernel has no queueing discipline %s (kernel module sch_%s)" % ((t.discipline,) * 2)
+        )
+
+
+def share_of(value):
+    return round(value / 100.0 * WHOLE)
 
 
 @do.register(Sysctl)

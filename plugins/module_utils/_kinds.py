@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import grp
+import pwd
 import re
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Any, Optional, Tuple
 
 
@@ -20,14 +23,18 @@ class Attr:
     values: Any = None  # a range of numbers, or the netlink value of each word
     default: Any = None  # what the kernel takes when nothing is said
     only: Any = None  # the (option, value) that it is for
-    needed: bool = False  # there is no link without it
+    needed: Any = False  # there is no link without it; or without it and the option named here
     fixed: Any = False  # only a new link takes it; or the values that a link keeps or never gets
+    says: str = ""  # ip(8)'s word, where it is not the name
+    again: bool = False  # ip(8) must be told of it with any change
 
     def parse(self, value):
         """The value of an option as it is kept; ValueError says what is wrong with it."""
         if isinstance(self.values, range) and value not in self.values:
             step = "" if self.values.step == 1 else " in steps of %d" % self.values.step
             raise ValueError("%d is not between %d and %d%s" % (value, self.values[0], self.values[-1], step))
+        if isinstance(self.values, dict) and value not in self.values:
+            raise ValueError("%s is not one of %s" % (value, ", ".join(self.values)))
         return value
 
     def shown(self, value):
@@ -47,6 +54,10 @@ class Attr:
             return {number: word for word, number in self.values.items()}.get(raw, raw)
         return bool(raw) if self.type in ("bool", "onoff") else raw
 
+    def read(self, get):
+        """The option's value, of a function that gives the netlink attributes."""
+        return self.decode(get(self.nla))
+
     def same(self, one, other):
         return abs(one - other) <= 1 if self.type == "ticks" and None not in (one, other) else one == other
 
@@ -56,7 +67,7 @@ class Attr:
 
     def words(self, value, old):
         word = ("on" if value else "off") if self.type == "onoff" else int(value) if self.type == "bool" else value
-        return [self.name, str(word)]
+        return [self.says or self.name, str(word)]
 
     def spec(self):
         spec = {"type": {"ticks": "int", "onoff": "bool"}.get(self.type, self.type)}
@@ -166,6 +177,181 @@ class Word(Attr):
 
 
 @dataclass(frozen=True)
+class Present(Flag):
+    """One that the kernel is told by an attribute without a value."""
+
+    def encode(self, value, old):
+        return {self.nla: None} if value else {}
+
+    def decode(self, raw):
+        return raw is not None
+
+
+@dataclass(frozen=True)
+class No(Attr):
+    """A bool that ip(8) spells NAME or noNAME; it can be one bit of its attribute."""
+
+    bit: int = 0
+
+    def encode(self, value, old):
+        return {self.nla: self.bit * value if self.bit else int(value)}
+
+    def decode(self, raw):
+        return self.default if raw is None else bool(raw & self.bit if self.bit else raw)
+
+    def words(self, value, old):
+        return [("" if value else "no") + self.name.replace("_", "-")]
+
+
+@dataclass(frozen=True)
+class Ip(Attr):
+    """An IP address of the outer packets; empty where it can be any."""
+
+    version: int = 4
+
+    def parse(self, value):
+        if value in ("", "any"):
+            return ""
+        try:
+            parsed = ip_address(value)
+        except ValueError:
+            raise ValueError("%r is no IP address (without a prefix length)" % value)
+        if self.version not in (0, parsed.version):
+            raise ValueError("%s is no IPv%d address" % (value, self.version))
+        if parsed.is_multicast:
+            raise ValueError("%s is a multicast address" % value)
+        return "" if parsed.is_unspecified else str(parsed)
+
+    def encode(self, value, old):
+        return {self.nla: value} if value else {}
+
+    def decode(self, raw):
+        return "" if raw in (None, "0.0.0.0", "::") else raw  # noqa: S104
+
+    def words(self, value, old):
+        return [self.name, value or "any"]
+
+
+@dataclass(frozen=True)
+class EitherIp(Ip):
+    """One of IPv4 or IPv6, which have attributes of their own; or the address of a group."""
+
+    version: int = 0
+    group: bool = False
+
+    def parse(self, value):
+        try:
+            if self.group and ip_address(value).is_multicast:
+                return str(ip_address(value))
+        except ValueError:
+            pass
+        return super().parse(value)
+
+    def encode(self, value, old):
+        return {self.nla + ("6" if ":" in value else ""): value} if value else {}
+
+    def read(self, get):
+        return self.decode(get(self.nla)) or self.decode(get(self.nla + "6"))
+
+    def keeps(self, old, new):
+        return not new or (":" in new) != (":" in (old or ""))
+
+    def words(self, value, old):
+        return ["group" if is_group(value) else self.name, value]
+
+    def spec(self):
+        return dict(type="str", aliases=["group"]) if self.group else dict(type="str")
+
+
+@dataclass(frozen=True)
+class Beside(Flag):
+    """A flag of a vxlan that is told where its packets go; it learns nothing then."""
+
+    def encode(self, value, old):
+        return {self.nla: 1, "IFLA_VXLAN_LEARNING": 0}
+
+
+@dataclass(frozen=True)
+class Number(Attr):
+    """A number, or a word in its place."""
+
+    word: str = ""
+    raw: Any = 0  # the number that says the word
+    flag: Any = None  # or the (attribute, bit) that says it
+    instead: str = ""  # or the attribute that says it in place of this one, with `raw` as its value
+    numbered: bool = False  # that bit says that there is a number
+    shift: int = 0
+    off: bool = False  # ip(8) spells the word noNAME
+    hexadecimal: bool = False  # ip(8) reads it so
+
+    def parse(self, value):
+        if value == self.word:
+            return value
+        number = int(value, 0) if re.fullmatch("0[xX][0-9a-fA-F]+|0|[1-9][0-9]*", value) else -1
+        if number not in self.values:
+            more = " or %s" % self.word if self.word else ""
+            raise ValueError("%r is no number between %d and %d%s" % (value, self.values[0], self.values[-1], more))
+        plain = self.word and not self.flag and not self.instead
+        return self.word if plain and number == self.raw else number
+
+    def shown(self, value):
+        return str(value)
+
+    def encode(self, value, old):
+        said = bool(self.word) and value == self.word
+        if self.instead:
+            return {self.instead: self.raw} if said else {self.nla: value}
+        out = {self.nla: (self.raw if said else value) << self.shift}
+        if self.flag:
+            out[self.flag[0]] = self.flag[1] if said != self.numbered else 0
+        return out
+
+    def read(self, get):
+        raw = get(self.nla)
+        if raw is None:
+            return self.default
+        number = raw >> self.shift & self.values[-1]
+        if self.instead:
+            said = get(self.instead) in (1, "01")
+        elif self.flag:
+            said = bool((get(self.flag[0]) or 0) & self.flag[1]) != self.numbered
+        else:
+            said = bool(self.word) and number == self.raw
+        return self.word if said else number
+
+    def words(self, value, old):
+        name = self.name.replace("_", "-")
+        if value == self.word:
+            return ["no" + name] if self.off else [name, value]
+        return [name, "0x%x" % value if self.hexadecimal else str(value)]
+
+    def spec(self):
+        return dict(type="str")
+
+
+@dataclass(frozen=True)
+class Account(Attr):
+    """A user or a group of the managed host, by name or number; -1 is none."""
+
+    word: str = ""
+
+    def parse(self, value):
+        if value == "":
+            return -1
+        try:
+            find = pwd.getpwnam if self.word == "user" else grp.getgrnam
+            return super().parse(int(value) if value.isdigit() else find(value)[2])
+        except KeyError:
+            raise ValueError("there is no %s %s" % (self.word, value))
+
+    def shown(self, value):
+        return "" if value == -1 else str(value)
+
+    def words(self, value, old):
+        return [self.word, str(value)]
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of link, as the kernel calls it."""
 
@@ -179,10 +365,27 @@ class Kind:
     alone: Optional[Tuple[str, str]] = None  # the option and its value with which a link stands alone
     tap: bool = False  # a program reads its frames from a character device, and nothing else gets them
     bare: bool = False  # nothing stands on it
+    lone: bool = False  # it is no port of anything
+    rooted: bool = False  # it stays in the network namespace in which it was made
+    takes: str = ""  # its ports: frames, those that have a MAC address and nobody else to give their frames to; or any
+    cycles: bool = False  # a port goes down and up again when it comes or goes
+    bonds: bool = False  # a port comes when it is down and goes up then, with the MAC address and MTU of its master
+    steady: bool = False  # it keeps the MAC address with which it was made
     near: bool = False  # the kernel does not tell in which namespace its lower link is
     shared: bool = False  # all on a lower link have the same attributes
+    over: Optional[str] = None  # it has outer packets, and this attribute for the link they leave by, or "" for none
+    unique: Tuple[str, ...] = ()  # no two over one network have the same values of these
+    overhead: Any = None  # bytes that its outer packets over IPv4 and IPv6 take of the MTU of the link they leave by
+    loose: bool = False  # it outlives its lower link
+    whole: bool = False  # what a change does not say is reset
+    packets: bool = False  # it carries IP packets, no frames: it has no MAC address and is no port of a bridge
     module: Optional[str] = None  # that makes it, where its name is not the kind's
     kernel_module: Optional[str] = None  # where it differs from the kind's name
+
+    @property
+    def maker(self):
+        """The module that makes it."""
+        return self.module or self.name
 
 
 def said(attrs, old, new, fresh=False):
@@ -193,8 +396,8 @@ def said(attrs, old, new, fresh=False):
     for attr, value, was in trios if news else ():
         if (attr, value, was) in news:
             yield attr, value, was
-        elif isinstance(attr, Word):
-            yield attr, value or was, was
+        elif attr.again and (value, was) != (None, None):
+            yield attr, was if value is None else value, was
 
 
 def words(attrs, old, new, fresh=False):
@@ -202,13 +405,20 @@ def words(attrs, old, new, fresh=False):
     return [word for attr, value, was in said(attrs, old, new, fresh) for word in attr.words(value, was)]
 
 
-def encoded(attrs, old, new, fresh=False):
-    """What is to be said to the kernel: netlink attributes, the bits of one together."""
-    out = {}
-    for attr, value, was in said(attrs, old, new, fresh):
+def encoded(attrs, old, new, fresh=False, whole=False):
+    """What is to be said to the kernel, or with `whole` all of it: netlink attributes, the bits of one together."""
+    out, news = {}, said(attrs, old, new, fresh)
+    if whole:
+        full = {**{attr.name: attr.default for attr in attrs}, **dict(old), **dict(new)}
+        news = [
+            (attr, full[attr.name], None) for attr in attrs if attr.only != NOT_EXTERNAL or not full.get("external")
+        ]
+    for attr, value, was in news:
         for nla, raw in attr.encode(value, was).items():
-            if isinstance(attr, Bit) and nla in out:
+            if isinstance(raw, dict) and "mask" in raw and nla in out:
                 raw = {field: out[nla][field] | number for field, number in raw.items()}
+            elif isinstance(raw, int) and nla in out:
+                raw |= out[nla]
             out[nla] = raw
     return list(out.items())
 
@@ -228,7 +438,7 @@ MACVLAN = dict(
 IPVLAN = dict(
     attrs=(
         Attr("mode", "IFLA_IPVLAN_MODE", "str", {"l2": 0, "l3": 1, "l3s": 2}, "l3"),
-        Word("flag", "IFLA_IPVLAN_FLAGS", "str", {"bridge": 0, "private": 1, "vepa": 2}, "bridge"),
+        Word("flag", "IFLA_IPVLAN_FLAGS", "str", {"bridge": 0, "private": 1, "vepa": 2}, "bridge", again=True),
     ),
     stands=True,
     follows=frozenset(("mtu", "address")),
@@ -236,6 +446,186 @@ IPVLAN = dict(
     bare=True,
     shared=True,
 )
+NOT_EXTERNAL = ("external", False)
+
+
+def tunnel(prefix, version, *more, **fields):
+    """What tunnels have in common. What ip(8) takes for a default, the kernel takes only if it is said."""
+    outer = dict(only=NOT_EXTERNAL)
+    # A tunnel over IPv4 stays one to a point, or to any.
+    fixed = ("",) if fields.get("packets") and version == 4 else False
+    attrs = [
+        Ip("local", prefix + "LOCAL", "str", default="", version=version, **outer),
+        Ip("remote", prefix + "REMOTE", "str", default="", version=version, fixed=fixed, **outer),
+        Attr("fwmark", prefix + "FWMARK", "int", range(2**32), 0, **outer),
+    ]
+    return dict(
+        attrs=(*attrs, *more),
+        module="ip_tunnel",
+        over=prefix + "LINK",
+        bare=bool(fields.get("packets")),
+        loose=True,
+        whole=True,
+        **fields,
+    )
+
+
+def outer_ipv4(prefix):
+    outer = dict(only=NOT_EXTERNAL)
+    return (
+        Number("ttl", prefix + "TTL", "str", range(256), "inherit", word="inherit", **outer),
+        Number("tos", prefix + "TOS", "str", range(256), 0, word="inherit", raw=1, hexadecimal=True, **outer),
+        No("pmtudisc", prefix + "PMTUDISC", default=True, **outer),
+    )
+
+
+def outer_ipv6(prefix):
+    outer, info, flags = dict(only=NOT_EXTERNAL), prefix + "FLOWINFO", prefix + "FLAGS"
+    label = dict(word="inherit", hexadecimal=True, **outer)
+    return (
+        Number("ttl", prefix + "TTL", "str", range(256), 64, word="inherit", **outer),
+        Number("tos", info, "str", range(256), 0, shift=20, flag=(flags, 2), **label),
+        Number("flowlabel", info, "str", range(2**20), 0, flag=(flags, 4), **label),
+        Number("encaplimit", prefix + "ENCAP_LIMIT", "str", range(256), 4, word="none", flag=(flags, 1), **outer),
+        No("allow_localremote", flags, default=False, bit=0x40, **outer),
+    )
+
+
+def encap(prefix, version):
+    outer, flags = dict(only=NOT_EXTERNAL), prefix + "ENCAP_FLAGS"
+    return (
+        Attr("encap", prefix + "ENCAP_TYPE", "str", {"none": 0, "fou": 1, "gue": 2}, "none", **outer),
+        Number("encap_sport", prefix + "ENCAP_SPORT", "str", range(65536), "auto", word="auto", **outer),
+        Attr("encap_dport", prefix + "ENCAP_DPORT", "int", range(65536), 0, says="encap-dport", **outer),
+        No("encap_csum", flags, default=False, bit=1, **outer),
+        No("encap_udp6_csum", flags, default=version == 6, bit=2, **outer),
+        No("encap_remcsum", flags, default=False, bit=4, **outer),
+    )
+
+
+def external(prefix):
+    return Present("external", prefix + "COLLECT_METADATA", default=False, fixed=True)
+
+
+def gre(version):
+    prefix, outer = "IFLA_GRE_", dict(only=NOT_EXTERNAL)
+    attrs = outer_ipv4(prefix) if version == 4 else outer_ipv6(prefix)
+    for way in "io":
+        flags, key = prefix + way.upper() + "FLAGS", prefix + way.upper() + "KEY"
+        mark = dict(word="none", flag=(flags, 0x2000), numbered=True, off=True)
+        attrs += (
+            Number(way + "key", key, "str", range(2**32), "none", **mark, **outer),
+            No(way + "csum", flags, default=False, bit=0x8000, **outer),
+            No(way + "seq", flags, default=False, bit=0x1000, **outer),
+        )
+    if version == 4:
+        attrs += (No("ignore_df", prefix + "IGNORE_DF", default=False, only=("pmtudisc", False), fixed=(True,)),)
+    return (*attrs, *encap(prefix, version), external(prefix))
+
+
+def iptun(version, protocols, default):
+    prefix = "IFLA_IPTUN_"
+    attrs = outer_ipv4(prefix) if version == 4 else outer_ipv6(prefix)
+    return (Attr("proto", prefix + "PROTO", "str", protocols, default, says="mode"), *attrs, *encap(prefix, version))
+
+
+def vti():
+    return tuple(
+        Number(way + "key", "IFLA_VTI_%sKEY" % way.upper(), "str", range(2**32), "none", word="none") for way in "io"
+    )
+
+
+UDP = dict(only=NOT_EXTERNAL)
+DF = {"unset": 0, "set": 1, "inherit": 2}
+VXLAN = Kind(
+    "vxlan",
+    over="IFLA_VXLAN_LINK",
+    unique=("id", "dstport"),
+    overhead=(50, 70),
+    attrs=(
+        Attr("id", "IFLA_VXLAN_ID", "int", range(2**24), needed="external", fixed=True, **UDP),
+        EitherIp("local", "IFLA_VXLAN_LOCAL", "str", default="", **UDP),
+        EitherIp("remote", "IFLA_VXLAN_GROUP", "str", default="", group=True, **UDP),
+        Attr("dstport", "IFLA_VXLAN_PORT", "int", range(1, 65536), 8472, fixed=True),
+        Number(
+            "ttl",
+            "IFLA_VXLAN_TTL",
+            "str",
+            range(256),
+            0,
+            word="inherit",
+            raw="",  # to be said without a value, it is read with one
+            instead="IFLA_VXLAN_TTL_INHERIT",
+            fixed=("inherit",),
+            **UDP,
+        ),
+        Number("tos", "IFLA_VXLAN_TOS", "str", range(256), 0, word="inherit", raw=1, hexadecimal=True, **UDP),
+        Attr("df", "IFLA_VXLAN_DF", "str", DF, "unset", **UDP),
+        No("learning", "IFLA_VXLAN_LEARNING", default=True, **UDP),
+        No("proxy", "IFLA_VXLAN_PROXY", default=False, fixed=True),
+        No("rsc", "IFLA_VXLAN_RSC", default=False, fixed=True),
+        No("l2miss", "IFLA_VXLAN_L2MISS", default=False, fixed=True),
+        No("l3miss", "IFLA_VXLAN_L3MISS", default=False, fixed=True),
+        Attr("ageing", "IFLA_VXLAN_AGEING", "int", range(1, 2**32), 300),
+        Attr("maxaddress", "IFLA_VXLAN_LIMIT", "int", range(2**32), 0, fixed=True),
+        No("udpcsum", "IFLA_VXLAN_UDP_CSUM", default=True, fixed=True),
+        No("udp6zerocsumtx", "IFLA_VXLAN_UDP_ZERO_CSUM6_TX", default=False, fixed=True),
+        No("udp6zerocsumrx", "IFLA_VXLAN_UDP_ZERO_CSUM6_RX", default=False, fixed=True),
+        Present("gbp", "IFLA_VXLAN_GBP", default=False, fixed=True),
+        Beside("external", "IFLA_VXLAN_COLLECT_METADATA", default=False, fixed=True),
+        Flag("vnifilter", "IFLA_VXLAN_VNIFILTER", default=False, fixed=True, only=("external", True)),
+    ),
+)
+GENEVE = Kind(
+    "geneve",
+    over="",
+    unique=("id", "remote", "dstport"),
+    attrs=(
+        Attr("id", "IFLA_GENEVE_ID", "int", range(2**24), needed="external", fixed=True, again=True, **UDP),
+        EitherIp("remote", "IFLA_GENEVE_REMOTE", "str", needed="external", **UDP),
+        Attr("dstport", "IFLA_GENEVE_PORT", "int", range(1, 65536), 6081, fixed=True),
+        Number(
+            "ttl",
+            "IFLA_GENEVE_TTL",
+            "str",
+            range(256),
+            0,
+            word="inherit",
+            raw=1,
+            instead="IFLA_GENEVE_TTL_INHERIT",
+            **UDP,
+        ),
+        Number("tos", "IFLA_GENEVE_TOS", "str", range(256), 0, word="inherit", raw=1, hexadecimal=True, **UDP),
+        Attr("df", "IFLA_GENEVE_DF", "str", DF, "unset", **UDP),
+        Present("external", "IFLA_GENEVE_COLLECT_METADATA", default=False, fixed=True),
+    ),
+)
+ENDS, KEYED = ("local", "remote"), ("local", "remote", "ikey")
+TUNTAP = dict(
+    attrs=(
+        Account("owner", "IFLA_TUN_OWNER", "str", range(2**32 - 1), -1, fixed=True, word="user"),
+        Account("group", "IFLA_TUN_GROUP", "str", range(2**32 - 1), -1, fixed=True, word="group"),
+        Flag("pi", "IFLA_TUN_PI", default=False, fixed=True),
+        Flag("vnet_hdr", "IFLA_TUN_VNET_HDR", default=False, fixed=True),
+        Flag("multi_queue", "IFLA_TUN_MULTI_QUEUE", default=False, fixed=True),
+    ),
+    module="tuntap",
+    kernel_module="tun",
+)
+BOND_MODES = {
+    "balance-rr": 0,
+    "active-backup": 1,
+    "balance-xor": 2,
+    "broadcast": 3,
+    "802.3ad": 4,
+    "balance-tlb": 5,
+    "balance-alb": 6,
+}
+BOND_HASHES = {"layer2": 0, "layer3+4": 1, "layer2+3": 2, "encap2+3": 3, "encap3+4": 4, "vlan+srcmac": 5}
+BOND_SELECT = {"stable": 0, "bandwidth": 1, "count": 2}
+BOND_MACS = {"none": 0, "active": 1, "follow": 2}
+BOND_RESELECT = {"always": 0, "better": 1, "failure": 2}
+LACP = ("mode", "802.3ad")
 VLAN_PROTOCOLS = {"802.1Q": 0x8100, "802.1ad": 0x88A8}
 KINDS = {
     kind.name: kind
@@ -244,6 +634,8 @@ KINDS = {
         Kind(
             "bridge",
             module="linux_bridge",
+            rooted=True,
+            takes="frames",
             attrs=(
                 Attr("stp_state", "IFLA_BR_STP_STATE", default=False),
                 Attr("priority", "IFLA_BR_PRIORITY", "int", range(65536), 32768),
@@ -285,10 +677,84 @@ KINDS = {
             follows=frozenset(("up", "unset address")),
             kernel_module="8021q",
         ),
+        Kind("dummy"),
+        Kind("ifb", steady=True),
+        Kind("tun", packets=True, bare=True, **TUNTAP),
+        Kind("tap", **TUNTAP),
+        Kind(
+            "bond",
+            attrs=(
+                Attr("mode", "IFLA_BOND_MODE", "str", BOND_MODES, "balance-rr", fixed=True),
+                Attr("miimon", "IFLA_BOND_MIIMON", "int", range(2**31)),
+                Attr("xmit_hash_policy", "IFLA_BOND_XMIT_HASH_POLICY", "str", BOND_HASHES, "layer2"),
+                Attr("min_links", "IFLA_BOND_MIN_LINKS", "int", range(2**31), 0),
+                Attr("lacp_rate", "IFLA_BOND_AD_LACP_RATE", "str", {"slow": 0, "fast": 1}, "slow", LACP, fixed=True),
+                Attr("ad_select", "IFLA_BOND_AD_SELECT", "str", BOND_SELECT, "stable", fixed=True),
+                Attr("fail_over_mac", "IFLA_BOND_FAIL_OVER_MAC", "str", BOND_MACS, "none", fixed=True),
+                Attr("primary_reselect", "IFLA_BOND_PRIMARY_RESELECT", "str", BOND_RESELECT, "always"),
+                Attr("all_slaves_active", "IFLA_BOND_ALL_SLAVES_ACTIVE", default=False),
+                Attr("resend_igmp", "IFLA_BOND_RESEND_IGMP", "int", range(256), 1),
+            ),
+            rooted=True,
+            takes="frames",
+            bonds=True,
+            kernel_module="bonding",
+        ),
+        Kind(
+            "vrf",
+            attrs=(Attr("table", "IFLA_VRF_TABLE", "int", range(1, 2**32), needed=True, fixed=True),),
+            bare=True,
+            lone=True,
+            rooted=True,
+            takes="any",
+            cycles=True,
+        ),
         Kind("macvlan", **MACVLAN),
         Kind("macvtap", module="macvlan", tap=True, **MACVLAN),
         Kind("ipvlan", **IPVLAN),
         Kind("ipvtap", module="ipvlan", tap=True, near=True, **IPVLAN),
+        Kind(
+            "ipip",
+            unique=ENDS,
+            **tunnel(
+                "IFLA_IPTUN_",
+                4,
+                *iptun(4, {"ipip": 4, "mplsip": 137, "any": 0}, "ipip"),
+                external("IFLA_IPTUN_"),
+                packets=True,
+            ),
+        ),
+        Kind(
+            "sit",
+            unique=ENDS,
+            **tunnel(
+                "IFLA_IPTUN_",
+                4,
+                *iptun(4, {"ip6ip": 41, "ipip": 4, "mplsip": 137, "any": 0}, "ip6ip"),
+                Flag("isatap", "IFLA_IPTUN_FLAGS", default=False, fixed=True),
+                packets=True,
+            ),
+        ),
+        Kind(
+            "ip6tnl",
+            unique=ENDS,
+            kernel_module="ip6_tunnel",
+            **tunnel(
+                "IFLA_IPTUN_",
+                6,
+                *iptun(6, {"ip6ip6": 41, "ipip6": 4, "any": 0}, "any"),
+                external("IFLA_IPTUN_"),
+                packets=True,
+            ),
+        ),
+        Kind("gre", unique=KEYED, kernel_module="ip_gre", **tunnel("IFLA_GRE_", 4, *gre(4), packets=True)),
+        Kind("gretap", unique=KEYED, kernel_module="ip_gre", **tunnel("IFLA_GRE_", 4, *gre(4))),
+        Kind("ip6gre", unique=KEYED, kernel_module="ip6_gre", **tunnel("IFLA_GRE_", 6, *gre(6), packets=True)),
+        Kind("ip6gretap", unique=KEYED, kernel_module="ip6_gre", **tunnel("IFLA_GRE_", 6, *gre(6))),
+        VXLAN,
+        GENEVE,
+        Kind("vti", unique=ENDS, kernel_module="ip_vti", **tunnel("IFLA_VTI_", 4, *vti(), packets=True)),
+        Kind("vti6", unique=ENDS, kernel_module="ip6_vti", **tunnel("IFLA_VTI_", 6, *vti(), packets=True)),
     )
 }
 PLAIN = Kind("")  # seen and set, never made: a network card, lo, a kind that is not in the table
@@ -314,7 +780,32 @@ def settled(link):
     return link
 
 
+def is_group(value):
+    """Whether this is a multicast address."""
+    return bool(value) and ip_address(value).is_multicast
+
+
+def met(attr, attrs):
+    """Whether a link with these attributes is what this one is for."""
+    return not attr.only or attrs.get(attr.only[0], attr.only[1]) == attr.only[1]
+
+
 def port_kind(state, link):
     """The kind of what the link is a port of."""
     master = state.links((link.netns, link.master)) if link.master else None
     return kind_of(master) if master else PLAIN
+
+
+def bonded(bond):
+    """The MAC address and MTU that each port of a bond gets; None is not foretold."""
+    attrs = dict(bond.attrs)
+    own = attrs.get("mode") in ("balance-tlb", "balance-alb") or attrs.get("fail_over_mac") != "none"
+    return dict(address=None if own else bond.address, mtu=bond.mtu)
+
+
+def cycled(state, before, after):
+    """The links that become ports of a vrf or are none any more when one changes or goes."""
+    if after is None:
+        return [state.get(port) for port in sorted(state.ports[before.key])] if kind_of(before).cycles else []
+    moves = before.netns == after.netns and before.master != after.master
+    return [before] if moves and (port_kind(state, before).cycles or port_kind(state, after).cycles) else []

@@ -14,6 +14,7 @@ from typing import Any, Optional, Tuple
 Ref = Tuple[str, str]  # (network namespace, link name); the module's own namespace is ""
 MAIN, HOST_WIDE = 254, ("all", "default", "")
 RUN_DIR = "/run/virtnet"
+IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "sctp": 132}
 
 
 # A field that tells how to get there or where a value came from: it is no part of the value.
@@ -63,7 +64,7 @@ class Link:
     name: str
     kind: Optional[str] = None
     peer: Optional[Ref] = None
-    link: Optional[Ref] = None
+    link: Optional[Ref] = None  # the name is empty for a tunnel whose outer packets leave by any link of that namespace
     master: Optional[str] = None
     mtu: Optional[int] = None
     address: Optional[str] = None
@@ -87,7 +88,9 @@ class Link:
         return ("link",) + self.ref
 
     def requires(self):
-        return of_netns(self) + ([("link",) + self.link] if self.link else [])
+        home, name = self.link or ("", "")
+        below = [("link", home, name)] if name else []
+        return of_netns(self) + ([("netns", home)] if home not in ("", self.netns) else []) + below
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,159 @@ class Route:
     def requires(self):
         devs = {hop.dev for hop in self.hops or () if hop.dev}
         return [("link", self.netns, dev) for dev in sorted(devs)] or of_netns(self)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A routing rule: ip-rule(8). What it matches is empty where it matches all."""
+
+    netns: str
+    family: str  # inet or inet6
+    priority: Optional[int] = None
+    from_: Optional[str] = None
+    to: Optional[str] = None
+    iif: Optional[str] = None
+    oif: Optional[str] = None
+    fwmark: Optional[str] = None
+    ipproto: Optional[str] = None
+    sport: Optional[str] = None
+    dport: Optional[str] = None
+    type: Optional[str] = None
+    table: Optional[int] = None
+    suppress_prefixlength: Optional[int] = None
+    proto: Optional[str] = aside(default=None)  # "kernel" where the kernel made it by itself
+
+    @property
+    def key(self):
+        # The kernel keeps several that differ in anything at all.
+        return ("rule",) + tuple(getattr(self, f.name) for f in fields(self) if f.compare)
+
+    @property
+    def matches(self):
+        return self.key[1:-3]
+
+    def requires(self):
+        return of_netns(self)
+
+
+@dataclass(frozen=True)
+class PortVlans:
+    """The VLANs of a port of a bridge, or of a bridge itself: bridge-vlan(8)."""
+
+    netns: str
+    dev: str
+    vlans: Tuple[Tuple[int, Optional[bool]], ...] = ()  # (VLAN, whether its frames leave untagged)
+    pvid: Optional[int] = None  # 0: none
+    without: frozenset = aside(default=frozenset())  # of a wish: those that are to go
+    exact: bool = aside(default=False)  # of a wish: all others are to go
+    own: bool = aside(default=False)  # of a bridge itself
+
+    @property
+    def key(self):
+        return ("vlans", self.netns, self.dev)
+
+    def requires(self):
+        return [("link", self.netns, self.dev)]
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """What is known of a neighbour for good: ip-neighbour(8)."""
+
+    netns: str
+    dev: str
+    address: str
+    lladdr: Optional[str] = None
+    router: Optional[bool] = None
+    proxy: bool = False
+
+    @property
+    def key(self):
+        return ("neighbour", self.netns, self.dev, self.address, self.proxy)
+
+    def requires(self):
+        return [("link", self.netns, self.dev)]
+
+
+@dataclass(frozen=True)
+class FdbEntry:
+    """Where frames to a MAC address go: bridge-fdb(8)."""
+
+    netns: str
+    dev: str
+    lladdr: str
+    vlan: Optional[int] = 0
+    self_: bool = False  # an entry of the link itself, a vxlan, not of the bridge of which it is a port
+    local: Optional[bool] = None
+    dst: Optional[str] = None
+    vni: Optional[int] = None
+    proto: Optional[str] = aside(default=None)  # "kernel" where the kernel made it by itself
+
+    @property
+    def several(self):
+        """Whether there can be more of it, each with another destination."""
+        return self.self_ and (bool(int(self.lladdr[:2], 16) & 1) or self.lladdr == "00:00:00:00:00:00")
+
+    @property
+    def key(self):
+        return ("fdb", self.netns, self.dev, self.lladdr, self.vlan, self.self_, self.dst if self.several else "")
+
+    def requires(self):
+        return [("link", self.netns, self.dev)]
+
+
+@dataclass(frozen=True)
+class MdbEntry:
+    """A multicast group that a port gets: bridge-mdb(8)."""
+
+    netns: str
+    dev: str
+    port: str
+    grp: str
+    vid: Optional[int] = 0
+
+    @property
+    def key(self):
+        return ("mdb", self.netns, self.dev, self.port, self.grp, self.vid)
+
+    def requires(self):
+        return [("link", self.netns, self.dev), ("link", self.netns, self.port)]
+
+
+@dataclass(frozen=True)
+class Impairment:
+    """The queueing discipline by which a link sends late, little, or not at all: tc-netem(8), tc-tbf(8)."""
+
+    netns: str
+    dev: str
+    delay: Optional[float] = None  # ms
+    jitter: Optional[float] = None  # ms
+    correlation: Optional[float] = None  # %, as are the next
+    loss: Optional[float] = None
+    duplicate: Optional[float] = None
+    reorder: Optional[float] = None
+    corrupt: Optional[float] = None
+    rate: Optional[int] = None  # bit/s
+    limit: Optional[int] = None  # packets
+    foreign: Optional[str] = aside(default=None)  # the name of one that is not ours
+
+    @property
+    def key(self):
+        return ("impairment", self.netns, self.dev)
+
+    @property
+    def discipline(self):
+        """A rate alone needs no netem, which not every kernel has."""
+        others = [self.delay, self.jitter, self.loss, self.duplicate, self.reorder, self.corrupt]
+        return "tbf" if self.rate and not any(others) and self.limit == 1000 else "netem"
+
+    @property
+    def burst(self):
+        """What tbf lets pass at once: 10 ms, and some packets, in bytes."""
+        return max(self.rate // 800, 10000)
+
+    def requires(self):
+        return [("link", self.netns, self.dev)]
 
 
 @dataclass(frozen=True)
@@ -300,12 +456,14 @@ def bare(resource):
     )
 
 
-RANK = {
-    kind: rank
-    for rank, kind in enumerate(
-        ("netns", "link", "altname", "address", "sysctl", "route", "sysctl_file", "nat_table", "masquerade", "topology")
-    )
-}
+ORDER = (
+    "netns link altname vlans address impairment neighbour fdb mdb sysctl route rule sysctl_file nat_table masquerade"
+    " topology"
+)
+RANK = {kind: rank for rank, kind in enumerate(ORDER.split())}
+ON_PORTS = (PortVlans, FdbEntry, MdbEntry)  # what goes when a port leaves its bridge
+PAIRS = {"attrs", "port", "lines"}  # fields of names with values
+RARE = (Rule, PortVlans, Neighbour, FdbEntry, MdbEntry, Impairment)  # read only where a task can touch them
 
 
 def of_netns(resource):
@@ -324,19 +482,44 @@ def order(resource):
 
 def made_by_kernel(resource):
     """What nobody asked for: it is read, never planned away, never put back."""
-    return isinstance(resource, (Address, Route)) and resource.proto in ("kernel", "ra", "redirect")
+    return isinstance(resource, (Address, Route, Rule, FdbEntry)) and resource.proto in ("kernel", "ra", "redirect")
+
+
+def fits(resource, pattern):
+    return type(resource) is type(pattern) and overlay(resource, pattern) == resource
 
 
 def overlay(have, want):
     """`have` with every field that `want` states (None says nothing)."""
     stated = {f.name: getattr(want, f.name) for f in fields(want) if f.compare and getattr(want, f.name) is not None}
-    for pairs in {"attrs", "port", "lines"} & set(stated):
+    for pairs in PAIRS & set(stated) if not isinstance(want, MdbEntry) else ():
         stated[pairs] = tuple(sorted({**dict(getattr(have, pairs)), **dict(stated[pairs])}.items()))
     if "hops" in stated and have.hops and len(have.hops) == len(want.hops):
         stated["hops"] = tuple(
             replace(w, dev=w.dev or h.dev) if w.via == h.via else w for w, h in zip(want.hops, have.hops)
         )
     return replace(have, **stated)
+
+
+def vlan_steps(before, after):
+    """The (verb, first, last, untagged, pvid) that lead from some VLANs to others, a range where they are alike."""
+    had = {} if before is None else {vid: (untagged, vid == before.pvid) for vid, untagged in before.vlans}
+    has = {} if after is None else {vid: (untagged, vid == after.pvid) for vid, untagged in after.vlans}
+    if after is not None and after.pvid:
+        # The kernel takes that from the one that had it.
+        had = {
+            vid: (untagged, False) if vid != after.pvid else (untagged, pvid) for vid, (untagged, pvid) in had.items()
+        }
+    news = [("add", vid, *how) for vid, how in sorted(has.items()) if had.get(vid) != how]
+    news += [("delete", vid, False, False) for vid in sorted(had) if vid not in has]
+    out = []
+    for verb, vid, untagged, pvid in news:
+        if out and out[-1][2] == vid - 1 and (out[-1][0], *out[-1][3:]) == (verb, untagged, pvid) and not pvid:
+            vid, first = out.pop()[1], vid
+            out.append((verb, vid, first, untagged, pvid))
+        else:
+            out.append((verb, vid, vid, untagged, pvid))
+    return out
 
 
 def carried(link, to):
@@ -381,7 +564,7 @@ class Wish:
     unwanted: Tuple[Any, ...] = ()  # patterns: a field that is None fits all
     exclusive: Tuple[Tuple[type, Tuple[Tuple[str, Any], ...]], ...] = ()  # (type, fields): such strangers go
     allow: frozenset = frozenset()  # of recreate, take_over, each alone or with the key of the link that it is for
-    returns: Tuple[Tuple[str, Any], ...] = ()  # (name, key, or list of keys): what the task gives back
+    returns: Tuple[Tuple[str, Any], ...] = ()  # (name, key, list of keys, or pattern): what the task gives back
     dropped: Tuple[Any, ...] = ()  # what a topology made and does not want any more
 
     def __iter__(self):

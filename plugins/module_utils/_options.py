@@ -12,15 +12,22 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from ._kinds import KINDS
 from ._model import (
+    IP_PROTOCOLS,
     Address,
     AltName,
+    FdbEntry,
     Hop,
+    Impairment,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
+    Neighbour,
     Netns,
+    PortVlans,
     Refused,
     Route,
+    Rule,
     Sysctl,
     SysctlFile,
     Wish,
@@ -42,6 +49,12 @@ NEW_END = dict(END, up=dict(type="bool", default=True))
 NAME = dict(name=dict(type="str", required=True))
 ALLOW = dict(take_over=dict(type="bool", default=False))
 RECREATE = dict(recreate=dict(type="bool", default=False))
+MORE = dict(  # what an address has beside itself
+    peer=dict(type="str"),
+    broadcast=dict(type="str"),
+    label=dict(type="str"),
+    scope=dict(type="str", choices=["global", "link", "host"]),
+)
 SYSCTL_D = "/etc/sysctl.d"
 TABLES = {"main": 254, "default": 253}
 
@@ -248,11 +261,19 @@ def made_wish(name, p, host_):
     """A link of a kind that a module makes, on its lower link if it has one."""
     kinds = makes(name)
     kind = next((k for k in kinds if k.tap == p.get("tap", k.tap)), kinds[0])
-    netns, lower = netns_name("netns", p["netns"]), None
-    if p.get("link") is not None:
+    if modes(name):
+        kind = KINDS[p["mode"] or kind.name]
+    p = dict(p, **{one: p[word] for word, two in BOTH.items() if p.get(word) is not None for one in two})
+    for attr in every_attr(name):
+        if p[attr] is not None and attr not in [known.name for known in kind.attrs]:
+            raise Refused(attr, "a link of kind %s has none" % kind.name)
+    netns, lower, source = netns_name("netns", p["netns"]), None, None
+    if p.get("from_netns") is not None:
+        source = (netns_name("from_netns", p["from_netns"]), link_name("name", p["name"]))
+    if p.get("link") is not None or p.get("link_netns") is not None:
         home = netns if p["link_netns"] is None else netns_name("link_netns", p["link_netns"])
-        lower = (home, link_name("link", p["link"]))
-    link, addresses = end_of(p, kind.name, link=lower)
+        lower = (home, p.get("link") and link_name("link", p["link"]))
+    link, addresses = end_of(p, kind.name, link=lower, taken_from=source)
     if p["state"] == "absent":
         return Wish(unwanted=(Link(link.netns, link.name, kind.name),), returns=(("link", link.key),))
     if lower == link.ref:
@@ -291,31 +312,39 @@ def linux_bridge_wish(p, host_):
 
 def address_wish(p, host_):
     netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
-    texts = p["address"]
     single = [option for option in ("peer", "broadcast", "label", "scope") if p[option] is not None]
-    if single and len(texts) > 1:
-        raise Refused(single[0], "it is for one address, and %d are given" % len(texts))
-    if p["peer"] is not None:
-        peer = interface("peer", p["peer"] if "/" in p["peer"] else p["peer"] + ("/128" if ":" in p["peer"] else "/32"))
-        own = host("address", texts[0].split("/")[0])
-        if (":" in own) != (":" in peer):
-            raise Refused("peer", "%s and %s are of different families" % (own, peer))
-        addresses = [Address(netns, dev, own + ("/128" if ":" in own else "/32"), peer)]
+    if single and len(p["address"] or ()) > 1:
+        raise Refused(single[0], "it is for one address, and %d are given" % len(p["address"]))
+    option = "address" if p["addresses"] is None else "addresses"
+    if p["addresses"] is None:
+        addresses = [address_of(netns, dev, dict(p, address=text), "") for text in p["address"]]
     else:
-        addresses = [Address(netns, dev, interface("address", text)) for text in texts]
-    label = p["label"]
-    if label and (not label.startswith(dev) or len(label.encode()) > 15):
-        raise Refused("label", "%r must begin with the name of its link, %s, and have at most 15 bytes" % (label, dev))
-    more = dict(broadcast=host("broadcast", p["broadcast"]), label="" if label == dev else label, scope=p["scope"])
-    if (label or p["broadcast"]) and ":" in texts[0]:
-        raise Refused("label" if label else "broadcast", "IPv6 addresses have none")
-    addresses = [replace(a, **more) for a in addresses]
-    unique("address", [a.address for a in addresses])
+        addresses = [address_of(netns, dev, one, "addresses.") for one in p["addresses"]]
+    unique(option, [a.address + (" with the peer " + a.peer if a.peer else "") for a in addresses])
     returns = (("addresses", [a.key for a in addresses]),)
     if p["state"] == "absent":
         return Wish(unwanted=tuple(addresses), returns=returns)
-    sweep = strangers(p, Address, netns, dev, "address")
+    sweep = strangers(p, Address, netns, dev, option)
     return Wish(tuple(addresses), (), tuple(sweep), returns=returns)
+
+
+def address_of(netns, dev, p, prefix):
+    text, peer, label = p["address"], p["peer"], p["label"]
+    if peer is not None:
+        peer = interface(prefix + "peer", peer if "/" in peer else peer + ("/128" if ":" in peer else "/32"))
+        own = host(prefix + "address", text.split("/")[0])
+        if (":" in own) != (":" in peer):
+            raise Refused(prefix + "peer", "%s and %s are of different families" % (own, peer))
+        address = Address(netns, dev, own + ("/128" if ":" in own else "/32"), peer)
+    else:
+        address = Address(netns, dev, interface(prefix + "address", text))
+    if label and (not label.startswith(dev) or len(label.encode()) > 15):
+        text = "%r must begin with the name of its link, %s, and have at most 15 bytes"
+        raise Refused(prefix + "label", text % (label, dev))
+    if (label or p["broadcast"]) and ":" in address.address:
+        raise Refused(prefix + ("label" if label else "broadcast"), "IPv6 addresses have none")
+    broadcast = host(prefix + "broadcast", p["broadcast"])
+    return replace(address, broadcast=broadcast, label="" if label == dev else label, scope=p["scope"])
 
 
 def route_wish(p, host_):
@@ -368,6 +397,193 @@ def table(text):
     if not re.fullmatch("[0-9]+", str(number)) or not 0 < int(number) < 2**32 or int(number) == 255:
         raise Refused("table", "%r is no routing table: main, default, or a number but 255" % text)
     return int(number)
+
+
+SELECTORS = ("from", "to", "iif", "oif", "fwmark", "ipproto", "sport", "dport")
+
+
+def rule_wish(p, host_):
+    netns = netns_name("netns", p["netns"])
+    nets = {name: p[name] and p[name] != "all" and network(name, p[name]) for name in ("from", "to")}
+    six = {":" in net for net in nets.values() if net} | ({p["family"] == "inet6"} if p["family"] else set())
+    if len(six) > 1:
+        raise Refused("family" if p["family"] else "to", "IPv4 and IPv6 do not mix in one rule")
+    gone = p["state"] == "absent"
+    kind = p["type"] or (None if gone else "lookup")
+    number = rule_table(p["table"]) if p["table"] is not None else None
+    if not gone and (kind == "lookup") == (number is None):
+        raise Refused("table", "say it" if kind == "lookup" else "a rule of type %s looks into none" % kind)
+    suppress = within("suppress_prefixlength", p["suppress_prefixlength"], -1, 128)
+    if suppress not in (None, -1) and kind != "lookup":
+        raise Refused("suppress_prefixlength", "it is for type: lookup")
+    ports = {name: p[name] and port_range(name, p[name], 65534) for name in ("sport", "dport")}
+    protocol = p["ipproto"] and ip_protocol(p["ipproto"])
+    if any(ports.values()) and not gone and protocol not in ("tcp", "udp", "sctp"):
+        raise Refused("ipproto", "ports need tcp, udp or sctp")
+    given = dict(
+        nets,
+        iif=p["iif"] and link_name("iif", p["iif"]),
+        oif=p["oif"] and link_name("oif", p["oif"]),
+        fwmark=p["fwmark"] and fwmark(p["fwmark"]),
+        ipproto=protocol,
+        **ports,
+    )
+    # Which packets a rule matches is what it is: what is not given is none of its conditions.
+    given = {name: value or (None if gone and p[name] is None else "") for name, value in given.items()}
+    if gone and not any(p[name] is not None for name in ("priority", "type", "table") + SELECTORS):
+        raise Refused("priority", "say which rules: at least one of priority, table, type and what they match")
+    rule = Rule(
+        netns,
+        "inet6" if True in six else "inet",
+        within("priority", p["priority"], 0, 2**32 - 1),
+        given.pop("from"),
+        type=kind,
+        table=0 if number is None and not gone else number,
+        suppress_prefixlength=suppress,
+        **given,
+    )
+    if gone:
+        return Wish(unwanted=(rule,), returns=(("rule", rule),))
+    return Wish((rule,), returns=(("rule", rule),))
+
+
+def rule_table(text):
+    return 255 if text in ("local", "255") else table(text)
+
+
+def ip_protocol(text):
+    names = {str(number): name for name, number in IP_PROTOCOLS.items()}
+    if text not in IP_PROTOCOLS and not (re.fullmatch("[0-9]{1,3}", text) and 0 < int(text) < 256):
+        raise Refused("ipproto", "%r is no protocol: one of %s, or a number" % (text, ", ".join(IP_PROTOCOLS)))
+    return text if text in IP_PROTOCOLS else names.get(str(int(text)), str(int(text)))
+
+
+def fwmark(text):
+    """A mark and its mask, as ip(8) shows them."""
+    word = "(0x[0-9a-f]{1,8}|[0-9]{1,10})"
+    match = re.fullmatch("%s(?:/%s)?" % (word, word), text.lower())
+    mark, mask = [int(part or "0xffffffff", 0) for part in match.groups()] if match else (2**32, 0)
+    if max(mark, mask) >= 2**32 or not mask:
+        raise Refused("fwmark", "%r is no mark like 0x10 or 0x10/0xff" % text)
+    return "0x%x" % mark if mark and mask == 2**32 - 1 else "0x%x/0x%x" % (mark, mask)
+
+
+# Bridges and neighbours
+
+
+def vids(option, texts):
+    """The VLANs of a list of numbers and ranges."""
+    out = []
+    for text in texts:
+        match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", str(text))
+        first, last = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (0, 0)
+        if not 0 < first <= last < 4095:
+            raise Refused(option, "%r is no VLAN from 1 to 4094, nor a range like 10-20" % text)
+        out += range(first, last + 1)
+    return unique(option, out)
+
+
+def bridge_vlan_wish(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
+    all_, untagged = vids("vid", p["vid"] or ()), p["untagged"] and vids("untagged", p["untagged"])
+    returns = (("vlans", ("vlans", netns, dev)),)
+    if p["state"] == "absent":
+        if not all_:
+            raise Refused("vid", "say which VLANs")
+        return Wish((PortVlans(netns, dev, without=frozenset(all_)),), returns=returns)
+    pvid = within("pvid", p["pvid"], 0, 4094)
+    known = set(all_) | set(untagged or ()) | ({pvid} if pvid else set())
+    if not known and pvid is None and not p["exclusive"]:
+        raise Refused("vid", "say at least one of vid, untagged and pvid")
+    vlans = tuple((vid, None if p["untagged"] is None else vid in untagged) for vid in sorted(known))
+    return Wish((PortVlans(netns, dev, vlans, pvid, exact=p["exclusive"]),), returns=returns)
+
+
+def multicast(option, text):
+    """A multicast group: an address of IPv4 or IPv6, or a MAC address."""
+    if re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text):
+        group, good = text.lower(), int(text[:2], 16) & 1
+    else:
+        group = host(option, text)
+        good = ip_address(group).is_multicast and group not in ("224.0.0.0", "ff00::")
+    if not good:
+        raise Refused(option, "%s is no multicast group" % text)
+    return group
+
+
+def lladdr(option, text):
+    if text is not None and not re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text):
+        raise Refused(option, "%r is no MAC address like 02:00:5e:00:53:01" % text)
+    return text and text.lower()
+
+
+def entries(p, name, all_):
+    """The wish for entries that are there or not."""
+    returns = ((name, [entry.key for entry in all_]),)
+    if p["state"] == "absent":
+        return Wish(unwanted=tuple(all_), returns=returns)
+    return Wish(tuple(all_), returns=returns)
+
+
+def neighbour_wish(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
+    gone, proxy = p["state"] == "absent", p["proxy"]
+    address = host("address", p["address"])
+    if ip_address(address).is_multicast or ip_address(address).is_unspecified:
+        raise Refused("address", "%s is the address of no neighbour" % address)
+    said = [option for option in ("lladdr", "router") if p[option] is not None]
+    if proxy and said:
+        raise Refused(said[0], "an address for which this host answers (proxy) has none")
+    if not (gone or proxy or p["lladdr"]):
+        raise Refused("lladdr", "say the MAC address of %s" % address)
+    mac = "" if proxy and not gone else lladdr("lladdr", p["lladdr"])
+    return entries(p, "neighbours", [Neighbour(netns, dev, address, mac, p["router"], proxy)])
+
+
+def bridge_fdb_wish(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
+    gone, own = p["state"] == "absent", p["self"]
+    for option in ("dst", "vni") if not own else ("vlan", "local"):
+        if p[option] is not None:
+            raise Refused(option, "it is for the entries of a vxlan: self: true" if not own else "it is for a bridge")
+    address, dst = lladdr("lladdr", p["lladdr"]), host("dst", p["dst"])
+    if own and not (gone or dst):
+        raise Refused("dst", "say the address of the other end")
+    if not own and (int(address[:2], 16) & 1 or address == "00:00:00:00:00:00"):
+        raise Refused("lladdr", "%s is a multicast or empty MAC address; see bridge_mdb for groups" % address)
+    vlan = vids("vlan", [p["vlan"]])[0] if p["vlan"] is not None else None if gone else 0
+    vni = within("vni", p["vni"], 1, 2**24 - 1)
+    return entries(p, "entries", [FdbEntry(netns, dev, address, vlan, own, p["local"], dst, vni)])
+
+
+def bridge_mdb_wish(p, host_):
+    netns, gone = netns_name("netns", p["netns"]), p["state"] == "absent"
+    names = [link_name(option, p[option]) for option in ("dev", "port")]
+    vid = vids("vid", [p["vid"]])[0] if p["vid"] is not None else None if gone else 0
+    groups = unique("grp", [multicast("grp", text) for text in p["grp"]])
+    return entries(p, "entries", [MdbEntry(netns, *names, group, vid) for group in groups])
+
+
+def link_impairment_wish(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
+    returns = (("impairment", ("impairment", netns, dev)),)
+    if p["state"] == "absent":
+        return Wish(unwanted=(Impairment(netns, dev),), returns=returns)
+    found = {}
+    for name in ("delay", "jitter", "correlation", "loss", "duplicate", "reorder", "corrupt"):
+        high = 3600000 if name in ("delay", "jitter") else 100
+        if p[name] is not None:
+            if not 0 <= p[name] <= high:
+                raise Refused(name, "%s is not between 0 and %d" % (p[name], high))
+            found[name] = round(p[name], 3 if high > 100 else 4)
+    for name, values in (("rate", range(0, 2**35, 8)), ("limit", range(1, 2**31))):
+        if p[name] is not None and p[name] not in values:
+            step = "" if values.step == 1 else " in steps of 8"
+            raise Refused(name, "%d is not between %d and %d%s" % (p[name], values[0], values[-1], step))
+        found[name] = p[name]
+    if all(value is None for value in found.values()):
+        raise Refused("delay", "say at least one of delay, loss, duplicate, reorder, corrupt, rate and limit")
+    return Wish((Impairment(netns, dev, **found),), returns=returns)
 
 
 # Forwarding
@@ -436,7 +652,7 @@ def nat_masquerade_wish(p, host_):
     if not re.fullmatch(r"[A-Za-z0-9_./-]{1,64}", name):
         raise Refused("name", "%r must be 1 to 64 letters, digits and _ . / -" % name)
     if p["to_ports"] is not None and p["to_ports"] != "":
-        ports(p["to_ports"])
+        port_range("to_ports", p["to_ports"])
         if not p["protocol"]:
             raise Refused("protocol", "to_ports needs it")
     returns = (("masquerade", ("masquerade", netns, family, name)),)
@@ -460,38 +676,73 @@ def nat_masquerade_wish(p, host_):
     return Wish(tables + (rule,), returns=returns)
 
 
-def ports(text):
+def port_range(option, text, last=65535):
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
     low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (0, 0)
-    if not 0 < low <= high < 65536:
-        raise Refused("to_ports", "%r is no port or range of ports like 1024-65535" % text)
+    if not 0 < low <= high <= last:
+        raise Refused(option, "%r is no port or range of ports like 1024-%d" % (text, last))
+    return str(low) if low == high else "%d-%d" % (low, high)
 
 
 ALTNAMES = dict(altnames=dict(type="list", elements="str"))
 
 
+# An option that stands for two.
+BOTH = {"key": ("ikey", "okey"), "csum": ("icsum", "ocsum"), "seq": ("iseq", "oseq")}
+
+
 def makes(name):
     """The kinds of link that a module makes."""
-    return [kind for kind in KINDS.values() if (kind.module or kind.name) == name]
+    return [kind for kind in KINDS.values() if kind.maker == name]
+
+
+def modes(name):
+    """The names of the kinds of a module that makes several."""
+    return [kind.name for kind in makes(name) if not kind.tap][1:] and [kind.name for kind in makes(name)]
+
+
+def every_attr(name):
+    """The options of all kinds of a module; a word of one of them is a word of the option."""
+    specs = {}
+    for attr in [attr for kind in makes(name) for attr in kind.attrs]:
+        old, new = specs.get(attr.name, {}), attr.spec()
+        words = [word for word in new.get("choices", ()) if word not in old.get("choices", ())]
+        specs[attr.name] = dict(new, choices=old.get("choices", []) + words) if "choices" in new else new
+    return specs
 
 
 def options(name, **more):
     """The options of a module that makes links."""
-    attrs = {attr.name: attr.spec() for kind in makes(name) for attr in kind.attrs}
+    attrs = every_attr(name)
     common = dict(NAME, **STATE, **NETNS, **NEW_END, **ALLOW, **RECREATE)
     return dict(common, exclusive=dict(type="bool", default=False), **attrs, **more)
 
 
 def made(name):
     """A module of one link: its options, their rules, and the wish."""
-    kind, more = makes(name)[0], dict(ALTNAMES)
-    needed = [attr.name for attr in kind.attrs if attr.needed]
-    if kind.stands:
-        more.update(link=dict(type="str"), link_netns=dict(type="str"))
-        needed.append("link")
+    kind, more, rules = makes(name)[0], dict(ALTNAMES), {}
+    needed = [attr.name for attr in kind.attrs if attr.needed is True]
+    either = [
+        ("state", "present", [attr.name, attr.needed], True) for attr in kind.attrs if attr.needed not in (True, False)
+    ]
+    if kind.stands or kind.over is not None:
+        more.update(link_netns=dict(type="str"), **({"link": dict(type="str")} if kind.stands or kind.over else {}))
+        needed += ["link"] if kind.stands else []
+    elif not kind.rooted:
+        more["from_netns"] = dict(type="str")
     if any(other.tap for other in makes(name)):
         more["tap"] = dict(type="bool", default=False)
-    return options(name, **more), dict(required_if=[("state", "present", needed)]), partial(made_wish, name)
+    if modes(name):
+        more["mode"] = dict(type="str", choices=modes(name))
+        needed.append("mode")
+    attrs = every_attr(name)
+    both = {word: two for word, two in BOTH.items() if two[0] in attrs}
+    more.update({word: attrs[two[0]] for word, two in both.items()})
+    if both:
+        rules["mutually_exclusive"] = [(word, one) for word, two in both.items() for one in two]
+    if needed or either:
+        rules["required_if"] = ([("state", "present", needed)] if needed else []) + either
+    return options(name, **more), rules, partial(made_wish, name)
 
 
 OPTIONS = {
@@ -543,15 +794,16 @@ OPTIONS = {
         dict(
             STATE,
             **NETNS,
+            **MORE,
             dev=dict(type="str", required=True),
-            address=dict(type="list", elements="str", required=True),
-            peer=dict(type="str"),
-            broadcast=dict(type="str"),
-            label=dict(type="str"),
-            scope=dict(type="str", choices=["global", "link", "host"]),
+            address=dict(type="list", elements="str"),
+            addresses=dict(type="list", elements="dict", options=dict(MORE, address=dict(type="str", required=True))),
             exclusive=dict(type="bool", default=False),
         ),
-        {},
+        dict(
+            required_one_of=[("address", "addresses")],
+            mutually_exclusive=[("addresses", option) for option in ("address", *MORE)],
+        ),
         address_wish,
     ),
     "route": (
@@ -583,6 +835,85 @@ OPTIONS = {
         ),
         dict(mutually_exclusive=[("multipath", "via"), ("multipath", "dev"), ("multipath", "onlink")]),
         route_wish,
+    ),
+    "rule": (
+        dict(
+            STATE,
+            **NETNS,
+            family=dict(type="str", choices=["inet", "inet6"]),
+            priority=dict(type="int"),
+            **{name: dict(type="str") for name in SELECTORS},
+            type=dict(type="str", choices=["lookup", "blackhole", "unreachable", "prohibit"]),
+            table=dict(type="str"),
+            suppress_prefixlength=dict(type="int"),
+        ),
+        {},
+        rule_wish,
+    ),
+    "bridge_vlan": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            vid=dict(type="list", elements="str"),
+            untagged=dict(type="list", elements="str"),
+            pvid=dict(type="int"),
+            exclusive=dict(type="bool", default=False),
+        ),
+        {},
+        bridge_vlan_wish,
+    ),
+    "neighbour": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            address=dict(type="str", required=True),
+            lladdr=dict(type="str"),
+            router=dict(type="bool"),
+            proxy=dict(type="bool", default=False),
+        ),
+        {},
+        neighbour_wish,
+    ),
+    "bridge_fdb": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            lladdr=dict(type="str", required=True),
+            vlan=dict(type="int"),
+            local=dict(type="bool"),
+            self=dict(type="bool", default=False),
+            dst=dict(type="str"),
+            vni=dict(type="int"),
+        ),
+        {},
+        bridge_fdb_wish,
+    ),
+    "bridge_mdb": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            port=dict(type="str", required=True),
+            grp=dict(type="list", elements="str", required=True),
+            vid=dict(type="int"),
+        ),
+        {},
+        bridge_mdb_wish,
+    ),
+    "link_impairment": (
+        dict(
+            STATE,
+            **NETNS,
+            dev=dict(type="str", required=True),
+            **{name: dict(type="float") for name in ("delay", "jitter", "correlation", "loss")},
+            **{name: dict(type="float") for name in ("duplicate", "reorder", "corrupt")},
+            **{name: dict(type="int") for name in ("rate", "limit")},
+        ),
+        {},
+        link_impairment_wish,
     ),
     "sysctl_forward": (
         dict(
@@ -619,5 +950,5 @@ OPTIONS = {
 }
 for kind in KINDS.values():
     # A kind that needs nothing special: the module follows from its entry.
-    OPTIONS.setdefault(kind.module or kind.name, made(kind.module or kind.name))
+    OPTIONS.setdefault(kind.maker, made(kind.maker))
 OPTIONS["topology"] = topology(dict(OPTIONS), makes)

@@ -8,25 +8,33 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from dataclasses import replace
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 
-from ._kinds import KINDS, follows, kind_of, port_kind, said, settled
+from ._kinds import KINDS, bonded, cycled, follows, is_group, kind_of, met, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
+    ON_PORTS,
     Address,
     AltName,
     Change,
+    FdbEntry,
+    Impairment,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
+    Neighbour,
     Netns,
+    PortVlans,
     Refused,
     Route,
+    Rule,
     State,
     Sysctl,
     Topology,
     Wish,
     carried,
+    fits,
     made_by_kernel,
     order,
     overlay,
@@ -119,14 +127,27 @@ class _Planner:
 
     def remove(self, resource):
         if resource.key in self.state:
-            kept = siblings(self.state, resource) if isinstance(resource, Address) else []
+            kept = siblings(self.state, resource) if isinstance(resource, Address) else self.shaken(resource, None)
             self.step(Change(resource, None))
             self.put_back(kept)
+
+    def shaken(self, before, after):
+        """What stands on links that go down, and those that do not come up again by themselves."""
+        links = cycled(self.state, before, after) if isinstance(before, Link) else []
+        freed = [self.state.get(key) for key in self.state.ports[before.key]] if freeing(before, after) else []
+        return freed + [r for link in links + freed for r in upon(self.state, link.key)]
+
+    def set_link(self, have, after):
+        kept = [] if have.up and after.up is False else self.shaken(have, after)
+        self.step(Change(have, after))
+        self.put_back(kept)
 
     def put_back(self, resources):
         """What fell by the way and nobody wished away is made sure of."""
         for r in ordered(resources):
             unwanted = r.key in self.unwanted or self.is_stranger(r)
+            if isinstance(r, Link):
+                self.relink(r)
             have = self.state.get(r.key)
             if isinstance(r, Link) and have is not None and r.up is not None and have.up != r.up:
                 lower = self.state.links(r.link) if "up" in follows(r) else None
@@ -134,12 +155,21 @@ class _Planner:
                     self.step(Change(have, replace(have, up=r.up)))
             if have is not None or made_by_kernel(r) or unwanted or isinstance(r, Sysctl):
                 continue
-            if all(key in self.state for key in r.requires()) and usable(self.state, r):
+            if isinstance(r, PortVlans):
+                self.make_vlans(replace(r, exact=True))
+            elif all(key in self.state for key in r.requires()) and usable(self.state, r):
                 self.step(Change(r, r)) if not isinstance(r, Link) else self.put_back_link(r)
 
+    def relink(self, link):
+        """A tunnel whose lower link was made anew leaves by that."""
+        have = self.state.get(link.key)
+        lost = have is not None and kind_of(link).over and have.link is None and link.link is not None
+        if lost and link.link[0] == link.netns and ("link", *link.link) in self.state:
+            self.step(Change(have, replace(have, link=link.link)))
+
     def put_back_link(self, link):
-        lower = self.state.links(link.link)
-        low = lower.mtu and link.mtu and lower.mtu < link.mtu
+        lower = lower_of(self.state, link)
+        low = lower is not None and lower.mtu and link.mtu and lower.mtu < link.mtu
         for dummy in range(2):
             self.make_link(replace(link, mtu=None) if low else link, self.state.get(link.key))
 
@@ -154,8 +184,10 @@ class _Planner:
             return
         for r in sorted(filter(self.is_stranger, self.state), key=order):
             if not made_by_kernel(r):
-                if isinstance(r, Link):
-                    self.step(Change(r, replace(r, master="", port=())))
+                if isinstance(r, Link) and port_kind(self.state, r).bonds:
+                    self.bind(r, replace(r, master="", port=()))
+                elif isinstance(r, Link):
+                    self.set_link(r, replace(r, master="", port=()))
                 else:
                     self.remove(r)
 
@@ -170,6 +202,15 @@ class _Planner:
         have = self.state.get(want.key)
         if isinstance(want, Link):
             self.make_link(want, have)
+        elif isinstance(want, Rule):
+            self.make_rule(want)
+        elif isinstance(want, PortVlans):
+            self.make_vlans(want)
+        elif isinstance(want, (FdbEntry, MdbEntry)) and have is None:
+            self.check_bridge(want)
+            self.step(Change(None, want))
+        elif isinstance(want, Impairment):
+            self.make_impairment(want, have)
         elif have is None:
             if isinstance(want, Route):
                 if connected(self.state, want):
@@ -185,19 +226,94 @@ class _Planner:
                 self.step(Change(have, after))
                 self.put_back(kept)
 
+    def make_rule(self, want):
+        """Rules have no names: one with this priority that matches the same is the one that is meant."""
+        near = [r for r in self.state if isinstance(r, Rule) and (r.netns, r.family) == (want.netns, want.family)]
+        if any(fits(r, want) for r in near):
+            return
+        wanted = {other.key for other in self.wish.wanted}
+        meant = [r for r in near if r.matches == want.matches and not made_by_kernel(r) and r.key not in wanted]
+        if meant:
+            self.step(Change(meant[0], overlay(replace(meant[0], suppress_prefixlength=-1), want)))
+            return
+        # As the kernel does: before all but the first.
+        number = want.priority if want.priority is not None else next_priority(near)
+        fresh_one = Rule(want.netns, want.family, suppress_prefixlength=-1, proto="static")
+        self.step(Change(None, replace(overlay(fresh_one, want), priority=number)))
+
+    def make_vlans(self, want):
+        link = self.state.links((want.netns, want.dev))
+        bridge = bridge_of(self.state, link)
+        if bridge is None:
+            raise Refused("dev", "%s is no bridge and no port of one" % want.dev)
+        have = self.state.get(want.key)
+        if have is None:
+            have = PortVlans(want.netns, want.dev, *default_vlans(bridge), own=bridge is link)
+        was = dict(have.vlans)
+        vlans = {} if want.exact else dict(was)
+        vlans.update((vid, was.get(vid, False) if untagged is None else untagged) for vid, untagged in want.vlans)
+        vlans = tuple(sorted(item for item in vlans.items() if item[0] not in want.without))
+        pvid = have.pvid if want.pvid is None else want.pvid
+        after = replace(have, vlans=vlans, pvid=pvid if pvid in dict(vlans) else 0)
+        if after != have:
+            self.step(Change(have, after))
+
+    def check_bridge(self, want):
+        """What has no place where it is wished."""
+        if isinstance(want, MdbEntry):
+            bridge, port = [self.state.links((want.netns, name)) for name in (want.dev, want.port)]
+            if bridge.kind is None or "as_it_was" in self.wish.allow:
+                return
+            attrs = dict(bridge.attrs)
+            if bridge.kind != "bridge":
+                raise Refused("dev", "%s is %s, not a bridge" % (bridge.name, called(bridge)))
+            if port.master != bridge.name:
+                raise Refused("port", "%s is no port of %s" % (port.name, bridge.name))
+            if not bridge.up:
+                raise Refused("dev", "%s is down, and then the kernel takes no groups" % bridge.name)
+            if not attrs.get("mcast_snooping"):
+                raise Refused("dev", "%s has mcast_snooping off, and then no groups" % bridge.name)
+            if attrs.get("vlan_filtering") and not want.vid:
+                raise Refused("vid", "%s filters VLANs: say in which one" % bridge.name)
+            return
+        link = self.state.links((want.netns, want.dev))
+        if want.self_ and link.kind not in (None, "vxlan"):
+            raise Refused("self", "%s is %s; only a vxlan has entries of its own" % (link.name, called(link)))
+        if not want.self_ and (bridge_of(self.state, link) in (None, link) and link.kind is not None):
+            raise Refused("dev", "%s is no port of a bridge" % link.name)
+
+    def make_impairment(self, want, have):
+        if have is not None and have.foreign:
+            text = "%s has the queueing discipline %s, which this module did not make and does not touch"
+            raise Refused("dev", text % (want.dev, have.foreign))
+        names = ("delay", "jitter", "correlation", "loss", "duplicate", "reorder", "corrupt", "rate")
+        nothing = Impairment(want.netns, want.dev, limit=1000, **dict.fromkeys(names, 0))
+        after = overlay(have or nothing, want)
+        for name, other in (("reorder", "delay"), ("correlation", "jitter")):
+            if getattr(after, name) and not getattr(after, other):
+                raise Refused(name, "it needs %s" % other)
+        if after != have:
+            self.step(Change(have, after))
+
     def make_link(self, want, have):
         if want.peer:
             have = self.pair(want, have)
         elif have is None and want.taken_from:
             have = self.state.links(want.taken_from)
+        if want.link and want.link[1] is None:
+            same = have is not None and have.link and have.link[0] == want.link[0]
+            want = replace(want, link=have.link if same else (want.link[0], ""))
         if have is None:
             if want.kind not in KINDS:
                 raise Refused(want.option, "there is no link %s in %s" % (want.name, place(want.netns)))
             self.check_port(want, want)
             self.check_upper(want, want)
             self.check_attrs(want, want)
-            self.check_lower(want, want)
-            return self.step(Change(None, fresh(self.state, want)))
+            self.check_lower(want, replace(want, up=want.up or port_kind(self.state, want).bonds))
+            return self.create(want)
+        if kind_of(have).rooted and have.netns != want.netns:
+            text = "%s, %s, stays in the network namespace in which it was made"
+            raise Refused("from_netns", text % (have.name, called(have)))
         fixed = self.fixed(have, want)
         if fixed and not self.allows("recreate", want):
             raise Refused(*fixed)
@@ -207,10 +323,16 @@ class _Planner:
         after = self.after(have, want)
         if after == have:
             return None
+        kinds = port_kind(self.state, have), port_kind(self.state, after)
+        bond = after.master != have.master and any(kind.bonds for kind in kinds)
+        if bond and have.ref != after.ref:
+            after = replace(after, master="", port=())
         self.check_port(after, want)
         self.check_upper(after, want)
         self.check_attrs(after, want)
-        self.check_lower(after, replace(want, up=want.up if not have.up else None))
+        self.check_lower(after, replace(want, up=(want.up and not have.up) or (bond and kinds[1].bonds)))
+        if bond and have.ref == after.ref:
+            return self.bind(have, after)
         if have.ref != after.ref and have.netns == after.netns and have.up:
             # Before Linux 6.2 a link that is up keeps its name.
             near = self.state.on(have.key)
@@ -220,13 +342,41 @@ class _Planner:
             self.step(Change(down, replace(after, up=have.up if want.up is None else want.up)))
             self.put_back(kept)
         else:
-            self.step(Change(have, after))
+            self.set_link(have, after)
         return None
+
+    def create(self, want):
+        """A new link; a tunnel is made where its outer packets are, and what needs a spare name first gets one."""
+        home = want.link[0] if want.link else want.netns
+        rooted = kind_of(want).over is not None
+        taken = self.state.links((home, want.name)) is not None
+        if home == want.netns or not (rooted or taken):
+            return self.step(Change(None, fresh(self.state, want)))
+        spare = ("virtnet%d" % number for number in range(len(self.state.items) + 1))
+        names = spare if taken else [want.name]
+        name = next(n for n in names if not any(self.state.links((netns, n)) for netns in (home, want.netns)))
+        start = Link(home if rooted else want.netns, name, want.kind, link=want.link, attrs=want.attrs)
+        self.step(Change(None, fresh(self.state, start)))
+        have = self.state.links(start.ref)
+        return self.step(Change(have, self.after(have, want)))
+
+    def bind(self, have, after):
+        """A link comes to a bond or goes from it. The rest is said after that: the kernel sets it up and more."""
+        kept = upon(self.state, have.key) + [have] * port_kind(self.state, have).bonds
+        if have.up and port_kind(self.state, after).bonds:
+            self.step(Change(have, replace(have, up=False)))
+            have = self.state.get(have.key)
+        self.step(Change(have, replace(have, master=after.master, port=after.port, slave_kind=after.slave_kind)))
+        self.put_back(kept)
 
     def after(self, have, want):
         """The link with what is wished for; a value that the kernel would only round stays as it is."""
         base = carried(have, want)
         after = overlay(base, want)
+        lower = self.state.links(base.link) if base.link else None
+        if "address" in kind_of(base).follows and lower is not None and lower.address is None:
+            # It comes with that of the lower link.
+            after = replace(after, address=base.address)
         told = said(kind_of(base).attrs, base.attrs, want.attrs)
         attrs = {**dict(base.attrs), **dict((a.name, value) for a, value, dummy in told)}
         if attrs.get("mode") != "source" and "macaddr" in attrs:
@@ -248,9 +398,18 @@ class _Planner:
                 a_kind(want.kind),
             )
         if want.link and have.link and have.link != want.link:
-            return "link", "%s stands on %s; only recreate: true puts it on another link" % (have.name, have.link[1])
+            over = kind_of(have).over is not None
+            if over and have.link[0] != want.link[0]:
+                text = "the outer packets of %s are in %s; only recreate: true puts them elsewhere"
+                return "link_netns", text % (have.name, place(have.link[0]))
+            if not over or have.link[0] != have.netns or not want.link[1]:
+                text = "%s stands on %s; only recreate: true puts it on another link"
+                return "link", text % (have.name, have.link[1] or "any link")
+        if kind_of(have).steady and None not in (want.address, have.address) and want.address != have.address:
+            text = "%s has %s and cannot change it in place; recreate: true makes the link anew"
+            return "address", text % (have.name, have.address)
         for attr, value, was in said(kind_of(have).attrs, have.attrs, want.attrs):
-            if attr.keeps(was, value):
+            if not attr.same(was, value) and attr.keeps(was, value):
                 text = "%s has %s and cannot change it in place; recreate: true makes the link anew"
                 return attr.name, text % (have.name, was)
         return None
@@ -262,11 +421,17 @@ class _Planner:
                 r = replace(r, address=None)
             kept.append(r)
         master = have.master if want.master is None and have.kind == want.kind else want.master
+        ports = [self.state.get(key) for key in sorted(self.state.ports[have.key])] if have.kind == want.kind else []
+        kept += self.shaken(have, None)
         self.step(Change(have, None))
         want = replace(want, master=master, up=have.up if want.up is None else want.up)
         self.check_attrs(want, want)
         self.check_lower(want, want)
-        self.step(Change(None, fresh(self.state, want)))
+        self.create(want)
+        for port in ports if have.ref == want.ref else ():
+            now = self.state.get(port.key)
+            self.step(Change(now, replace(now, master=port.master, port=port.port, slave_kind=port.slave_kind)))
+            kept = [r for r in kept if r.key != port.key] if kind_of(have).bonds else kept
         self.put_back(kept)
 
     def pair(self, want, have):
@@ -300,13 +465,27 @@ class _Planner:
     def check_upper(self, after, want):
         """A link whose frames go to macvlans or the like, or to a program, is no port of a bridge."""
         master = self.state.links((after.netns, want.master)) if want.master else None
-        if kind_of(after).tap and master is not None and master.kind == "bridge":
-            text = "%s, %s, cannot be a port of a bridge: its frames go to a program"
-            raise Refused(master_option(want), text % (after.name, called(after)))
+        kind = kind_of(after)
+        if kind.lone and master is not None:
+            raise Refused(master_option(want), "%s, %s, cannot be a port of anything" % (after.name, called(after)))
+        if master is None or kind_of(master).takes != "frames":
+            return
+        why = ""
+        if kind.tap:
+            why = "its frames go to a program"
+        elif kind.packets:
+            why = "its packets have no Ethernet header"
+        elif "address" in kind.follows:
+            why = "it has the MAC address of its lower link"
+        elif kind.steady and kind_of(master).bonds:
+            why = "its MAC address stays"
+        if why:
+            text = "%s, %s, cannot be a port of %s: %s"
+            raise Refused(master_option(want), text % (after.name, called(after), called(master), why))
         near = [r for r in on_link(self.state, after) if kind_of(r).family]
-        if near and master is not None and master.kind == "bridge" and "as_it_was" not in self.wish.allow:
-            text = "%s cannot be a port of a bridge: %s, %s, stands on it"
-            raise Refused(master_option(want), text % (after.name, near[0].name, called(near[0])))
+        if near and "as_it_was" not in self.wish.allow:
+            text = "%s cannot be a port of %s: %s, %s, stands on it"
+            raise Refused(master_option(want), text % (after.name, called(master), near[0].name, called(near[0])))
 
     def check_port(self, after, want):
         if (
@@ -321,8 +500,43 @@ class _Planner:
         attrs = {attr.name: attr.default for attr in kind_of(after).attrs}
         attrs.update(after.attrs)
         for attr in kind_of(after).attrs:
-            if attr.only and dict(want.attrs).get(attr.name) and attrs[attr.only[0]] != attr.only[1]:
-                raise Refused(attr.name, "it is for %s: %s" % attr.only)
+            if dict(want.attrs).get(attr.name) not in (None, attr.default) and not met(attr, attrs):
+                option, value = attr.only
+                raise Refused(attr.name, "it is for %s: %s" % (option, str(value).lower()))
+            if attr.fixed is not False and attrs[attr.name] != attr.default and not met(attr, attrs):
+                raise Refused(attr.only[0], "%s has %s: %s" % (after.name, attr.name, str(attrs[attr.name]).lower()))
+        if kind_of(after).packets and want.address:
+            raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
+        ends = [attrs[name] for name in ("local", "remote") if name in attrs]
+        lower = self.state.links(after.link) if after.link else None
+        if kind_of(after).overhead and is_group(attrs["remote"]) and not (after.link and after.link[1]):
+            raise Refused("link", "to a group packets go by one link")
+        if kind_of(after).overhead and want.mtu and lower is not None and lower.mtu:
+            most = lower.mtu - kind_of(after).overhead[any(":" in end for end in ends)]
+            if want.mtu > most and "as_it_was" not in self.wish.allow:
+                text = "%d is more than %d, what the outer packets leave of the %d of %s"
+                raise Refused("mtu", text % (want.mtu, most, lower.mtu, lower.name))
+        self.check_unique(after, attrs)
+
+    def check_unique(self, after, attrs):
+        """No two tunnels over one network are the same to the kernel."""
+
+        def identity(link, attrs):
+            home, lower = link.link or (link.netns, "")
+            if attrs.get("external"):
+                return (home, "external", attrs.get("dstport"))
+            return (home, kind.loose and (lower or ""), *(attrs[name] for name in kind.unique))
+
+        kind, have = kind_of(after), self.state.get(after.key)
+        for other in self.state if kind.unique else ():
+            if isinstance(other, Link) and other.kind == after.kind and other.key != after.key:
+                if have is None and other.ref == after.taken_from:
+                    continue
+                if identity(other, dict(other.attrs)) == identity(after, attrs):
+                    option = "external" if attrs.get("external") else kind.unique[-1]
+                    names = "external: true" if attrs.get("external") else "the same %s" % ", ".join(kind.unique)
+                    text = "%s in %s has %s, and the kernel takes no second one of kind %s"
+                    raise Refused(option, text % (other.name, place(other.netns), names, other.kind))
 
     def check_lower(self, after, want):
         """What a link cannot have where it stands."""
@@ -352,7 +566,7 @@ class _Planner:
             raise Refused("link", text % (lower.name, called(lower), lower.link[1] if lower.link else "its lower link"))
         if kind_of(lower).tap:
             raise Refused("link", "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))
-        if lower.slave_kind == "bridge" and lower.master:
+        if port_kind(self.state, lower).takes == "frames":
             raise Refused(
                 "link",
                 "%s is a port of %s, and %s cannot stand on that" % (lower.name, lower.master, a_kind(after.kind)),
@@ -369,18 +583,55 @@ class _Planner:
                 raise Refused(kind.alone[0], text % (kind.alone[1], lower.name, other.name))
 
 
+def next_priority(rules):
+    """The number that the kernel would give to a new rule."""
+    second = sorted({0, 32766} | {r.priority for r in rules})[1]
+    if second == 1:
+        raise Refused("priority", "no number is left before the rule of priority 1; say one")
+    return second - 1
+
+
+def bridge_of(state, link):
+    """The bridge that a link is, or of which it is a port; what nothing is known of is taken for one."""
+    if link.kind is None or link.kind == "bridge":
+        return link
+    master = state.links((link.netns, link.master)) if link.master else None
+    return master if master is not None and master.kind in (None, "bridge") else None
+
+
+def default_vlans(bridge):
+    """The VLANs and the pvid of a new port."""
+    pvid = dict(bridge.attrs).get("vlan_default_pvid", 1)
+    return (((pvid, True),) if pvid else ()), pvid
+
+
 def usable(state, r):
-    """Whether the kernel would take a route: it wants links that are up, with addresses, and a source of its own."""
+    """Whether the kernel would take a route: it wants links that are up, with addresses, and a source of its own.
+
+    A group wants a bridge that is up.
+    """
+    if isinstance(r, MdbEntry):
+        return bool(state.links((r.netns, r.dev)).up)
     if not isinstance(r, Route):
         return True
     if any(hop.dev and not state.links((r.netns, hop.dev)).up for hop in r.hops or ()):
         return False
     if ":" in r.dest:
-        return True
+        return all(is_near(state, r.netns, hop) for hop in r.hops or ())
     addresses = [a for a in state.within(r.netns, "address") if ":" not in a.address]
     return all(any(a.dev == hop.dev for a in addresses) for hop in r.hops or ()) and (
         not r.src or any(host(a) == r.src for a in addresses)
     )
+
+
+def is_near(state, netns, hop):
+    """Whether an IPv6 gateway is on a link, as far as one can tell."""
+    if not hop.via or not hop.dev or hop.onlink or hop.via.startswith("fe80:"):
+        return True
+    on = state.on(("link", netns, hop.dev))
+    nets = [network(r) for r in on if isinstance(r, Address)]
+    nets += [ip_network(r.dest) for r in on if isinstance(r, Route) and not any(h.via for h in r.hops)]
+    return any(ip_address(hop.via) in net for net in nets)
 
 
 def upon(state, key):
@@ -391,6 +642,11 @@ def upon(state, key):
 def on_link(state, link):
     """The links that stand on one."""
     return [r for r in state.on(link.key) if isinstance(r, Link)]
+
+
+def lower_of(state, link):
+    """What a link stands on, and may have MTU and address from; a tunnel has not."""
+    return state.links(link.link) if link.link and kind_of(link).stands else None
 
 
 def alike(state, link):
@@ -409,7 +665,9 @@ def fresh(state, want):
     others = alike(state, want)
     if others:
         want = replace(want, attrs=tuple(sorted({**dict(others[0].attrs), **dict(want.attrs)}.items())))
-    lower = state.links(want.link) if want.link else None
+    lower = lower_of(state, want)
+    if port_kind(state, want).bonds:
+        want = replace(want, up=False)
     # The alias it forgets: the next pass sets it. What a link has from its lower one it need not be told.
     told = {"mtu": None} if lower is not None and want.mtu == lower.mtu else {}
     if lower is not None and want.address == lower.address and follows(want) & {"address", "unset address"}:
@@ -445,11 +703,11 @@ def connected(state, want):
 
 
 def siblings(state, address):
-    """What can fall with an address: the others on its link, and routes."""
+    """What can fall with an address: the others on its link, neighbours, and routes."""
     link = ("link", address.netns, address.dev)
     routes = [r for r in state.within(address.netns, "route") if r.src == host(address)]
     return {
-        r.key: r for r in state.on(link) + routes if isinstance(r, (Address, Route)) and r.key != address.key
+        r.key: r for r in state.on(link) + routes if isinstance(r, (Address, Neighbour, Route)) and r.key != address.key
     }.values()
 
 
@@ -484,18 +742,14 @@ def ordered(resources):
     return out
 
 
-def fits(resource, pattern):
-    return type(resource) is type(pattern) and overlay(resource, pattern) == resource
-
-
 def matching(state, pattern):
     """What a pattern of unwanted things stands for; refuses what cannot be deleted."""
     if isinstance(pattern, Link):
         found = state.get(pattern.key) or (pattern.peer and state.links(pattern.peer))
         if not found:
             return []
-        family = kind_of(pattern).family and kind_of(pattern).family == kind_of(found).family
-        if pattern.kind and found.kind is not None and found.kind != pattern.kind and not family:
+        kin = kind_of(pattern).maker == kind_of(found).maker
+        if pattern.kind and found.kind is not None and not kin:
             text = "%s in %s is %s, not %s"
             raise Refused("name", text % (found.name, place(found.netns), called(found), a_kind(pattern.kind)))
         if found.kind == "" or found.name in FALLBACK:
@@ -503,12 +757,12 @@ def matching(state, pattern):
                 "state", "%s in %s is %s: it cannot be deleted" % (found.name, place(found.netns), called(found))
             )
         return [found]
-    if isinstance(pattern, (Route, Address)):
+    if isinstance(pattern, (Route, Address, Rule, Neighbour, FdbEntry, MdbEntry)):
         near = state.within(pattern.netns, pattern.key[0])
         loose = replace(pattern, metric=None) if isinstance(pattern, Route) and pattern.metric is None else pattern
         return [r for r in near if not made_by_kernel(r) and fits(r, loose)]
     found = state.get(pattern.key)
-    return [found] if found else []
+    return [found] if found and not getattr(found, "foreign", None) else []
 
 
 # What the kernel does
@@ -518,6 +772,8 @@ def forward(state, change):
     """Apply a step to a state as the kernel would, with all that falls with it; None is a value not foretold."""
     before, after = change.before, change.after
     if after is None:
+        for card, home in cards(state, change):
+            relocate(state, card, home)
         fall(state, before)
     elif isinstance(after, Netns):
         state.add(after)
@@ -541,6 +797,14 @@ def forward(state, change):
         state.add(after)
 
 
+def cards(state, change):
+    """The network cards that a namespace gives back at its end, to the host as which the module's own is taken here."""
+    if not isinstance(change.before, Netns) or change.after is not None or change.before.holders:
+        return []
+    inside = [r for r in state.on(change.before.key) if isinstance(r, Link) and r.kind == "" and r.name != "lo"]
+    return [(r, replace(r, netns="", up=False, master="", port=())) for r in inside]
+
+
 def fall(state, resource):
     """Take away a resource and all that the kernel takes away with it."""
     held = isinstance(resource, Netns) and resource.holders
@@ -548,13 +812,25 @@ def fall(state, resource):
     while todo:
         key = todo.pop()
         r = state.pop(key)
-        todo += [child.key for child in state.on(key) if not held or child.netns == resource.name]
+        for child in state.on(key):
+            if key[0] == "link" and isinstance(child, Link) and kind_of(child).loose:
+                state.add(replace(child, link=None))
+            elif not held or child.netns == resource.name:
+                todo.append(child.key)
         if isinstance(r, Link):
             if r.peer and not held:
                 todo.append(("link",) + r.peer)
-            for port in list(state.ports[key]):
-                state.add(replace(state.get(port), master="", port=()))
+            for port in map(state.get, sorted(state.ports[key])):
+                freed = replace(port, master="", port=())
+                if kind_of(r).bonds:
+                    free(state, port)
+                else:
+                    state.add(freed)
+                unplug(state, port.key)
+                if kind_of(r).cycles:
+                    cycle(state, freed)
             joined(state, r)
+            unbound(state, r)
             lower = state.links(r.link) if r.link else None
             if lower is not None and kind_of(r).alone and "address" in follows(r):
                 # It gets the address back that it had.
@@ -562,6 +838,13 @@ def fall(state, resource):
                 spread(state, lower, replace(lower, address=None))
         elif isinstance(r, Address):
             todo += fallen_with_address(state, r)
+
+
+def unplug(state, key):
+    """Take away what a port has from its bridge."""
+    for r in state.on(key):
+        if isinstance(r, ON_PORTS) and not getattr(r, "self_", False):
+            fall(state, r)
 
 
 def fallen_with_address(state, gone):
@@ -573,6 +856,7 @@ def fallen_with_address(state, gone):
     fallen = [a.key for a in same if not gone.secondary and a.secondary and network(a) == network(gone)]
     if len(fallen) == len(same):
         fallen += [r.key for r in link if isinstance(r, Route) and ":" not in r.dest]
+        fallen += [r.key for r in link if isinstance(r, Neighbour) and ":" not in r.address]
     return fallen + [r.key for r in state.within(gone.netns, "route") if r.src == host(gone)]
 
 
@@ -610,7 +894,52 @@ def renamed(r, old, new):
         return replace(r, netns=new[0], hops=hops)
     if isinstance(r, Link):
         return replace(r, link=new)
+    if isinstance(r, MdbEntry) and r.port == old[1]:
+        return replace(r, netns=new[0], port=new[1])
     return replace(r, netns=new[0], dev=new[1])
+
+
+def freeing(before, after):
+    """Whether a step lets the ports of a bond go."""
+    return isinstance(before, Link) and after is None and kind_of(before).bonds
+
+
+def free(state, port):
+    """A link that was a port of a bond: it is down, with what it had before."""
+    now = replace(port, master="", port=(), up=False, address=None, mtu=None)
+    state.add(now)
+    spread(state, port, now)
+
+
+def unbound(state, port):
+    """What the last port of a bond leaves: the bond has a MAC address by chance."""
+    bond = state.links((port.netns, port.master)) if port.master else None
+    if bond is not None and kind_of(bond).bonds and not state.ports[bond.key]:
+        empty(state, replace(bond, pinned=frozenset()))
+
+
+def bind(state, port):
+    """A link that has become a port of a bond."""
+    bond = state.links((port.netns, port.master))
+    return replace(port, up=True, **bonded(bond))
+
+
+def empty(state, link):
+    """A bond without ports takes the MAC address of its first, and one by chance when the last has gone."""
+    if link is not None and kind_of(link).bonds and not state.ports[link.key] and "address" not in link.pinned:
+        loose = replace(link, address=None)
+        state.add(loose)
+        spread(state, link, loose)
+
+
+def cycle(state, link):
+    """A link goes down and up again; its IPv6 addresses fall even if it was down."""
+    up, down = replace(link, up=True), replace(link, up=False)
+    state.add(down)
+    spread(state, up, down)
+    state.add(link)
+    if link.up:
+        spread(state, down, link)
 
 
 def defaults(attrs, stated):
@@ -620,6 +949,10 @@ def defaults(attrs, stated):
 def forward_link(state, change):
     """A link that is made, changed, renamed or moved."""
     before, after, base = change.before, change.after, change.base
+    left = before is not None and (before.ref != after.ref or before.master != after.master)
+    left = left and port_kind(state, before).bonds
+    if before is not None and before.master != after.master and port_kind(state, after).bonds:
+        empty(state, state.links((after.netns, after.master)))
     pinned = frozenset(name for name, dummy in change.news("address", "mtu"))
     ports = port_kind(state, after).port
     if before is None:
@@ -639,28 +972,63 @@ def forward_link(state, change):
             now = replace(
                 now, attrs=tuple(sorted({**dict(now.attrs), "flag": dict(other.attrs)["flag"], **told}.items()))
             )
+        if kind_of(now).over is not None and now.link is None:
+            now = replace(now, link=(now.netns, ""))
         now = inheriting(state, settled(now))
+        if port_kind(state, now).bonds:
+            now = bind(state, now)
         state.add(now)
         share(state, now)
         if after.peer:
             state.add(Link(after.peer[0], after.peer[1], after.kind, peer=after.ref, up=False, master="", alias=""))
         joined(state, now)
         return
+    for link in cycled(state, before, after):
+        cycle(state, link)
     port = after.port if after.master == base.master else defaults(ports, after.port)
     now = replace(after, pinned=before.pinned | pinned, port=port if after.master else ())
+    if after.master != before.master:
+        unplug(state, before.key)
+    if after.kind == "bridge":
+        other_default(state, before, after)
+        if dict(after.attrs).get("mcast_snooping") is False:
+            # The kernel keeps them and does not tell.
+            for r in [r for r in state.on(before.key) if isinstance(r, MdbEntry)]:
+                state.pop(r.key)
     if before.netns != after.netns:
         arrived = replace(carried(before, after), pinned=now.pinned)
         relocate(state, before, arrived)
         spread(state, before, arrived)
         before = arrived
     now = settled(now)
+    if left and before.netns == now.netns:
+        now = replace(now, up=False)
+    if left:
+        now = replace(now, address=None, mtu=None)
+    if after.master != base.master and port_kind(state, now).bonds:
+        now = bind(state, now)
     relocate(state, before, now)
     spread(state, before, now)
+    if left:
+        unbound(state, change.before)
     share(state, now)
     lower = state.links(now.link) if now.link and "address" in pinned and "address" in follows(now) else None
     if lower is not None:
         state.add(replace(lower, address=now.address))
         spread(state, lower, replace(lower, address=now.address))
+
+
+def other_default(state, before, after):
+    """A port of a bridge that has the default VLAN and no other one of its own for that gets the new default."""
+    old, new = [dict(link.attrs).get("vlan_default_pvid") for link in (before, after)]
+    for key in [before.key, *state.ports[before.key]] if None not in (old, new) and old != new else ():
+        r = state.get(("vlans", *key[1:]))
+        vlans = dict(r.vlans) if r else {}
+        usual = bool(old) and r is not None and r.pvid == old and vlans.get(old) is True
+        if r is not None and (usual or (not old and new)) and new not in vlans:
+            vlans.pop(old, None) if usual else None
+            vlans.update({new: True} if new else {})
+            state.add(replace(r, vlans=tuple(sorted(vlans.items())), pvid=new))
 
 
 def share(state, link):
@@ -681,12 +1049,17 @@ def inheriting(state, link):
 
 
 def spread(state, before, now):
-    """What a change of a link does to what stands on it, and to its master."""
+    """What a change of a link does to what stands on it, to its ports, and to its master."""
+    told = {name: value for name, value in bonded(now).items() if getattr(before, name) != getattr(now, name)}
+    for port in map(state.get, sorted(state.ports[now.key]) if kind_of(now).bonds and told else ()):
+        state.add(replace(port, **told))
+        spread(state, port, state.get(port.key))
     down, no_ipv6 = before.up is not False and now.up is False, drops_ipv6(before, now)
     for child in state.on(now.key):
-        ipv6 = isinstance(child, (Address, Route)) and ":" in str(child.key)
+        ipv6 = isinstance(child, (Address, Neighbour, Route)) and ":" in str(child.key)
         if (
-            (down and (ipv6 or isinstance(child, Route)))
+            (isinstance(child, Neighbour) and (down or (before.address != now.address and not child.proxy)))
+            or (down and (ipv6 or isinstance(child, Route)))
             or (no_ipv6 and ipv6)
             or (no_ipv6 and isinstance(child, Sysctl) and child.family == "ipv6")
         ):
@@ -703,6 +1076,8 @@ def spread(state, before, now):
 
 def following(link, before, now):
     """A link after its lower link has changed; a value that cannot be foretold is None."""
+    if kind_of(link).over is not None:
+        return link
     follow, news = follows(link), {}
     if before.mtu != now.mtu:
         known = kind_of(link).stands and None not in (link.mtu, now.mtu)
@@ -725,6 +1100,10 @@ def relocate(state, before, now):
     if before.ref == now.ref:
         return
     for child in children:
+        if before.netns != now.netns and isinstance(child, Link) and kind_of(child).over:
+            # The kernel takes it for a link that is deleted.
+            state.add(replace(child, link=None)) if kind_of(child).loose else fall(state, child)
+            continue
         state.pop(child.key)
         if before.netns == now.netns or isinstance(child, (Link, AltName)):
             state.add(renamed(child, before.ref, now.ref))
@@ -751,13 +1130,16 @@ def missing(wish, observed):
     for want in wish.wanted:
         needs = [("netns" if key[0] == "netns" else "dev", key) for key in want.requires()]
         if isinstance(want, Link):
-            needs = [("link" if key[0] == "link" else option, key) for option, key in needs]
+            elsewhere = [key for option, key in needs if key[0] == "netns" and key[1] != want.netns]
+            needs = [("link" if key[0] == "link" else option, key) for option, key in needs if key not in elsewhere]
             needs += [("master", ("link", want.netns, want.master))] if want.master else []
             needs += [("link_netns", ("netns", want.link[0]))] if want.link and want.link[0] else []
             if not comes(want, observed):
                 needs.append((want.option, want.key))
         elif isinstance(want, Masquerade):
             needs = []
+        elif isinstance(want, MdbEntry):
+            needs = [("port" if key[2:] == (want.port,) else option, key) for option, key in needs]
         for option, key in needs:
             if key not in observed and key not in coming:
                 gone.setdefault(key, option)
@@ -806,6 +1188,7 @@ def reach(steps, *states):
                 wide.add(r.netns)
             todo += [r for r in near if r is not None]
         seen |= {r.key for r in done}
+        seen |= {home.key for change in steps for dummy, home in cards(state, change)}
     return seen
 
 
@@ -827,20 +1210,28 @@ def restore(steps, before, now):
         c.before.ref: c.after.ref
         for c in steps
         if isinstance(c.before, Link) and isinstance(c.after, Link) and c.before.ref != c.after.ref
+        # A tunnel made elsewhere, or what had a spare name, was not there before.
+        if c.before.key in before
     }
+    went.update({card.ref: home.ref for c in steps for card, home in cards(before, c) if home.key in now})
     came = {new: old for old, new in went.items()}
     # A namespace that lost its name to us but not its processes still has all that was in it.
     held = {r.name for r in before if isinstance(r, Netns) and r.holders and r.key not in now}
     wanted = []
     for r in sorted((r for r in before if r.key in keys and not made_by_kernel(r)), key=order):
         if isinstance(r, Link):
-            known = r.link is None or ("link",) + r.link in before
-            r = replace(r, taken_from=went.get(r.ref), link=r.link if known else None)
+            known = r.link is None or not r.link[1] or ("link",) + r.link in before
+            lower = r.link if known else (r.link[0], None) if kind_of(r).over else None
+            r = replace(r, taken_from=went.get(r.ref), link=lower)
             if not (comes(r, now) or r.key in now or r.name == "lo"):
                 continue
         elif isinstance(r, Netns):
             r = replace(r, inode=r.inode if r.path else None, nsid=None if r.key in now else r.nsid)
         elif isinstance(r, Sysctl) and r.value == by_itself(r, before) and not all(key in now for key in r.requires()):
+            continue
+        elif isinstance(r, PortVlans):
+            r = replace(r, exact=True)
+        elif isinstance(r, Impairment) and r.foreign:
             continue
         if isinstance(r, Netns) or r.netns not in held:
             wanted.append(r)
@@ -849,7 +1240,7 @@ def restore(steps, before, now):
 
     def goes(r):
         """Whether it was not there, and goes neither with its link nor by itself."""
-        if r.key in before or made_by_kernel(r) or isinstance(r, Sysctl):
+        if r.key in before or made_by_kernel(r) or isinstance(r, (Sysctl, PortVlans)):
             return False
         if isinstance(r, Link):
             return r.kind != "" and r.ref not in came

@@ -13,25 +13,34 @@ from dataclasses import fields
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
-from ._kernel import IMPORT_ERROR, Kernel
+from ._kernel import IMPORT_ERROR, NEEDS_ROOT, Kernel
 from ._kinds import kind_of
 from ._model import (
+    PAIRS,
+    RARE,
     Address,
     AltName,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
     Netns,
+    PortVlans,
     Refused,
     Route,
     Sysctl,
     SysctlFile,
     Topology,
+    fits,
     made_by_kernel,
     place,
 )
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
+
+PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
+# What of a link cannot change without notice for what stands on it.
+DISTURBING = ("netns", "master", "mtu", "address", "up")
 
 
 class Failed(Exception):
@@ -43,8 +52,7 @@ def task(name):
     spec, rules, wish_of = OPTIONS[name]
     module = AnsibleModule(spec, supports_check_mode=True, **rules)
     if IMPORT_ERROR:
-        text = missing_required_lib("pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)")
-        module.fail_json(msg=text, exception=IMPORT_ERROR)
+        module.fail_json(msg=missing_required_lib(PYROUTE2), exception=IMPORT_ERROR)
     signal.signal(signal.SIGTERM, stop)
     kernel = Kernel()
     try:
@@ -54,8 +62,10 @@ def task(name):
         sight = scope(wish)
         before = kernel.observe(**sight)
         steps = None if missing(wish, before) else plan(wish, before)
-        if steps and disturbs(steps, before):
-            sight["above"], steps = True, None
+        known = [change for change in steps or () if change.before is not None and change.before.key in before]
+        if any(map(touches, known)):
+            sight.update(rare=RARE, above=sight["above"] or disturbs(known))
+            steps = None
             before = kernel.observe(**sight)
         if module.check_mode:
             before = assume(before, wish)
@@ -72,9 +82,7 @@ def task(name):
         module.fail_json(msg=str(e))
     except OSError as e:
         if e.errno in (errno.EPERM, errno.EACCES):
-            module.fail_json(
-                msg="this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
-            )
+            module.fail_json(msg=NEEDS_ROOT)
         module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
     finally:
         kernel.close()
@@ -132,7 +140,9 @@ def scope(wish):
             above = above or bool(kind_of(r).family)
     for r in wish.unwanted + wish.dropped:
         deep = deep or isinstance(r, (Link, Netns))
-        follow |= {r.name} if isinstance(r, Netns) else set()
+        if isinstance(r, Netns):
+            follow.add(r.name)
+            names.add("")
     return dict(
         names=names,
         follow=follow,
@@ -140,6 +150,9 @@ def scope(wish):
         sysctls=deep or any(isinstance(r, Sysctl) for r in wish),
         nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish)
         or any(isinstance(r, Netns) for r in wish.unwanted + wish.dropped),
+        rare={type(r) for r in wish if isinstance(r, RARE)}.union(
+            RARE if any(isinstance(r, Netns) for r in wish.unwanted + wish.dropped) else ()
+        ),
         files=[r.path for r in wish if isinstance(r, SysctlFile)],
         topologies=[r.name for r in wish if isinstance(r, Topology)],
     )
@@ -152,17 +165,22 @@ def foretold(before, steps):
     return after
 
 
-def disturbs(steps, observed):
+def touches(change):
+    """Whether what few tasks need can notice."""
+    before, after = change.before, change.after
+    if isinstance(before, Link) and after is not None:
+        names = ("netns", "name", "address", "master") + (("attrs",) if before.kind == "bridge" else ())
+        return any(getattr(before, f) != getattr(after, f) for f in names) or bool(before.up and not after.up)
+    return isinstance(before, (Address, Link, Netns)) and before != after
+
+
+def disturbs(steps):
     """Whether links that stand on others, in whatever namespace, can notice."""
     for before, after in [(change.before, change.after) for change in steps]:
         if isinstance(before, Netns) and after is None:
             return True
-        if (
-            isinstance(before, Link)
-            and before.key in observed
-            and (
-                after is None or any(getattr(before, f) != getattr(after, f) for f in ("netns", "mtu", "address", "up"))
-            )
+        if isinstance(before, Link) and (
+            after is None or any(getattr(before, f) != getattr(after, f) for f in DISTURBING)
         ):
             return True
     return False
@@ -239,7 +257,7 @@ def described(state, key):
     """A resource in the words of the options, with what stands on it; None where it is absent."""
     if isinstance(key, list):
         return [described(state, one) for one in key if one in state]
-    r = state.get(key)
+    r = state.get(key) if isinstance(key, tuple) else next((r for r in state if fits(r, key)), None)
     if r is None:
         return None
     out = plain(r)
@@ -257,14 +275,16 @@ def described(state, key):
 
 def plain(r):
     """A resource as plain data."""
-    pairs = [(f.name, getattr(r, f.name)) for f in fields(r) if f.compare]
+    pairs = [(f.name.rstrip("_"), getattr(r, f.name)) for f in fields(r) if f.compare]
     out = {
         name: value for name, value in pairs if value is not None and (value != () or name == "exclude_destinations")
     }
+    if isinstance(r, PortVlans):
+        out["vlans"] = [dict(vid=vid, untagged=untagged, pvid=vid == r.pvid) for vid, untagged in r.vlans]
     if isinstance(r, Link):
         shown = {attr.name: attr.shown for attr in kind_of(r).attrs}
         out["attrs"] = [(name, shown[name](value) if name in shown else value) for name, value in r.attrs]
-    for name in {"attrs", "port", "lines"} & set(out):
+    for name in PAIRS & set(out) if not isinstance(r, MdbEntry) else ():
         out.update(dict(out.pop(name)))
     for name in {"peer", "link"} & set(out):
         if isinstance(r, Link):

@@ -27,9 +27,31 @@ options:
     description:
       - The addresses, each with its prefix length, for instance V(192.0.2.1/24).
       - With O(peer) a single one, whose prefix length does not matter.
+      - Either this or O(addresses) must be given.
     type: list
     elements: str
-    required: true
+  addresses:
+    description: The addresses, where several have a peer, a label or the like.
+    type: list
+    elements: dict
+    suboptions:
+      address:
+        description: The address with its prefix length; like O(address).
+        type: str
+        required: true
+      peer:
+        description: The address at the other end; like O(peer).
+        type: str
+      broadcast:
+        description: The broadcast address; like O(broadcast).
+        type: str
+      label:
+        description: A name for the address; like O(label).
+        type: str
+      scope:
+        description: Where the address is valid; like O(scope).
+        type: str
+        choices: [global, link, host]
   peer:
     description:
       - The address at the other end of a point-to-point link; its prefix length is that of the whole host if left out.
@@ -83,6 +105,17 @@ EXAMPLES = r"""
     dev: eth2
     address: 203.0.113.1
     peer: 203.0.113.2
+
+- name: Several addresses, each with more, and no other
+  virtnet.linux.address:
+    dev: eth2
+    addresses:
+      - address: 203.0.113.1
+        peer: 203.0.113.2
+        label: eth2:1
+      - address: 198.51.100.2/24
+        label: eth2:2
+    exclusive: true
 
 - name: One address taken away
   virtnet.linux.address:

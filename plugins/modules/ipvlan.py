@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - virtnet.linux.link
   - virtnet.linux.link.new
   - virtnet.linux.link.upper
+  - virtnet.linux.link.one
 options:
   mode:
     description:
@@ -53,7 +54,7 @@ notes:
   - An ipvtap and its lower link are in one network namespace; the kernel would not tell of another one.
   - The host cannot reach an ipvlan on its own link.
   - Its MAC address is that of its lower link; another one is refused. Its MTU follows that of its lower link.
-  - A port of a bridge carries no ipvlan, and a link that carries one is no port of a bridge.
+  - A port of a bridge carries no ipvlan, and neither an ipvlan nor a link that carries one is a port of a bridge.
 seealso:
   - module: virtnet.linux.link
   - module: virtnet.linux.macvlan

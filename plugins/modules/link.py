@@ -20,31 +20,14 @@ extends_documentation_fragment:
   - virtnet.linux.state
   - virtnet.linux.netns
   - virtnet.linux.link
+  - virtnet.linux.link.one
+  - virtnet.linux.link.moved
 options:
   up:
     description:
       - Whether the link is up. Left out, it stays as it is; a link that goes to another network namespace is down
         there.
     type: bool
-  from_netns:
-    description:
-      - The network namespace from which the link may be taken if it is not in O(netns) yet. An empty string is the
-        module's own network namespace.
-      - Left out, the link is not looked for elsewhere. On its way it loses its addresses, routes, master and up state.
-    type: str
-  altnames:
-    description:
-      - More names of the link, each of 1 to 127 bytes; see C(ip link property) in ip-link(8). Linux 5.5 or newer.
-      - They are added to those that the link has, unless O(exclusive=true).
-    type: list
-    elements: str
-  exclusive:
-    description:
-      - Whether other addresses are taken away when O(addresses) is given, and other alternative names when
-        O(altnames) is given.
-      - Link-local addresses that the kernel made by itself always stay.
-    type: bool
-    default: false
 seealso:
   - module: virtnet.linux.address
   - module: virtnet.linux.netns

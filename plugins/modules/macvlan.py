@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - virtnet.linux.link
   - virtnet.linux.link.new
   - virtnet.linux.link.upper
+  - virtnet.linux.link.one
 options:
   mode:
     description:
@@ -63,6 +64,8 @@ options:
     default: false
 notes:
   - The host cannot reach a macvlan on its own link, whatever its mode.
+  - With O(mode=private) the kernel keeps broadcasts back. Who knows a MAC address from before reaches it by a switch
+    that sends frames back, until it is forgotten.
   - A macvlan on a macvlan would stand on the link below; a task that asks for that is refused.
   - A port of a bridge carries no macvlan, and a link that carries one is no port of a bridge.
 seealso:

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - virtnet.linux.link
   - virtnet.linux.link.new
   - virtnet.linux.link.upper
+  - virtnet.linux.link.one
 options:
   id:
     description:
@@ -58,15 +59,15 @@ options:
     type: bool
   ingress_qos_map:
     description:
-      - Which priority in the tag of a frame that comes in, 0 to 7, becomes which priority inside the host, each as
-        C(FROM:TO), for instance V(1:5). One that is not named becomes 0.
+      - Which priority in the tag of a frame that comes in, 0 to 7, becomes which priority inside the host, 0 to
+        4294967295, each as C(FROM:TO), for instance V(1:5). One that is not named becomes 0.
       - The list is the whole map. An empty list clears it.
     type: list
     elements: str
   egress_qos_map:
     description:
-      - Which priority inside the host becomes which priority in the tag of a frame that goes out, 0 to 7, each as
-        C(FROM:TO). One that is not named becomes 0.
+      - Which priority inside the host, 0 to 4294967295, becomes which priority in the tag of a frame that goes out, 0
+        to 7, each as C(FROM:TO). One that is not named becomes 0.
       - The list is the whole map. An empty list clears it.
     type: list
     elements: str

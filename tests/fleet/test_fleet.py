@@ -31,10 +31,18 @@ class Fleet:
     def __init__(self):
         self.word = "FLEET_TEST=" + uuid.uuid4().hex
 
-    def start(self, *command):
+    def start(self, *command, **more):
         env = dict([self.word.split("=")], **os.environ)
-        command = [str(RUN), "--hosts", HOST, *command]
-        return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+        return subprocess.Popen(command, env=env, text=True, **pipes)
+
+    def run(self, *command):
+        """What a command among the hosts prints."""
+        process = self.start(RUN, "--hosts", HOST, *command)
+        said, told = process.communicate()
+        assert process.returncode == 0, said + told
+        assert self.gone(), self.processes()
+        return said
 
     def processes(self):
         """The processes of this fleet, with their command lines. Its namespaces end with the last of them."""
@@ -48,7 +56,8 @@ class Fleet:
         return found
 
     def gone(self):
-        end = time.time() + 10
+        # An ansible-playbook that has lost its molecule waits for its hosts, for 30 s.
+        end = time.time() + 60
         while self.processes() and time.time() < end:
             time.sleep(0.05)
         return not self.processes()
@@ -66,7 +75,7 @@ def test_up_and_down(fleet):
     lines = ["uname -rn", "ls /root /usr/bin", "touch /root/seen /usr/bin/seen"]
     line = "ssh -F $FLEET/ssh_config %s '%s'; exit 3" % (HOST, "; ".join(lines))
     for dummy in range(2):
-        process = fleet.start("sh", "-c", line)
+        process = fleet.start(RUN, "--hosts", HOST, "sh", "-c", line)
         said, told = process.communicate()
         assert process.returncode == 3, "the command's own exit status"
         assert said.split()[0] == HOST and said.split()[1] in told
@@ -76,7 +85,7 @@ def test_up_and_down(fleet):
 
 @pytest.mark.parametrize("victim", ["unshare", "run", "linux"])
 def test_killed(fleet, victim):
-    process = fleet.start("sh", "-c", "echo ready; sleep 600")
+    process = fleet.start(RUN, "--hosts", HOST, "sh", "-c", "echo ready; sleep 600")
     assert process.stdout.readline() == "ready\n"
     found = fleet.processes()
     pids = {
@@ -91,3 +100,50 @@ def test_killed(fleet, victim):
         assert not any("umid=" in line for line in fleet.processes().values())
         process.kill()
     process.communicate()
+
+
+UNIT = """[Service]
+Type=oneshot
+ExecStart=/bin/sh -c "echo booted >>/var/lib/boots"
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def test_reboot(fleet, tmp_path):
+    write = "cat >/etc/systemd/system/boots.service; systemctl enable boots; echo kept >/root/seen"
+    look = "systemctl is-system-running --wait; cat /root/seen /var/lib/boots"
+    ssh = "ssh -F $FLEET/ssh_config %s " % HOST
+    reboot = "ansible all -m reboot -a test_command=true >&2 || exit"
+    lines = ["echo '%s' | %s '%s' >&2" % (UNIT, ssh, write), reboot, ssh + "'%s'" % look]
+    with_state = ("--systemd", "--state", str(tmp_path / "state"))
+    assert fleet.run(*with_state, "sh", "-c", "\n".join(lines)) == "running\nkept\nbooted\n"
+    assert fleet.run(*with_state, "sh", "-c", lines[-1]) == "running\nkept\nbooted\nbooted\n", "the next time too"
+    lines[-1] += "; true"
+    assert fleet.run("--systemd", "sh", "-c", "\n".join(lines)) == "running\n", "a host without state forgets"
+
+
+def test_shell(fleet):
+    make = ["make", "--no-print-directory", "-C", str(RUN.parents[2]), "hosts"]
+    process = fleet.start(*make, stdin=subprocess.PIPE)
+    said, told = process.communicate("ssh -n -F $FLEET/ssh_config d13 hostname\nexit 3\n")
+    assert said.splitlines()[-1] == "d13", told
+    assert "Error 3" in told
+
+
+@pytest.mark.parametrize("victim", ["nothing", "molecule"])
+def test_lent_to_molecule(fleet, victim):
+    command = ["molecule", "test", "--scenario-name", "default"]
+    process = fleet.start(*command, cwd=RUN.parents[2], stderr=subprocess.STDOUT)
+    for line in process.stdout:
+        if "Wait for them" in line:
+            assert any("umid=d14" in line for line in fleet.processes().values())
+            if victim == "molecule":
+                process.kill()
+            break
+    said, dummy = process.communicate()
+    assert process.returncode == (0 if victim == "nothing" else -signal.SIGKILL), said
+
+
+def test_card(fleet):
+    fleet.run("ansible-playbook", str(RUN.with_name("card.yml")))

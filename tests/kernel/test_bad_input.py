@@ -2,18 +2,23 @@
 """Bad input: one sentence that names the option, and everything is as it was."""
 
 import pytest
-from conftest import run, snapshot
+from conftest import example, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from ansible_collections.virtnet.linux.plugins.module_utils._options import modes
 
 THERE = """
 ip netns add n1
 ip link add va up type veth peer name vb; ip link set vb up; ip address add 192.0.2.1/24 dev va
 ip link add vc type veth peer name vd
 ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bridge
+tc qdisc add dev vd root handle 7: pfifo
 """
+NEIGHBOUR, FDB = {"dev": "va", "address": "192.0.2.2"}, {"dev": "vc", "lladdr": "02:00:00:00:00:09"}
 LONG = "sixteen-letters-"
 MACVLAN = {"name": "v1", "link": "va"}
+VXLAN = {"name": "v1", "id": 5}
+TUNNEL = {"name": "v1", "mode": "gre", "remote": "192.0.2.2"}
 VLAN, ROUTE, NAT = (
     {"name": "v1", "link": "va", "id": 5},
     {"dest": ["198.51.100.0/24"]},
@@ -30,6 +35,8 @@ def lab(*links, nodes=None, **node):
 def joined(*endpoints):
     return dict(lab(), links=[{"endpoints": list(endpoints)}])
 
+
+CAPTURE = {"links": [{"dev": "va"}], "timeout": 1}
 
 # module, options, what the sentence must begin with or contain, and the kind of link that the kernel needs
 BAD = [
@@ -76,6 +83,8 @@ BAD = [
     ("link", {"name": "va", "addresses": ["224.0.0.1/4"]}, "addresses: "),
     ("link", {"name": "lo", "state": "absent"}, "state: lo in the host's own network namespace is the loopback link"),
     ("link", {"name": "va", "state": "gone"}, "state"),
+    ("link_info", {"netns": ["../n1"]}, "netns: "),
+    ("link_info", {"netns": ["n1", "n1"]}, "netns: n1 is given twice"),
     ("veth", {"name": "x1"}, "peer: "),
     ("veth", {"name": "x1", "peer": {"name": "x1"}}, "peer: both ends are called x1"),
     ("veth", {"name": "x1", "peer": {}}, "name"),
@@ -137,6 +146,77 @@ BAD = [
     ("macvlan", dict(MACVLAN, link="lo"), "v1"),
     ("ipvlan", dict(MACVLAN, mode="l4"), "mode"),
     ("ipvlan", dict(MACVLAN, address="02:00:00:00:00:09"), "address: v1 has that of va"),
+    ("ip_tunnel", {"name": "v1", "remote": "192.0.2.2"}, "state is present but all of the following are missing: mode"),
+    ("ip_tunnel", dict(TUNNEL, mode="ppp"), "mode"),
+    ("ip_tunnel", dict(TUNNEL, remote="2001:db8::1"), "remote: 2001:db8::1 is no IPv4 address"),
+    ("ip_tunnel", dict(TUNNEL, mode="ip6gre"), "remote: 192.0.2.2 is no IPv6 address"),
+    ("ip_tunnel", dict(TUNNEL, remote="192.0.2.2/24"), "remote: '192.0.2.2/24' is no IP address"),
+    ("ip_tunnel", dict(TUNNEL, remote="224.0.0.1"), "remote: 224.0.0.1 is a multicast address"),
+    ("ip_tunnel", dict(TUNNEL, local="nowhere"), "local: 'nowhere' is no IP address"),
+    ("ip_tunnel", dict(TUNNEL, ttl="256"), "ttl: '256' is no number between 0 and 255 or inherit"),
+    ("ip_tunnel", dict(TUNNEL, tos="low"), "tos: 'low' is no number between 0 and 255 or inherit"),
+    ("ip_tunnel", dict(TUNNEL, key="4294967296"), "ikey: '4294967296' is no number between 0 and 4294967295 or none"),
+    ("ip_tunnel", dict(TUNNEL, key="1", okey="2"), "mutually exclusive: key|okey"),
+    ("ip_tunnel", dict(TUNNEL, encaplimit="4"), "encaplimit: a link of kind gre has none"),
+    ("ip_tunnel", dict(TUNNEL, mode="ipip", key="4"), "ikey: a link of kind ipip has none"),
+    ("ip_tunnel", dict(TUNNEL, mode="ipip", proto="ip6ip"), "proto: ip6ip is not one of ipip, mplsip, any"),
+    ("ip_tunnel", dict(TUNNEL, ignore_df=True), "ignore_df: it is for pmtudisc: false"),
+    ("ip_tunnel", dict(TUNNEL, external=True), "remote: it is for external: false"),
+    ("ip_tunnel", dict(TUNNEL, encap="esp"), "encap"),
+    ("ip_tunnel", dict(TUNNEL, encap_dport=65536), "encap_dport: 65536 is not between 0 and 65535"),
+    ("ip_tunnel", dict(TUNNEL, address="02:00:00:00:00:09"), "address: v1, a gre, has no MAC address"),
+    ("ip_tunnel", dict(TUNNEL, master="br0"), "master: v1, a gre, cannot be a port of a bridge"),
+    ("ip_tunnel", dict(TUNNEL, link="eth9"), "link: there is no link eth9 in the host's own network namespace"),
+    ("ip_tunnel", dict(TUNNEL, link_netns="n2"), "link_netns: there is no network namespace n2"),
+    ("ip_tunnel", dict(TUNNEL, name="va"), "name: va in the host's own network namespace is a veth, not a gre"),
+    ("ip_tunnel", {"name": "v1", "mode": "gre"}, "ikey: gre0 in the host's own network namespace has the same", "gre"),
+    ("ip_tunnel", {"name": "gre0", "state": "absent"}, "state: gre0 in the host's own network", "gre"),
+    ("vxlan", {"name": "v1"}, "state is present but any of the following are missing: id, external"),
+    ("vxlan", dict(VXLAN, id=16777216), "id: 16777216 is not between 0 and 16777215"),
+    ("vxlan", dict(VXLAN, dstport=0), "dstport: 0 is not between 1 and 65535"),
+    ("vxlan", dict(VXLAN, remote="somewhere"), "remote: 'somewhere' is no IP address"),
+    ("vxlan", dict(VXLAN, local="239.1.1.1"), "local: 239.1.1.1 is a multicast address"),
+    ("vxlan", dict(VXLAN, group="239.1.1.1"), "link: to a group packets go by one link"),
+    ("vxlan", dict(VXLAN, remote="192.0.2.2", local="2001:db8::1"), "type vxlan"),
+    ("vxlan", dict(VXLAN, link="eth9"), "link: there is no link eth9"),
+    (
+        "vxlan",
+        dict(VXLAN, link="va", mtu=1451),
+        "mtu: 1451 is more than 1450, what the outer packets leave of the 1500",
+    ),
+    ("vxlan", dict(VXLAN, ageing=0), "ageing: 0 is not between 1 and"),
+    ("vxlan", dict(VXLAN, external=True), "id: it is for external: false"),
+    ("vxlan", dict(VXLAN, vnifilter=True), "vnifilter: it is for external: true"),
+    ("vxlan", dict(VXLAN, df="maybe"), "df"),
+    ("vxlan", dict(VXLAN, name="va"), "name: va in the host's own network namespace is a veth, not a vxlan"),
+    ("geneve", {"name": "v1", "id": 5}, "state is present but any of the following are missing: remote, external"),
+    ("geneve", {"name": "v1", "id": 5, "remote": "239.1.1.1"}, "remote: 239.1.1.1 is a multicast address"),
+    ("tuntap", {"name": "t1"}, "state is present but all of the following are missing: mode"),
+    ("tuntap", {"name": "t1", "mode": "tup"}, "mode"),
+    ("tuntap", {"name": "t1", "mode": "tun", "address": "02:00:00:00:00:09"}, "address: t1, a tun, has no MAC address"),
+    ("tuntap", {"name": "t1", "mode": "tun", "master": "br0"}, "master: t1, a tun, cannot be a port of a bridge"),
+    ("tuntap", {"name": "t1", "mode": "tap", "owner": "no such user"}, "owner: there is no user no such user"),
+    ("tuntap", {"name": "t1", "mode": "tap", "group": "no such group"}, "group: there is no group no such group"),
+    ("tuntap", {"name": "t1", "mode": "tap", "owner": "4294967295"}, "owner: 4294967295 is not between 0 and"),
+    ("tuntap", {"name": "t1", "mode": "tap", "netns": "n2"}, "netns: there is no network namespace n2"),
+    ("tuntap", {"name": "va", "mode": "tap"}, "name: va in the host's own network namespace is a veth, not a tap"),
+    ("tuntap", {"name": "va", "state": "absent"}, "name: va in the host's own network namespace is a veth, not a tun"),
+    ("tuntap", {"name": "t1", "mode": "tap", "mtu": 65535}, "t1 mtu 65535"),
+    ("dummy", {"name": "va"}, "name: va in the host's own network namespace is a veth, not a dummy"),
+    ("dummy", {"name": "d1", "from_netns": "a/b"}, "from_netns: "),
+    ("vrf", {"name": "r1"}, "state is present but all of the following are missing: table"),
+    ("vrf", {"name": "r1", "table": 0}, "table: 0 is not between 1 and 4294967295"),
+    ("vrf", {"name": "r1", "table": 2**32}, "table: 4294967296 is not between 1 and 4294967295"),
+    ("vrf", {"name": "r1", "table": "main"}, "table"),
+    ("vrf", {"name": "va", "table": 5}, "name: va in the host's own network namespace is a veth, not a vrf"),
+    ("vrf", {"name": "r1", "table": 5, "master": "br0"}, "master: r1, a vrf, cannot be a port of anything"),
+    ("vrf", {"name": "r1", "table": 5, "mtu": 1200}, "r1 mtu 1200", "vrf"),
+    ("link", {"name": "br0", "netns": "n1", "from_netns": ""}, "from_netns: br0, a bridge, stays in the network"),
+    ("bond", {"name": "bo1", "mode": "best"}, "mode"),
+    ("bond", {"name": "bo1", "miimon": -1}, "miimon: -1 is not between 0 and 2147483647"),
+    ("bond", {"name": "bo1", "resend_igmp": 256}, "resend_igmp: 256 is not between 0 and 255"),
+    ("bond", {"name": "bo1", "lacp_rate": "fast"}, "lacp_rate: it is for mode: 802.3ad"),
+    ("bond", {"name": "va"}, "name: va in the host's own network namespace is a veth, not a bond"),
     ("address", {"dev": "eth9", "address": ["192.0.2.9/24"]}, "dev: there is no link eth9"),
     ("address", {"dev": "va", "address": ["192.0.2.9"]}, "address: 192.0.2.9 has no prefix length"),
     ("address", {"dev": "va", "address": ["192.0.2.300/24"]}, "address: "),
@@ -145,6 +225,19 @@ BAD = [
     ("address", {"dev": "va", "address": ["192.0.2.9/24"], "label": "vb:1"}, "label: "),
     ("address", {"dev": "va", "address": ["2001:db8::1/64"], "label": "va:1"}, "label: "),
     ("address", {"dev": "va", "address": ["192.0.2.9/24"], "peer": "2001:db8::1"}, "peer: "),
+    ("address", {"dev": "va"}, "one of the following is required: address, addresses"),
+    ("address", {"dev": "va", "addresses": [{"address": "192.0.2.9"}]}, "addresses.address: 192.0.2.9 has no prefix"),
+    (
+        "address",
+        {"dev": "va", "addresses": [{"address": "192.0.2.9/24", "label": "v"}]},
+        "addresses.label: 'v' must begin",
+    ),
+    (
+        "address",
+        {"dev": "va", "addresses": [{"address": "192.0.2.9/24"}] * 2},
+        "addresses: 192.0.2.9/24 is given twice",
+    ),
+    ("address", {"dev": "va", "addresses": [], "scope": "link"}, "mutually exclusive: addresses|scope"),
     ("address", {"dev": "va", "address": ["fe80::1%va/64"]}, "address: "),
     ("route", dict(ROUTE), "via: say via, dev or multipath"),
     ("route", {"dest": ["198.51.100.1/24"], "dev": "va"}, "dest: "),
@@ -163,6 +256,66 @@ BAD = [
     ("route", dict(ROUTE, multipath=[{"via": "192.0.2.2", "weight": 0}, {"dev": "va"}]), "multipath.weight: "),
     ("route", {"dest": ["2001:db8:1::/48"], "via": "192.0.2.2"}, "via: "),
     ("route", {"dest": ["198.51.100.0/24", "198.51.100.0/24"], "dev": "va"}, "dest: "),
+    ("bridge_vlan", {"dev": "vc"}, "vid: say at least one of vid, untagged and pvid"),
+    ("bridge_vlan", {"dev": "vc", "state": "absent"}, "vid: say which VLANs"),
+    ("bridge_vlan", {"dev": "vc", "vid": ["4095"]}, "vid: '4095' is no VLAN from 1 to 4094"),
+    ("bridge_vlan", {"dev": "vc", "vid": ["20-10"]}, "vid: '20-10' is no VLAN"),
+    ("bridge_vlan", {"dev": "vc", "vid": ["10-20", "15"]}, "vid: 15 is given twice"),
+    ("bridge_vlan", {"dev": "vc", "untagged": ["x"]}, "untagged: 'x' is no VLAN"),
+    ("bridge_vlan", {"dev": "vc", "pvid": 4095}, "pvid: 4095 is not between 0 and 4094"),
+    ("bridge_vlan", {"dev": "va", "vid": ["5"]}, "dev: va is no bridge and no port of one"),
+    ("bridge_vlan", {"dev": "eth9", "vid": ["5"]}, "dev: there is no link eth9"),
+    ("neighbour", dict(NEIGHBOUR), "lladdr: say the MAC address of 192.0.2.2"),
+    ("neighbour", dict(NEIGHBOUR, lladdr="02:00"), "lladdr: '02:00' is no MAC address"),
+    ("neighbour", dict(NEIGHBOUR, address="192.0.2.2/24"), "address: "),
+    ("neighbour", dict(NEIGHBOUR, address="ff02::1"), "address: ff02::1 is the address of no neighbour"),
+    ("neighbour", dict(NEIGHBOUR, proxy=True, router=True), "router: "),
+    ("neighbour", dict(NEIGHBOUR, proxy=True, dev="eth9"), "dev: there is no link eth9"),
+    ("bridge_fdb", dict(FDB, dev="va"), "dev: va is no port of a bridge"),
+    ("bridge_fdb", dict(FDB, dev="br0"), "dev: br0 is no port of a bridge"),
+    ("bridge_fdb", dict(FDB, lladdr="zz"), "lladdr: 'zz' is no MAC address"),
+    ("bridge_fdb", dict(FDB, lladdr="01:00:5e:00:53:01"), "lladdr: 01:00:5e:00:53:01 is a multicast"),
+    ("bridge_fdb", dict(FDB, vlan=4095), "vlan: 4095 is no VLAN"),
+    ("bridge_fdb", dict(FDB, dst="192.0.2.2"), "dst: it is for the entries of a vxlan: self: true"),
+    ("bridge_fdb", dict(FDB, self=True), "dst: say the address of the other end"),
+    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2"), "self: vc is a veth; only a vxlan has entries of its own"),
+    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", vlan=5), "vlan: it is for a bridge"),
+    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", vni=2**24), "vni: "),
+    ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["192.0.2.1"]}, "grp: 192.0.2.1 is no multicast group"),
+    ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["239.1.1.1"]}, "dev: br0 is down"),
+    ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["239.1.1.1"] * 2}, "grp: 239.1.1.1 is given twice"),
+    ("bridge_mdb", {"dev": "br1", "port": "vc", "grp": ["239.1.1.1"]}, "port: vc is no port of br1"),
+    ("bridge_mdb", {"dev": "va", "port": "vc", "grp": ["239.1.1.1"]}, "dev: va is a veth, not a bridge"),
+    ("bridge_mdb", {"dev": "br0", "port": "eth9", "grp": ["239.1.1.1"]}, "port: there is no link eth9"),
+    ("link_impairment", {"dev": "va"}, "delay: say at least one of"),
+    ("link_impairment", {"dev": "va", "delay": -1}, "delay: -1.0 is not between 0 and 3600000"),
+    ("link_impairment", {"dev": "va", "loss": 101}, "loss: 101.0 is not between 0 and 100"),
+    ("link_impairment", {"dev": "va", "rate": 12}, "rate: 12 is not between 0 and 34359738360 in steps of 8"),
+    ("link_impairment", {"dev": "va", "limit": 0}, "limit: 0 is not between 1 and"),
+    ("link_impairment", {"dev": "va", "reorder": 5}, "reorder: it needs delay"),
+    ("link_impairment", {"dev": "va", "delay": 5, "correlation": 5}, "correlation: it needs jitter"),
+    ("link_impairment", {"dev": "vd", "rate": 8000}, "dev: vd has the queueing discipline pfifo, which this module"),
+    ("link_impairment", {"dev": "eth9", "rate": 8000}, "dev: there is no link eth9"),
+    ("rule", {}, "table: say it"),
+    ("rule", {"table": "0"}, "table: "),
+    ("rule", {"table": "red"}, "table: "),
+    ("rule", {"table": "100", "type": "blackhole"}, "table: a rule of type blackhole looks into none"),
+    ("rule", {"state": "absent"}, "priority: say which rules"),
+    ("rule", {"table": "100", "priority": -1}, "priority: "),
+    ("rule", {"table": "100", "from": "192.0.2.1/24"}, "from: "),
+    ("rule", {"table": "100", "from": "192.0.2.1", "to": "2001:db8::/32"}, "to: IPv4 and IPv6 do not mix"),
+    ("rule", {"table": "100", "from": "192.0.2.1", "family": "inet6"}, "family: IPv4 and IPv6 do not mix"),
+    ("rule", {"table": "100", "iif": LONG}, "iif: "),
+    ("rule", {"table": "100", "oif": "a/b"}, "oif: "),
+    ("rule", {"table": "100", "fwmark": "0x10/0"}, "fwmark: '0x10/0' is no mark"),
+    ("rule", {"table": "100", "fwmark": "red"}, "fwmark: "),
+    ("rule", {"table": "100", "ipproto": "256"}, "ipproto: '256' is no protocol"),
+    ("rule", {"table": "100", "dport": "80"}, "ipproto: ports need tcp, udp or sctp"),
+    ("rule", {"table": "100", "ipproto": "tcp", "sport": "0"}, "sport: "),
+    ("rule", {"table": "100", "ipproto": "tcp", "dport": "1-65535"}, "dport: '1-65535' is no port or range"),
+    ("rule", {"type": "blackhole", "suppress_prefixlength": 0}, "suppress_prefixlength: it is for type: lookup"),
+    ("rule", {"table": "100", "suppress_prefixlength": 129}, "suppress_prefixlength: "),
+    ("rule", {"table": "100", "netns": "n2"}, "netns: there is no network namespace n2"),
     ("sysctl_forward", {}, "ipv4: say at least one"),
     ("sysctl_forward", {"netns": "n2", "ipv4": True}, "netns: there is no network namespace n2"),
     ("sysctl_forward", {"dev": "eth9", "ipv4": True}, "dev: there is no link eth9"),
@@ -185,6 +338,30 @@ BAD = [
     ("nat_masquerade", dict(NAT, name='x"; flush ruleset', source="192.168.1.0/24"), "name: "),
     ("nat_masquerade", dict(NAT, netns="n2", source="192.168.1.0/24"), "netns: there is no network namespace n2"),
     ("nat_masquerade", dict(NAT, source="192.168.1.0/24", family="ipv6"), "family: "),
+    ("reachability", {"netns": ["n2"], "to": ["192.0.2.1"]}, "netns: there is no network namespace n2"),
+    ("reachability", {"netns": ["../n1"], "to": ["192.0.2.1"]}, "netns: "),
+    ("reachability", {"to": ["nowhere"]}, "to: 'nowhere' is no IP address"),
+    ("reachability", {"netns": ["n1"]}, "to, pairs"),
+    ("reachability", {"to": ["192.0.2.1"], "protocol": "tcp"}, "port: tcp needs one"),
+    ("packet_capture", {"timeout": 1}, "links: say where to capture"),
+    ("packet_capture", {"links": [{"dev": "va"}]}, "timeout: say after how many seconds"),
+    ("packet_capture", dict(CAPTURE, timeout=0), "timeout: 0.0 is not between 0 and 86400"),
+    ("packet_capture", dict(CAPTURE, count=0), "count: "),
+    ("packet_capture", dict(CAPTURE, snaplen=1), "snaplen: "),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "va"}] * 2), "links: va in the host is given twice"),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "eth9"}]), "links: there is no link eth9 in the host's own"),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "-z"}]), "links.dev: "),
+    ("packet_capture", dict(CAPTURE, links=[{"dev": "va", "netns": "n2"}]), "links.netns: there is no network"),
+    ("packet_capture", dict(CAPTURE, filter="icmp and ("), "filter: can't parse filter expression"),
+    ("packet_capture", dict(CAPTURE, filter="-w /tmp/x"), "filter: can't parse filter expression"),
+    ("packet_capture", dict(CAPTURE, name="x"), "name: it goes with state"),
+    ("packet_capture", dict(CAPTURE, state="started"), "name: state needs it"),
+    ("packet_capture", dict(CAPTURE, state="started", name="../x"), "name: '../x' must be 1 to 64"),
+    ("packet_capture", dict(CAPTURE, state="started", name="x", pcap="/tmp"), "pcap: there is nothing to keep yet"),
+    ("packet_capture", dict(CAPTURE, state="started", name="x", probe={"to": "192.0.2.1"}), "probe: "),
+    ("packet_capture", dict(CAPTURE, probe={"to": "nowhere"}), "probe.to: "),
+    ("packet_capture", dict(CAPTURE, probe={"to": "192.0.2.1", "netns": "n2"}), "probe.netns: there is no network"),
+    ("packet_capture", dict(CAPTURE, probe={"to": "192.0.2.1", "protocol": "udp"}), "probe.port: udp needs one"),
     ("topology", {"name": "lab"}, "state is present but all of the following are missing: nodes"),
     ("topology", {"name": "../lab", "nodes": []}, "name: "),
     ("topology", {"name": "lab", "nodes": [], "lock_timeout": -1}, "lock_timeout: "),
@@ -261,9 +438,10 @@ def test_bad_input(host, module, options, sentence):
 def test_a_kind_that_this_kernel_lacks(host, name):
     kind = KINDS[name]
     host.shell(THERE)
-    options = {attr.name: attr.values[0] for attr in kind.attrs if attr.needed}
+    options = {name: value for name, value in example(kind)[-1].attrs}
+    options.update({"mode": name} if modes(kind.maker) else {})
     options.update({"link": "va"} if kind.stands else {}, **({"tap": True} if kind.tap else {}))
-    said = refused(host, kind.module or name, dict(options, name="v1"))
+    said = refused(host, kind.maker, dict(options, name="v1"))
     assert "kind: this kernel has no links of kind %s (kernel module " % name in said
 
 
@@ -271,7 +449,7 @@ def test_a_kind_that_this_kernel_lacks(host, name):
 def test_a_topology_with_a_kind_that_this_kernel_lacks(host, name):
     kind = KINDS[name]
     host.shell(THERE)
-    options = {attr.name: attr.values[0] for attr in kind.attrs if attr.needed}
+    options = {name: value for name, value in example(kind)[-1].attrs}
     options.update({"link": "b"} if kind.stands else {}, name="x", kind=name)
     said = refused(host, "topology", lab(BRIDGE, options))
     assert said.startswith("kind: this kernel has no links of kind %s (kernel module " % name)

@@ -5,12 +5,20 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import EACH_MODULE, examples, needing, run, snapshot
+from conftest import each_of, examples, needing, run, snapshot
+
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 
 LIVES = yaml.safe_load((Path(__file__).parent / "lives.yml").read_text())
 
 
-@pytest.mark.parametrize("name", [needing(name, *filter(None, [life.get("kind")])) for name, life in LIVES.items()])
+def lives(*modules):
+    """Parameters of a test: the lives of these modules."""
+    few = {name: life for name, life in LIVES.items() if life["module"] in modules}
+    return pytest.mark.parametrize("name", [needing(n, *filter(None, [life.get("kind")])) for n, life in few.items()])
+
+
+@lives(*OPTIONS)
 def test_life(host, name):
     life, module = LIVES[name], LIVES[name]["module"]
     host.shell(*life.get("there", []))
@@ -48,15 +56,30 @@ def test_life(host, name):
 def drop_chance(found):
     """A snapshot without the MAC addresses that came by chance."""
     return {
-        key: {k: v for k, v in fields.items() if k != "address" or key[0] != "link" or v.startswith("02:00:00:")}
+        key: {k: v for k, v in fields.items() if k != "address" or key[0] != "link" or str(v).startswith("02:00:00:")}
         for key, fields in found.items()
     }
 
 
-@EACH_MODULE
+@each_of(OPTIONS)
 def test_examples_settle(name, plain_host):
     for task in examples(name):
         ((module, options),) = [(key.rpartition(".")[2], value) for key, value in task.items() if "." in key]
         if "{{" not in str(task):
             first, again = run(module, **options), run(module, **options)
             assert "failed" not in first and again.get("changed") is False, (first, again)
+
+
+@lives("link", "address", *filter(makes, OPTIONS))
+def test_what_is_read_and_fed_back_changes_nothing(host, name):
+    life = LIVES[name]
+    host.shell(*life.get("there", []))
+    assert run(life["module"], **life["make"])["changed"]
+    before, links = snapshot(host.observe()), run("link_info")["links"]
+    assert not makes(life["module"]) or life["module"] in [link["module"] for link in links]
+    tasks = [(link["module"], link["options"]) for link in links]
+    tasks += [("address", address) for link in links for address in link["addresses"]]
+    for module, options in tasks:
+        again = run(module, **options)
+        assert again.get("changed") is False, (module, options, again)
+    assert snapshot(host.observe()) == before

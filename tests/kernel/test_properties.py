@@ -5,33 +5,50 @@ import os
 from dataclasses import replace
 
 import pytest
-from conftest import Host, example, known_gaps, needing, snapshot
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from conftest import FEATURES, MACS, Host, example, known_gaps, needing, other_value, snapshot
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import assume as only_if
 from hypothesis import strategies as st
 
 from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Macs, Map, follows, kind_of
+from ansible_collections.virtnet.linux.plugins.module_utils._info import as_task
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
+    KINDS,
+    Ip,
+    Macs,
+    Map,
+    Number,
+    follows,
+    kind_of,
+    met,
+)
 from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     Address,
     AltName,
+    FdbEntry,
     Hop,
+    Impairment,
     Link,
     Masquerade,
+    MdbEntry,
     NatTable,
+    Neighbour,
     Netns,
+    PortVlans,
     Refused,
     Route,
+    Rule,
     State,
     Sysctl,
     Wish,
     made_by_kernel,
 )
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, forward, missing, plan, restore
 
 SPACES = ["", "pa", "pb"]
 NAMES = ["l1", "l2", "l3"]
-MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
 EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 ALLOW = frozenset(("recreate", "take_over"))
 
@@ -60,6 +77,11 @@ def drawn(attr):
     if isinstance(attr, Map):
         pairs = st.dictionaries(st.sampled_from(attr.values[:8]), st.sampled_from(attr.to[1:8]), max_size=3)
         return pairs.map(lambda d: tuple(sorted(d.items())))
+    if isinstance(attr, Ip):
+        return st.sampled_from([["192.0.2.%d", "2001:db8::%d"][attr.version == 6] % n for n in (91, 92, 93)])
+    if isinstance(attr, Number):
+        numbers = [n for n in (1, 5, attr.values[-1]) if attr.flag or n != attr.raw]
+        return st.sampled_from([*numbers, attr.word] if attr.word else numbers)
     if attr.name == "forward_delay":
         return st.integers(200, 3000)  # with STP the kernel takes no less
     return st.sampled_from(attr.values if isinstance(attr.values, range) else list(attr.values or (False, True)))
@@ -68,11 +90,16 @@ def drawn(attr):
 def values(kind, attrs):
     """Values for some of the attributes of a kind."""
     known = {attr.name: drawn(attr) for attr in attrs if "%s.%s" % (kind.name, attr.name) not in MISSING}
-    need = {attr.name: known.pop(attr.name) for attr in attrs if attr.needed}
-    only = {attr.name: attr.only for attr in attrs if attr.only}
-    return st.fixed_dictionaries(need, optional=known).map(
-        lambda d: tuple(sorted((k, v) for k, v in d.items() if k not in only or d.get(only[k][0]) == only[k][1]))
-    )
+    # Without a remote address a tunnel is the same as the kernel's own.
+    # No two can be up with the same port and other flags.
+    more = {"remote", "dstport"} if kind.over is not None else set()
+    need = {attr.name: known.pop(attr.name) for attr in attrs if attr.needed or attr.name in more}
+
+    def fitting(d):
+        full = {**{attr.name: attr.default for attr in attrs}, **d}
+        return tuple(sorted((attr.name, d[attr.name]) for attr in attrs if attr.name in d and met(attr, full)))
+
+    return st.fixed_dictionaries(need, optional=known).map(fitting)
 
 
 def standing(draw, link, links):
@@ -96,12 +123,110 @@ def standing(draw, link, links):
     if link.address and KINDS[link.kind].family:
         # No macvlan can be up with the MAC address of another, or of its lower link.
         link = replace(link, address="02:00:00:f%d%s" % (NAMES.index(link.name), link.address[11:]))
+    if link.mtu and KINDS[lower.kind].port:
+        link = replace(link, mtu=None)  # a bridge takes the MTU of its ports, whatever it was made with
     if link.mtu and lower.mtu and link.mtu > lower.mtu:
         link = replace(link, mtu=lower.mtu)
     while link.up and "up" in follows(link) and lower is not None:
         links[links.index(lower)] = lower = replace(lower, up=True)
         lower = next((other for other in links if other.ref == lower.link), None)
     return link
+
+
+def rules(netns):
+    """A rule of policy routing, with a few of the conditions that it can have."""
+    ports = st.sampled_from(["", "53", "1024-65534"])
+    nothing = dict.fromkeys(("from_", "to", "iif", "oif", "fwmark", "ipproto", "sport", "dport"), "")
+    conditions = st.fixed_dictionaries(
+        {},
+        optional={
+            "from_": st.sampled_from(["10.1.0.0/16", "10.1.0.1/32"]),
+            "to": st.just("10.2.0.0/16"),
+            "iif": st.sampled_from(NAMES),
+            "oif": st.sampled_from(NAMES),
+            "fwmark": st.sampled_from(["0x10", "0x10/0xff", "0x0/0xf0"]),
+        },
+    )
+    types = st.sampled_from([("lookup", 254), ("lookup", 1000), ("blackhole", 0), ("unreachable", 0), ("prohibit", 0)])
+    return st.builds(
+        lambda family, found, protocol, sport, dport, what, priority, suppress: Rule(
+            netns,
+            family,
+            priority,
+            **{
+                **nothing,
+                **found,
+                **({} if family == "inet" else {"from_": "", "to": "2001:db8:2::/48"}),
+                # One that turned away everything would leave no gateway reachable.
+                **({} if what[1] else {"fwmark": "0x20"}),
+                **(dict(ipproto=protocol, sport=sport, dport=dport) if protocol else {}),
+            },
+            type=what[0],
+            table=what[1],
+            suppress_prefixlength=suppress if what[1] else None,
+        ),
+        st.sampled_from(["inet", "inet6"]),
+        conditions,
+        st.sampled_from(["", "tcp", "udp"]),
+        ports,
+        ports,
+        types,
+        st.sampled_from([None, 100, 200]),
+        st.sampled_from([None, 0, 24]),
+    )
+
+
+def leaving(draw, link, links):
+    """A tunnel: where its outer packets are, and by which of the other links they leave."""
+    if KINDS[link.kind].packets:
+        link = replace(link, address=None)
+    if draw(st.booleans()):
+        return link
+    home = draw(st.sampled_from(SPACES))
+    near = [other.name for other in links if other.netns == home] if KINDS[link.kind].over else []
+    near = [] if dict(link.attrs).get("external") else near
+    link = replace(link, link=(home, draw(st.sampled_from(["", *near]))))
+    return replace(link, mtu=None) if KINDS[link.kind].overhead and link.link[1] else link
+
+
+@st.composite
+def small(draw, link, links):
+    """What is drawn on a link and its place in a bridge."""
+    where, out = (link.netns, link.name), []
+    if (link.address or link.kind == "veth") and draw(st.integers(0, 2)) == 0:
+        for address in draw(st.sets(st.sampled_from(["10.1.0.20", "10.1.0.21", "2001:db8:1::20"]))):
+            proxy = draw(st.booleans())
+            more = ("", False) if proxy else (draw(st.sampled_from(MACS)), draw(st.booleans()))
+            out.append(Neighbour(*where, address, *more, proxy))
+    if draw(st.integers(0, 3)) == 0:
+        bits = draw(st.sampled_from([None, 8000, 16000000]))
+        numbers = {} if "netem" in MISSING else draw(st.fixed_dictionaries({}, optional=IMPAIRMENTS))
+        if bits or numbers:
+            out.append(Impairment(*where, rate=bits, **numbers))
+    bridge = next((other for other in links if (other.netns, other.name) == (link.netns, link.master)), None)
+    if bridge is not None:
+        for mac in draw(st.sets(st.sampled_from(["02:00:00:fd:00:01", "02:00:00:fd:00:02"]))):
+            out.append(FdbEntry(*where, mac, local=draw(st.booleans())))
+        attrs = dict(bridge.attrs)
+        if bridge.up and attrs.get("mcast_snooping", True) and not attrs.get("vlan_filtering"):
+            for group in draw(st.sets(st.sampled_from(["239.1.1.1", "ff05::1:3", "01:00:5e:00:53:01"]))):
+                out.append(MdbEntry(link.netns, bridge.name, link.name, group))
+    if (bridge is not None or link.kind == "bridge") and "bridge_vlan" not in MISSING and draw(st.booleans()):
+        vlans = draw(st.dictionaries(st.sampled_from([1, 5, 6, 7, 4094]), st.sampled_from([None, True, False])))
+        pvid = draw(st.sampled_from([None, 0, *vlans]))
+        out.append(PortVlans(*where, tuple(sorted(vlans.items())), pvid, exact=draw(st.booleans())))
+    return out
+
+
+IMPAIRMENTS = {
+    "delay": st.sampled_from([1, 10.5, 0.125]),
+    "jitter": st.sampled_from([0, 1, 0.25]),
+    "loss": st.sampled_from([0, 0.1, 33.3333, 100]),
+    "duplicate": st.sampled_from([0, 1.5]),
+    "reorder": st.sampled_from([0, 25]),
+    "corrupt": st.sampled_from([0, 0.0001]),
+    "limit": st.sampled_from([1000, 20000]),
+}
 
 
 def beneath(link, links):
@@ -112,6 +237,7 @@ def beneath(link, links):
     return {link.ref}.union(*(beneath(other, links) for other in near))
 
 
+GOING = (Link, Address, Route, Rule, Neighbour, FdbEntry, MdbEntry, Impairment, Netns, Masquerade)
 # What this kernel does not have: kinds, their attributes as KIND.ATTRIBUTE, and nft. Found out below, not written here.
 MISSING = set()
 NAT = (NatTable("", "ipv4"), Masquerade("", "try", "ipv4", "nft", "10.1.0.0/24"))
@@ -128,20 +254,28 @@ def wishes(draw, kind_name=None):
         netns = draw(st.sampled_from(SPACES))
         attrs = draw(values(kind, kind.attrs))
         link = Link(netns, name, kind.name, attrs=attrs, **draw(ends()))
+        link = replace(link, address=None) if kind.packets else link
         if kind.paired:
             far = Link(draw(st.sampled_from(SPACES)), name + "p", kind.name, peer=link.ref, **draw(ends()))
             link = replace(link, peer=far.ref)
             links.append(far)
+        link = leaving(draw, link, links) if kind.over is not None else link
         links.append(standing(draw, link, links) if kind.stands else link)
-    masters = [link for link in links if KINDS[link.kind].port]
+    masters = [link for link in links if KINDS[link.kind].takes]
     for n, link in enumerate(links):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
         carries = any(other.link == link.ref and KINDS[other.kind].family for other in links)
-        near = [] if carries or KINDS[link.kind].tap else near
+        kind = KINDS[link.kind]
+        if carries or kind.tap or kind.packets or "address" in kind.follows:
+            near = [m for m in near if KINDS[m.kind].takes == "any"]
+        if kind.steady or ("up" in follows(link) and not link.up):
+            near = [m for m in near if not KINDS[m.kind].bonds]
+        near = [] if kind.lone else near
         near = [m for m in near if link.ref not in beneath(m, links) and m.ref not in beneath(link, links)]
         if near and draw(st.booleans()):
-            port = draw(values(KINDS[near[0].kind], KINDS[near[0].kind].port))
-            links[n] = replace(link, master=near[0].name, port=port, slave_kind=near[0].kind)
+            master = draw(st.sampled_from(near))
+            port = draw(values(KINDS[master.kind], KINDS[master.kind].port))
+            links[n] = replace(link, master=master.name, port=port, slave_kind=master.kind)
     for link in links:
         if draw(st.booleans()):
             number = draw(st.integers(1, 3))
@@ -178,6 +312,7 @@ def wishes(draw, kind_name=None):
                     draw(st.integers(0, 1)),
                 )
             )
+        wanted += draw(small(link, links))
     for netns in SPACES[1:]:
         if draw(st.booleans()):
             wanted.append(Sysctl(netns, "ipv4", "", "ip_forward", draw(st.integers(0, 1))))
@@ -190,6 +325,8 @@ def wishes(draw, kind_name=None):
                     type=draw(st.sampled_from(["blackhole", "unreachable", "prohibit"])),
                 )
             )
+        if draw(st.integers(0, 2)) == 0:
+            wanted.append(draw(rules(netns)))
         if "nft" not in MISSING and draw(st.integers(0, 4)) == 0:
             wanted += [
                 NatTable(netns, "ipv4"),
@@ -214,11 +351,7 @@ def changes(draw, kind_name=None):
     """A wish, and a second one that may take away some of what the first made."""
     first, second = draw(wishes(kind_name)), draw(wishes(kind_name))
     mode = draw(st.sampled_from(["change", "remove", "both"]))
-    links = [
-        r
-        for r in first.wanted
-        if isinstance(r, (Link, Address, Route, Netns, Masquerade)) and (isinstance(r, Netns) or r.netns)
-    ]
+    links = [r for r in first.wanted if isinstance(r, GOING) and (isinstance(r, Netns) or r.netns)]
     gone = (
         draw(st.lists(st.sampled_from(links), max_size=3, unique_by=lambda r: r.key))
         if links and mode != "change"
@@ -253,22 +386,34 @@ def reached(host, wish):
     return before, steps, host.observe()
 
 
+def taken(host, kind, attrs, **more):
+    """The names of those attributes that a link of this kind has after another value than the default was wanted."""
+    wanted = {attr.name: other_value(attr) for attr in attrs}
+    state = host.there(*example(kind, **more, **wanted))
+    got = dict(state.links(("", "try")).attrs) if state else {}
+    return {attr.name for attr in attrs if attr.name in got and attr.same(got[attr.name], wanted[attr.name])}
+
+
 @pytest.fixture(scope="module", autouse=True)
 def missing_here():
     """What this kernel does not have, asked one by one; of a test host it must be what the table says."""
     host = Host()
     if host.there(*NAT) is None:
         MISSING.add("nft")
+    for name, wanted in FEATURES.items():
+        if host.there(*wanted) is None:
+            MISSING.add(name)
     for kind in KINDS.values():
         if host.there(*example(kind)) is None:
             MISSING.add(kind.name)
             continue
+        # Most of them at once, for it is slow; then those that are left.
+        decisive = {attr.only[0] for attr in kind.attrs if attr.only}
+        defaults = {attr.name: attr.default for attr in kind.attrs}
+        together = [attr for attr in kind.attrs if attr.name not in decisive and met(attr, defaults)]
+        known = taken(host, kind, together)
         for attr in kind.attrs:
-            choices = attr.values if isinstance(attr.values, range) else list(attr.values or (True, False))
-            value = next(v for v in choices if v != attr.default)
-            value = ((1, 2),) if isinstance(attr, Map) else (MACS[0],) if isinstance(attr, Macs) else value
-            state = host.there(*example(kind, **dict([attr.only] if attr.only else ()), **{attr.name: value}))
-            if state is None or not attr.same(dict(state.links(("", "try")).attrs)[attr.name], value):
+            if attr.name not in known and not taken(host, kind, [attr], **dict([attr.only] if attr.only else ())):
                 MISSING.add("%s.%s" % (kind.name, attr.name))
     host.clear()
     print("not on this kernel: %s" % (", ".join(sorted(MISSING)) or "nothing"))
@@ -306,6 +451,7 @@ def settles_and_is_foretold_and_restorable(host, first, second):
     host.clear()
     built = reached(host, first)[2]
     assert plan(first, built) == ()
+    check_fed_back(built)
     before, steps, after = reached(host, second)
     assert plan(second, after) == (), "a second run would change something"
     expected = before.copy()
@@ -321,9 +467,19 @@ def settles_and_is_foretold_and_restorable(host, first, second):
     assert snapshot(host.observe()) == snapshot(before)
 
 
+def check_fed_back(state):
+    """What link_info reads of each link is a task that finds nothing to change."""
+    for link in [r for r in state if isinstance(r, Link)]:
+        module, options = as_task(state, link)
+        spec, rules, wish_of = OPTIONS[module]
+        checked = ArgumentSpecValidator(spec, **rules).validate(options)
+        assert not checked.error_messages, checked.error_messages
+        assert plan(wish_of(checked.validated_parameters, None), state) == (), (module, options)
+
+
 def check_foretold(expected, after):
-    # A new link or namespace comes with sysctls of its own, which nobody foretells.
-    there = {r.key for r in after if not made_by_kernel(r) and not isinstance(r, Sysctl)}
+    # A new link or namespace comes with sysctls of its own, a port with VLANs, which nobody foretells.
+    there = {r.key for r in after if not made_by_kernel(r) and not isinstance(r, (Sysctl, PortVlans))}
     told = {r.key for r in expected if not made_by_kernel(r)}
     assert told - {r.key for r in after} == set(), "foretold and not there"
     assert there - told == set(), "there and not foretold"
@@ -334,7 +490,7 @@ def check_foretold(expected, after):
         for name, value in vars(r).items():
             if not r.__dataclass_fields__[name].compare or value is None or name == "inode":
                 continue
-            if name in ("attrs", "port"):
+            if name in ("attrs", "port") and isinstance(r, Link):
                 table = {a.name: a for a in kind_of(r).attrs if name == "attrs"} or {
                     a.name: a for a in KINDS.get(found.slave_kind, kind_of(r)).port
                 }

@@ -11,10 +11,11 @@ import time
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import environment, run, snapshot
+from conftest import environment, example, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _task
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import plan
 
@@ -217,6 +218,20 @@ def test_a_topology_is_gone_without_its_description(host):
     for params in (LAB, NEXT):
         settled(params)
     assert commands_of(name="lab", state="absent", lock_timeout=0)
+    assert snapshot(host.observe()) == before
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.needs(name)) for name in KINDS])
+def test_a_link_of_each_kind(host, name):
+    kind, before = KINDS[name], snapshot(host.observe())
+    link = dict(example(kind)[-1].attrs, kind=name, name="try", alias="it")
+    link.update({"link": "low"} if kind.stands else {}, **({"peer": {"name": "tryp"}} if kind.paired else {}))
+    lower = dict(kind="veth", name="low", peer={"name": "lowp"})
+    for more in ({}, {"mtu": 1400}):
+        settled(dict(name="lab", nodes=[dict(name="n1", links=[lower, dict(link, **more)])]))
+        made = host.observe().links(("n1", "try"))
+        assert (made.kind, made.alias, made.up) == (name, "it", True)
+    settled(dict(name="lab", state="absent"))
     assert snapshot(host.observe()) == before
 
 

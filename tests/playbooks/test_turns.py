@@ -6,6 +6,16 @@ from conftest import snapshot
 from playing import SEEN, absent, play
 
 
+def test_tap_leaves_its_address_behind(host):
+    assert "from the host to 192.168.100.1: a reply with ttl 64" in play("tap", tap_moved=False).output
+    assert host.output("ip -br address show dev tap_test").split()[2] == "192.168.100.1/24"
+    moved = play("tap")
+    assert len(moved.changed) == 1 and "from ns_test to 192.168.50.1: a reply with ttl 64" in moved.output
+    assert "does not exist" in host.output("ip link show dev tap_test")
+    assert len(play("tap", tap_moved=False).changed) == 1
+    assert absent("tap", tap_moved=False).changed
+
+
 def test_bridge_lan_with_its_ports_down(host):
     start = snapshot(host.observe())
     switch = dict(bridge_lan_netns="switch")
@@ -48,6 +58,49 @@ def test_routed_lan_forwards_or_not(host):
     assert absent("routed_lan", **router).changed
     host.settle()
     assert snapshot(host.observe()) == start
+
+
+def test_macvlan_in_every_mode(host):
+    start = snapshot(host.observe())
+    switch = dict(netns="switch", bridge="sw0", port="low0_peer", mac="02:00:5e:00:53:01", address="10.166.56.1/24")
+    there = "from net3 to 10.166.56.1: "
+    across = "from net3 to 10.166.56.123: "
+    reply, silence = "a reply with ttl 64", "no reply"
+    for mode, hairpin, words in (
+        ("private", True, [there + reply, across + silence]),
+        ("vepa", True, [there + reply, across + reply]),
+        ("vepa", False, [there + reply, across + silence]),
+        ("source", False, [there + reply, "from net4 to 10.166.56.1: " + silence]),
+    ):
+        mine = dict(macvlan_netns="lower", macvlan_mode=mode, macvlan_switch=dict(switch, hairpin=hairpin))
+        played = play("macvlan", **mine)
+        assert played.changed and [w for w in words if w not in played.output] == [], played.output
+    refused = play("macvlan", "--skip-tags", "verify", fails=True, **{**mine, "macvlan_mode": "passthru"})
+    assert "mode: mac1 has source and cannot change it in place" in refused.output
+    assert absent("macvlan", macvlan_netns="lower").changed
+    alone = play("macvlan", macvlan_netns="lower", macvlan_mode="passthru")
+    assert there + reply in alone.output and "net4" not in "".join(line for task, line in alone.changed)
+    assert absent("macvlan", macvlan_netns="lower").changed
+    host.settle()
+    assert snapshot(host.observe()) == start
+
+
+def test_addresses_and_strangers(host):
+    play("addresses")
+    host.shell("ip -n near address add 203.0.113.1/24 dev eth0")
+    assert not play("addresses").changed
+    assert len(play("addresses", addresses_exclusive=True).changed) == 1
+    shown = host.output("ip -n near -o address show dev eth0 scope global")
+    assert sorted(line.split()[3] for line in shown.splitlines()) == [
+        "192.0.2.1/24",
+        "192.0.2.11/24",
+        "198.51.100.1",
+        "2001:db8::1/64",
+    ]
+    assert "198.51.100.1 peer 198.51.100.2/32" in shown
+    assert "eth0:1" in shown and "eth0:2" in shown
+    host.shell("ip -n far address add 203.0.113.2/24 dev eth0")
+    play("addresses", "--tags", "verify", fails=True, addresses_exclusive=True)
 
 
 def test_return_routes_stage_by_stage(host):

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "plugins/modules").glob("*.py"))
 
@@ -15,6 +17,11 @@ MODULES = sorted((ROOT / "plugins/modules").glob("*.py"))
 def test_action_group_names_every_module():
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())
     assert runtime["action_groups"]["linux"] == [path.stem for path in MODULES]
+    assert {kind.module or kind.name for kind in KINDS.values()} <= {path.stem for path in MODULES}
+    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
+    assert sorted(name for row in rows for name in row.split("|")[1].split("`")[1::2]) == [
+        path.stem for path in MODULES
+    ]
 
 
 @pytest.fixture(scope="module")

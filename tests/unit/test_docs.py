@@ -1,17 +1,22 @@
 """The documentation says what the modules take and return."""
 
 import json
+import re
 import subprocess
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _model
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
+from ansible_collections.virtnet.linux.plugins.module_utils import _model, _reach
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, shown
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, plan
+from ansible_collections.virtnet.linux.plugins.module_utils._probe import Answer
 from ansible_collections.virtnet.linux.plugins.module_utils._task import foretold, report
 
+SPECS = {name: entry[0] for name, entry in {**OPTIONS, **LOOKS}.items()}
 CHECKED = ("type", "default", "choices", "required", "elements")
 # A task of each module that uses all that it can return.
 TASKS = {
@@ -22,8 +27,22 @@ TASKS = {
     "vlan": dict(name="eth1.100", link="eth1", id=100),
     "macvlan": dict(name="tap0", link="eth1", tap=True),
     "ipvlan": dict(name="tap0", link="eth1", tap=True),
+    "ip_tunnel": dict(name="tun1", mode="gre", remote="192.0.2.2"),
+    "vxlan": dict(name="vxlan5", id=5, remote="192.0.2.2"),
+    "geneve": dict(name="geneve5", id=5, remote="192.0.2.2"),
+    "dummy": dict(name="dummy0"),
+    "ifb": dict(name="ifb0"),
+    "tuntap": dict(name="tap0", mode="tap"),
+    "vrf": dict(name="red", table=10),
+    "bond": dict(name="bond0"),
     "address": dict(dev="eth1", address=["192.0.2.1/24"]),
     "route": dict(dest=["default"], via="192.0.2.1"),
+    "bridge_vlan": dict(dev="eth1", pvid=5),
+    "neighbour": dict(dev="eth1", address="192.0.2.1", lladdr="02:00:5e:00:53:01"),
+    "bridge_fdb": dict(dev="eth1", lladdr="02:00:5e:00:53:01"),
+    "bridge_mdb": dict(dev="br0", port="eth1", grp=["239.1.1.1"]),
+    "link_impairment": dict(dev="eth1", delay=1),
+    "rule": dict(table="100"),
     "sysctl_forward": dict(ipv4=True),
     "nat_masquerade": dict(out_interface="uplink"),
     "topology": dict(name="lab", nodes=[dict(name="red")]),
@@ -34,6 +53,12 @@ RESOURCES = {
     "peer": _model.Link,
     "addresses": _model.Address,
     "routes": _model.Route,
+    "vlans": _model.PortVlans,
+    "neighbours": _model.Neighbour,
+    "bridge_fdb": _model.FdbEntry,
+    "bridge_mdb": _model.MdbEntry,
+    "impairment": _model.Impairment,
+    "rule": _model.Rule,
     "sysctls": _model.Sysctl,
     "masquerade": _model.Masquerade,
     "topology": _model.Topology,
@@ -51,7 +76,7 @@ class Host:
 @pytest.fixture(scope="module")
 def docs():
     """The documentation of every module, doc fragments included."""
-    command = ["ansible-doc", "--json", *("virtnet.linux." + name for name in OPTIONS)]
+    command = ["ansible-doc", "--json", *("virtnet.linux." + name for name in SPECS)]
     found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return {name.rpartition(".")[2]: doc for name, doc in found.items()}
 
@@ -76,9 +101,39 @@ def argument_spec(spec):
     return out
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", SPECS)
 def test_options_are_those_of_the_module(name, docs):
-    assert documented(docs[name]["doc"]["options"]) == argument_spec(OPTIONS[name][0])
+    assert documented(docs[name]["doc"]["options"]) == argument_spec(SPECS[name])
+
+
+def attributes(name, docs):
+    """The attributes of the kinds that a module makes, with the documentation of their options, and those of ports."""
+    options = docs[name]["doc"]["options"]
+    for kind in makes(name):
+        yield from ((attr, options[attr.name]) for attr in kind.attrs)
+        yield from ((attr, options["ports"]["suboptions"][attr.name]) for attr in kind.port)
+
+
+def word_of(value):
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+@pytest.mark.parametrize("name", list(filter(makes, OPTIONS)))
+def test_documents_what_the_table_of_kinds_says(name, docs):
+    for attr, option in attributes(name, docs):
+        said = option["description"]
+        text = " ".join((said if isinstance(said, str) else " ".join(said)).split())
+        if attr.default not in (None, ()) and attr.shown(attr.default) != "" and not attr.needed:
+            values = text.partition("kernel's value is ")[2]
+            assert "V(%s)" % word_of(attr.shown(attr.default)) in values, attr
+        if isinstance(attr.values, range):
+            assert str(attr.values[-1]) in re.findall("[0-9]+", text), attr
+        if attr.fixed:
+            assert "see O(recreate)" in text, attr
+        if attr.needed:
+            assert "unless O(state=absent)" in text, attr
+        if attr.only and attr.only[1] is not False:
+            assert "O(%s=%s)" % (attr.only[0], word_of(attr.only[1])) in text, attr
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -94,5 +149,32 @@ def test_documents_what_a_task_returns(name, docs):
     for key, dummy in wish.returns:
         known = set(docs[name]["return"][key]["contains"])
         one = returned[key][0] if isinstance(returned[key], list) else returned[key]
-        stated = {field.name for field in fields(RESOURCES[key]) if field.compare} - {"attrs", "port", "lines"}
+        stated = {field.name.rstrip("_") for field in fields(RESOURCES.get(key) or RESOURCES[name]) if field.compare}
+        stated -= {"attrs", "port", "lines"}
         assert (stated | set(one)) - known == set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_documents_what_link_info_returns(kind, docs):
+    port = dict(
+        master="br0", slave_kind="bridge", port=tuple((attr.name, attr.default) for attr in KINDS["bridge"].port)
+    )
+    attrs = tuple((attr.name, attr.default) for attr in KINDS[kind].attrs)
+    link = _model.Link(
+        "", "l", kind, ("n1", "7"), ("", "br0"), mtu=1500, address="", up=True, attrs=attrs, index=3, **port
+    )
+    more = [_model.Link("", "br0", "bridge", index=4), _model.Address("", "l", "192.0.2.1/24", "", "", "", "global")]
+    state = _model.State([replace(link, alias="", txqueuelen=0), *more])
+    found, known = shown(state, state.links(link.ref)), docs["link_info"]["return"]["links"]["contains"]
+    assert {"peer", "link", "module", "options", "index"} <= set(found)
+    assert set(found) - set(known) == set(dict(attrs + link.port))
+    for name in ("peer", "link"):
+        assert set(found[name]) == set(known[name]["contains"])
+    assert set(found["addresses"][0]) <= set(known["addresses"]["contains"])
+
+
+def test_documents_what_reachability_returns(docs):
+    pair = ("", "192.0.2.1")
+    result, dummy = _reach.report({pair: _reach.Expected()}, {pair: Answer(reason="no reply")})
+    assert set(result) == set(docs["reachability"]["return"])
+    assert set(result["matrix"][""]["192.0.2.1"]) == set(docs["reachability"]["return"]["matrix"]["contains"])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Golden plans: what is there, one task, and the commands and the way back that it must come to."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
-from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, Refused, State, Wish
+from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, Netns, Refused, State, Wish
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import (
     absent,
@@ -78,3 +79,27 @@ def test_a_link_made_anew_is_as_up_as_it_was():
         wish = Wish((Link("", "b", "veth", peer=("", "c")), Link("", "c", "veth", peer=("", "b"))), allow={"recreate"})
         made = [change.after for change in plan(wish, there) if change.after and change.after.name == "b"]
         assert bool(made[0].up) is up
+
+
+def test_a_card_outlives_its_namespace():
+    card = Link("ns1", "eth1", "", up=True, master="", mtu=1500, address="02:00:00:00:00:01", alias="")
+    there = State([Netns("ns1"), card])
+    steps = steps_of({"netns": {"name": ["ns1"], "state": "absent"}}, there)
+    after = applied(steps, there)
+    assert after.links(("", "eth1")).up is False and after.links(card.ref) is None
+    back = [line for step in restore(steps, there, after) for line in commands(step)]
+    assert back[-2:] == ["ip link set dev eth1 netns ns1", "ip -n ns1 link set dev eth1 up"]
+
+
+def test_an_ipvlan_gets_its_address_back_with_its_lower_link():
+    there = [
+        Link("", "br0", "bridge", address="02:00:00:00:00:01"),
+        Link("", "eth1", "veth", address="02:00:00:00:00:02", master="br0", slave_kind="bridge"),
+        Link("n1", "ipv0", "ipvlan", link=("", "br0"), address="02:00:00:00:00:01"),
+    ]
+    wish = Wish((there[0], replace(there[1], master=""), there[2]))
+    steps = plan(wish, State([Netns("n1"), *there]))
+    assert [line for step in steps for line in commands(step)] == [
+        "ip link set dev eth1 nomaster",
+        "ip link set dev br0 address 02:00:00:00:00:01",
+    ]

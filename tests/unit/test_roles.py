@@ -32,3 +32,7 @@ def test_readme_names_every_variable(role):
 def test_a_playbook_runs_it(role):
     (play,) = load("playbooks/%s.yml" % role)
     assert play["roles"] == [{"role": "virtnet.linux." + role}]
+
+
+def test_molecule_plays_its_life(role):
+    assert (ROOT / "extensions/molecule" / role / "side_effect.yml").exists()

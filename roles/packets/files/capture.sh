@@ -1,17 +1,21 @@
 # shellcheck shell=sh
 # First line of input: network namespace|address, from where to where a ping goes. Each other line: network namespace|link
-# to capture on|packets to be seen there, as "source > destination request", sorted, joined by ", ".
+# to capture on|filter of tcpdump(8)|packets to be seen there, as "source > destination request", sorted, joined by ", ".
+# Before that stand the VLAN tags of the packet, as "802.1ad 5 802.1Q 7 ", if the filter asks for vlan.
 # What is seen goes to the standard output, what is not as expected to the standard error.
 export LC_ALL=C
 IFS='|' read -r from to
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 pids=
-while IFS='|' read -r netns dev expected; do
+while IFS='|' read -r netns dev filter expected; do
     place="$folder/$dev in ${netns:-the host}"
     echo "$expected" >"$place.expected"
     : >"$place.log"
-    ${netns:+ip netns exec "$netns"} tcpdump -t -n -q -l --immediate-mode -i "$dev" "icmp or icmp6" >"$place.raw" 2>"$place.log" &
+    header=
+    case $filter in *vlan*) header="-e -q" ;; esac
+    # shellcheck disable=SC2086
+    ${netns:+ip netns exec "$netns"} tcpdump -t -n $header -l --immediate-mode -i "$dev" "$filter" >"$place.raw" 2>"$place.log" &
     pids="$pids $!"
 done
 stop() {
@@ -20,7 +24,12 @@ stop() {
     wait
 }
 packets() {
-    sed -n 's/^IP6\{0,1\} \(.*\): ICMP6\{0,1\},\{0,1\} echo \([a-z]*\).*/\1 \2/p' "$1" | sort -u | paste -s -d , - | sed 's/,/, /g'
+    # Of a packet in another one: "outer source > outer destination: source > destination".
+    sed -n 's/^[0-9a-f:]* > [0-9a-f:]*, //; s/, length [0-9]*: /: /
+        s/^802\.1Q-QinQ: vlan \([0-9]*\), p [0-7], /802.1ad \1 /; s/^802\.1Q: vlan \([0-9]*\), p [0-7], /802.1Q \1 /
+        s/802\.1Q, vlan \([0-9]*\), p [0-7], /802.1Q \1 /; s/^IPv[46]: /IP /; s/^\(802.*\) IPv[46], /IP \1 /
+        s/: [^>]*IP6\{0,1\} /: /; s/^IP6\{0,1\} \(.*\): ICMP6\{0,1\},\{0,1\} echo \([a-z]*\).*/\1 \2/p' "$1" |
+        sort -u | paste -s -d , - | sed 's/,/, /g'
 }
 for log in "$folder"/*.log; do
     tries=100

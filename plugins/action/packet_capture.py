@@ -1,0 +1,64 @@
+# Copyright (c) 2026 virtnet developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control node's part of packet_capture: it keeps the pcaps and decodes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from base64 import b64decode
+from importlib.util import find_spec
+from pathlib import Path
+
+from ansible.plugins.action import ActionBase
+
+DECODE = Path(__file__).parents[1] / "plugin_utils/decode.py"
+
+
+class ActionModule(ActionBase):
+    """Run the module, and turn the pcaps that it returns into packets."""
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        if find_spec("scapy") is None:
+            return dict(result, failed=True, msg="packet_capture needs scapy on the control node: pip install scapy")
+        result.update(self._execute_module(task_vars=task_vars))
+        captures = result.pop("captures", None)
+        if captures is None:
+            return result
+        folder = self._task.args.get("pcap")
+        if folder and captures:
+            result["files"] = keep(self._loader.path_dwim(folder), captures)
+        done = subprocess.run(
+            [sys.executable, str(DECODE)],
+            input=json.dumps([one["pcap"] for one in captures]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            return dict(result, failed=True, msg="cannot decode the captures: %s" % done.stderr)
+        result["packets"] = sorted(
+            (
+                dict(packet, netns=one["netns"], dev=one["dev"])
+                for one, packets in zip(captures, json.loads(done.stdout))
+                for packet in packets
+            ),
+            key=lambda packet: packet["time"],
+        )
+        return result
+
+
+def keep(folder, captures):
+    """Write the captures to files, one for each link; return their paths."""
+    os.makedirs(folder, exist_ok=True)
+    paths = []
+    for one in captures:
+        paths.append(os.path.join(folder, ".".join(filter(None, (one["netns"], one["dev"], "pcap")))))
+        with open(paths[-1], "wb") as f:
+            f.write(b64decode(one["pcap"]))
+    return paths

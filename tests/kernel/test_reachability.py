@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reachability by packets: replies, and every reason why there is none, each from the router that says so."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import run, snapshot
+from test_conditions import NOBODY
+
+# a --- r --- b; the link to b takes smaller packets.
+ROUTER = """
+for n in a r b; do ip netns add $n; ip -n $n link set lo up; done
+ip link add name ar netns a type veth peer name ra netns r; ip link add name vb netns b type veth peer name rb netns r
+ip -n a link set ar up; ip -n r link set ra up; ip -n b link set vb up mtu 1400; ip -n r link set rb up mtu 1400
+for l in "a 1.1 1::1 ar" "r 1.254 1::fe ra" "b 2.1 2::1 vb" "r 2.254 2::fe rb"; do
+    set -- $l
+    ip -n $1 address add 10.0.$2/24 dev $4; ip -n $1 address add fd00:0:0:$3/64 dev $4 nodad
+done
+ip -n a route add default via 10.0.1.254; ip -n a route add default via fd00:0:0:1::fe
+ip -n b route add default via 10.0.2.254; ip -n b route add default via fd00:0:0:2::fe
+ip -n a route add unreachable 10.0.4.0/24; ip -n a route add prohibit 10.0.5.0/24
+ip -n a route add blackhole 10.0.6.0/24; ip -n r route add prohibit 10.0.7.0/24
+ip netns exec r sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+for n in a r b; do ip netns exec $n sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0; done
+"""
+NEAR, FAR, FAR6 = "10.0.1.254", "10.0.2.1", "fd00:0:0:2::1"
+
+
+@pytest.fixture
+def router(host):
+    host.shell(ROUTER)
+    # The first packets of a link that is just up wait for its own addresses.
+    assert not run("reachability", netns=["a"], to=[FAR, FAR6], expect="all", wait=20).get("failed")
+    return host
+
+
+def said(**options):
+    """What came of every pair from a, in words, without the pair."""
+    result = run("reachability", netns=["a"], **options)
+    assert not result.get("failed") and not result["changed"], result
+    return [sentence.partition(": ")[2] for sentence in result["seen"]]
+
+
+def test_replies_and_the_reasons_for_none(router):
+    before = snapshot(router.observe())
+    there = {
+        "10.0.1.1": "a reply with ttl 64",
+        FAR: "a reply with ttl 63",
+        FAR6: "a reply with ttl 63",
+        "10.0.9.1": "network unreachable at 10.0.1.254",
+        "fd00:0:0:9::1": "network unreachable at fd00:0:0:1::fe",
+        "10.0.1.77": "host unreachable at 10.0.1.1",
+        "fd00:0:0:1::77": "host unreachable at fd00:0:0:1::1",
+        "10.0.4.1": "host unreachable",
+        "10.0.5.1": "prohibited",
+        "10.0.6.1": "blackhole",
+        "10.0.7.1": "prohibited at 10.0.1.254",
+    }
+    # Long enough for the kernel to give up looking for a neighbour.
+    assert said(to=list(there), timeout=30) == list(there.values())
+    assert snapshot(router.observe()) == before
+
+
+def test_no_route_and_no_reply(router):
+    router.shell("ip -n a route delete default", "ip netns exec b sysctl -qw net.ipv4.icmp_echo_ignore_all=1")
+    router.shell("ip -n a route add 10.0.2.0/24 via 10.0.1.254")
+    assert said(to=["198.51.100.1", FAR]) == ["network unreachable", "no reply"]
+
+
+@pytest.mark.parametrize("protocol, port", [("icmp", None), ("udp", 7), ("tcp", 7)])
+def test_a_ttl_that_is_too_small(router, protocol, port):
+    near = ["ttl exceeded at 10.0.1.254", "ttl exceeded at fd00:0:0:1::fe"]
+    assert said(to=[FAR, FAR6], protocol=protocol, port=port, send_ttl=1) == near
+
+
+@pytest.mark.parametrize("protocol, port, arrived", [("icmp", None, "a reply"), ("udp", 7, "refused")])
+def test_sizes(router, protocol, port, arrived):
+    def sized(**options):
+        return said(to=[NEAR, FAR, FAR6], protocol=protocol, port=port, **options)
+
+    small = ["too big for mtu 1400 at 10.0.1.254", "too big for mtu 1400 at fd00:0:0:1::fe"]
+    assert all(text.startswith(arrived) for text in sized(size=1400, dont_fragment=True))
+    at_1401 = sized(size=1401, dont_fragment=True)
+    assert at_1401[0].startswith(arrived) and at_1401[1:] == small
+    assert sized(size=1401, dont_fragment=True)[1:] == small, "what the kernel has learned does not count"
+    assert sized(size=1501, dont_fragment=True) == ["too big for mtu 1500"] * 3
+    assert all(text.startswith(arrived) for text in sized(size=9000))
+
+
+SERVER = """
+import socket
+tcp, udp = (socket.socket(socket.AF_INET6, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+for it in (tcp, udp):
+    it.bind(("::", 7))
+tcp.listen()
+print("ready", flush=True)
+while True:
+    udp.sendto(*udp.recvfrom(9999))
+"""
+
+
+def test_tcp_and_udp(router):
+    assert said(to=[FAR, FAR6], protocol="tcp", port=7) == ["refused", "refused"]
+    assert said(to=[FAR, FAR6], protocol="udp", port=7) == ["refused at " + FAR, "refused at " + FAR6]
+    command = ["ip", "netns", "exec", "b", sys.executable, "-c", SERVER]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert server.stdout.readline() == b"ready\n"
+        assert said(to=[FAR, FAR6], protocol="tcp", port=7) == ["a reply", "a reply"]
+        assert said(to=[FAR, FAR6], protocol="udp", port=7, count=3) == ["a reply with ttl 63"] * 2
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def test_a_link_local_address(router):
+    found = router.output("ip -n r -6 -o address show dev ra scope link").split()[3].split("/")[0]
+    assert said(to=[found + "%ar", found + "%eth9"]) == ["a reply with ttl 64", "no such device"]
+
+
+def test_counts_and_times(router):
+    one = run("reachability", netns=["a"], to=[FAR], count=5)["matrix"]["a"][FAR]
+    assert (one["sent"], one["received"]) == (5, 5) and 0 < one["rtt_min"] <= one["rtt_avg"]
+
+
+def test_others_who_ping_are_others(router):
+    ping = subprocess.Popen(
+        ["ip", "netns", "exec", "a", "ping", "-q", "-i", "0.002", FAR],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        router.shell("ip netns exec b sysctl -qw net.ipv4.icmp_echo_ignore_all=1")
+        assert said(to=[FAR]) == ["no reply"]
+        router.shell("ip netns exec b sysctl -qw net.ipv4.icmp_echo_ignore_all=0")
+        assert said(to=[FAR, "10.0.9.1"], count=9) == ["a reply with ttl 63", "network unreachable at 10.0.1.254"]
+    finally:
+        ping.kill()
+        ping.wait()
+
+
+def test_waits_for_what_is_expected(router):
+    router.shell("ip -n r link set rb down", "(sleep 2; ip -n r link set rb up) >/dev/null 2>&1 &")
+    late = run("reachability", pairs=[dict(netns="a", to=FAR, ttl=63)], wait=60)
+    assert not late.get("failed"), late
+
+
+def test_fails_with_a_table(router):
+    wrong = run("reachability", netns=["a"], to=[FAR], pairs=[dict(netns="b", to="10.0.1.1", ttl=64)], expect="none")
+    assert wrong["failed"] and not wrong["changed"]
+    assert [line.split("  ")[0] for line in wrong["msg"].splitlines()][1:] == ["from", "a", "b"]
+    assert wrong["differs"][1] == "from b to 10.0.1.1: expected a reply with ttl 64, seen a reply with ttl 63"
+    dry = run("reachability", check=True, netns=["a", "later"], to=[FAR], expect="all")
+    assert not dry.get("failed") and dry["matrix"]["a"][FAR]["ttl"] == 63
+    assert "later" in str(dry["warnings"]) and "no such network namespace" in str(dry["seen"])
+
+
+def test_a_thousand_pairs(host):
+    names = ["n%d" % number for number in range(32)]
+    lines = ["ip link add br0 up type bridge"]
+    for number, name in enumerate(names):
+        lines.append(
+            "ip netns add %s; ip link add name p%d up master br0 type veth peer name e netns %s" % (name, number, name)
+        )
+        lines.append(
+            "ip -n %s link set lo up; ip -n %s link set e up; ip -n %s address add 10.9.0.%d/24 dev e"
+            % (*[name] * 3, number + 1)
+        )
+    host.shell(*lines)
+    every = run(
+        "reachability", netns=names, to=["10.9.0.%d" % (number + 1) for number in range(32)], expect="all", wait=60
+    )
+    assert not every.get("failed"), every["msg"]
+    assert len(every["seen"]) == 1024 and {one["ttl"] for row in every["matrix"].values() for one in row.values()} == {
+        64
+    }
+
+
+def test_without_root_one_sentence(router):
+    refused = run("reachability", prefix=NOBODY, netns=["a"], to=[FAR])
+    assert refused["failed"] and "needs root" in refused["msg"] and "\n" not in refused["msg"]
