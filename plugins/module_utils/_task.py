@@ -13,7 +13,7 @@ from dataclasses import fields
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
-from ._kernel import IMPORT_ERROR, NEEDS_ROOT, Kernel
+from ._kernel import NEEDS_ROOT, Kernel
 from ._kinds import kind_of
 from ._model import (
     PAIRS,
@@ -35,6 +35,7 @@ from ._model import (
     made_by_kernel,
     place,
 )
+from ._netlink import IMPORT_ERROR
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
 
