@@ -17,7 +17,6 @@ import subprocess
 import time
 from collections import defaultdict
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import singledispatch
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
@@ -44,6 +43,7 @@ from ._model import (
     Sysctl,
     SysctlFile,
     Topology,
+    replace,
     vlan_steps,
 )
 from ._nat import NFT_FAMILY, PROGRAM, TABLE, from_iptables, from_nft, iptables_argv, nft_json

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from dataclasses import dataclass, field, fields
+from functools import lru_cache, partial
 from typing import Any, Optional, Tuple
 
 Ref = Tuple[str, str]  # (network namespace, link name); the module's own namespace is ""
@@ -19,6 +19,19 @@ IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, 
 
 # A field that tells how to get there or where a value came from: it is no part of the value.
 aside = partial(field, compare=False)
+
+
+def replace(resource, **news):
+    """What dataclasses.replace() does, five times as fast: nothing here has to be checked."""
+    new = object.__new__(type(resource))
+    new.__dict__.update(resource.__dict__, **news)
+    return new
+
+
+@lru_cache(maxsize=None)
+def compared(cls):
+    """The names of the fields that are part of the value."""
+    return tuple(f.name for f in fields(cls) if f.compare)
 
 
 class Refused(Exception):
@@ -193,7 +206,7 @@ class Rule:
     @property
     def key(self):
         # The kernel keeps several that differ in anything at all.
-        return ("rule",) + tuple(getattr(self, f.name) for f in fields(self) if f.compare)
+        return ("rule",) + tuple(getattr(self, name) for name in compared(Rule))
 
     @property
     def matches(self):
@@ -491,7 +504,8 @@ def fits(resource, pattern):
 
 def overlay(have, want):
     """`have` with every field that `want` states (None says nothing)."""
-    stated = {f.name: getattr(want, f.name) for f in fields(want) if f.compare and getattr(want, f.name) is not None}
+    given = want.__dict__
+    stated = {name: given[name] for name in compared(type(want)) if given[name] is not None}
     for pairs in PAIRS & set(stated) if not isinstance(want, MdbEntry) else ():
         stated[pairs] = tuple(sorted({**dict(getattr(have, pairs)), **dict(stated[pairs])}.items()))
     if "hops" in stated and have.hops and len(have.hops) == len(want.hops):
@@ -622,4 +636,5 @@ class State:
 
     def on(self, key):
         """The resources that stand on this one, nearest first."""
-        return [self.items[k] for k in sorted(self.children.get(key, ()), key=str)]
+        found = self.children.get(key, ())
+        return [self.items[k] for k in (sorted(found, key=str) if len(found) > 1 else found)]

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address, ip_interface, ip_network
 
@@ -31,6 +30,7 @@ from ._model import (
     Sysctl,
     SysctlFile,
     Wish,
+    replace,
 )
 from ._topology import topology
 

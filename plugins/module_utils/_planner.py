@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 from ._kinds import KINDS, bonded, cycled, follows, is_group, kind_of, met, port_kind, said, settled
@@ -39,6 +38,7 @@ from ._model import (
     order,
     overlay,
     place,
+    replace,
 )
 
 # The kernel makes these with a tunnel module and does not delete them.
@@ -1171,13 +1171,13 @@ def reach(steps, *states):
     for state in states:
         todo = [r for change in steps for r in (change.before, change.after) if r is not None]
         todo += [r for r in [state.get(r.key) for r in todo] if r is not None]
-        done, wide = set(), set()
+        done, wide = {}, set()
         while todo:
             r = todo.pop()
-            if r in done:
+            if id(r) in done:
                 continue
-            done.add(r)
-            near = state.on(r.key)
+            done[id(r)] = r
+            near = [state.items[key] for key in state.children.get(r.key, ())]
             if isinstance(r, Link):
                 near += [state.links(ref) for ref in (r.peer, r.link, r.master and (r.netns, r.master)) if ref]
                 near += [state.get(key) for key in state.ports[r.key]]
@@ -1187,7 +1187,7 @@ def reach(steps, *states):
                 near += state.within(r.netns, "sysctl") if r.netns not in wide else []
                 wide.add(r.netns)
             todo += [r for r in near if r is not None]
-        seen |= {r.key for r in done}
+        seen |= {r.key for r in done.values()}
         seen |= {home.key for change in steps for dummy, home in cards(state, change)}
     return seen
 

@@ -64,9 +64,9 @@ def task(name):
         before = kernel.observe(**sight)
         steps = None if missing(wish, before) else plan(wish, before)
         known = [change for change in steps or () if change.before is not None and change.before.key in before]
-        if any(map(touches, known)):
-            sight.update(rare=RARE, above=sight["above"] or disturbs(known))
-            steps = None
+        more = dict(sight, rare=RARE, above=sight["above"] or disturbs(known)) if any(map(touches, known)) else sight
+        if more != sight:
+            sight, steps = more, None
             before = kernel.observe(**sight)
         if module.check_mode:
             before = assume(before, wish)
@@ -144,16 +144,14 @@ def scope(wish):
         if isinstance(r, Netns):
             follow.add(r.name)
             names.add("")
+    gone = any(isinstance(r, Netns) for r in wish.unwanted + wish.dropped)
     return dict(
         names=names,
         follow=follow,
-        above=above,
+        above=above or gone,
         sysctls=deep or any(isinstance(r, Sysctl) for r in wish),
-        nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish)
-        or any(isinstance(r, Netns) for r in wish.unwanted + wish.dropped),
-        rare={type(r) for r in wish if isinstance(r, RARE)}.union(
-            RARE if any(isinstance(r, Netns) for r in wish.unwanted + wish.dropped) else ()
-        ),
+        nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish) or gone,
+        rare=RARE if gone else {type(r) for r in wish if isinstance(r, RARE)},
         files=[r.path for r in wish if isinstance(r, SysctlFile)],
         topologies=[r.name for r in wish if isinstance(r, Topology)],
     )

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from ipaddress import ip_interface
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ._model import Address, Link, Refused, Topology, Wish, bare, overlay, place
+from ._model import Address, Link, Refused, Topology, Wish, bare, overlay, place, replace
 
 # What a node has beside its links, and the module whose options each entry has.
 PARTS = {"addresses": "address", "routes": "route", "forwarding": "sysctl_forward", "masquerade": "nat_masquerade"}
