@@ -123,11 +123,15 @@ cells: setup
 demo: setup
 	@tests/demo/run
 
-bench: setup
+bench: setup $(CACHE)/ifstate
 	@echo "The time of one task, beside its peers in the same run:"
 	@tests/sandbox tests/bench/one_task
 	@echo "Whole topologies, beside the same made by ip(8), in the same run:"
 	@tests/sandbox tests/bench/topology
+
+$(CACHE)/ifstate: tests/bench/requirements.txt
+	@$(PYTHON) -m venv $@
+	@$@/bin/pip install --quiet --disable-pip-version-check -r $<
 
 test-matrix: setup
 	$(RUN) --cases matrix.json -- env $(EVERY_PYTHON) nox --report $(RESULTS)/matrix.json

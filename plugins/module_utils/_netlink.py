@@ -152,13 +152,18 @@ def ip(value):
     return socket.inet_pton(socket.AF_INET6 if ":" in value else socket.AF_INET, value)
 
 
-def attributes(pairs):
-    return b"".join(attribute(SAID[name][0], SAID[name][1](value)) for name, value in pairs)
-
-
-def peer(value):
-    """The far end of a veth, which has a head of its own."""
-    return attribute(1, HEADS["link"][1].pack(0, 0, 0, 0, 0) + attributes(value["attrs"]))
+def info(value):
+    """What kind of link one is, with the far end of a veth, which has a head of its own; None for all else."""
+    pairs = dict(value["attrs"])
+    data = dict(pairs.pop("IFLA_INFO_DATA", {}).get("attrs", ()))
+    far = data.pop("VETH_INFO_PEER", None)
+    if data or list(pairs) != ["IFLA_INFO_KIND"]:
+        return None
+    out = attribute(1, text(pairs["IFLA_INFO_KIND"]))
+    if far is not None:
+        end = HEADS["link"][1].pack(0, 0, 0, 0, 0) + b"".join([packed("link", {}, *pair) for pair in far["attrs"]])
+        out += attribute(2, attribute(1, end))
+    return attribute(18, out)
 
 
 # What is said often: the number, and what packs it.
@@ -172,7 +177,6 @@ SAID = {
     "IFLA_IFALIAS": (20, str.encode),
     "IFLA_NET_NS_FD": (28, U32.pack),
     "IFLA_EXT_MASK": (29, U32.pack),
-    "IFLA_INFO_KIND": (1, text),
     "IFA_ADDRESS": (1, ip),
     "IFA_LOCAL": (2, ip),
     "IFA_LABEL": (3, text),
@@ -193,11 +197,9 @@ def packed(form, header, name, value):
     """An attribute of a message."""
     if name in SAID:
         return attribute(SAID[name][0], SAID[name][1](value))
-    if name == "IFLA_LINKINFO" and all(one in SAID for one, dummy in value["attrs"]):
-        return attribute(18, attributes(value["attrs"]))
-    if name == "IFLA_LINKINFO" and [one for one, two in value["attrs"]] == ["IFLA_INFO_KIND", "VETH_INFO_PEER"]:
-        (dummy, kind), (dummy, far) = value["attrs"]
-        return attribute(18, attribute(1, text(kind)) + attribute(2, peer(far)))
+    known = info(value) if name == "IFLA_LINKINFO" else None
+    if known:
+        return known
     message = MESSAGES[form]()
     for field, number in header.items():
         message[field] = number
