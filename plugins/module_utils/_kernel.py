@@ -314,8 +314,18 @@ class Kernel:
         """What the namespace `name` is called in the namespace `here`."""
         return self.netlink(here).nsid(self.file(name))
 
-    def names_in(self, here):
-        """The names of the namespaces by what `here` calls them; None is `here` itself."""
+    def names_of(self, here, nsids):
+        """The names of the namespaces that `here` calls by these numbers; None for one without a name."""
+        found = {nsid: here if nsid is None else None for nsid in nsids}
+        if set(found) - {None}:
+            for nsid, name in self.numbers(here):
+                found.update({nsid: name} if nsid in found else {})
+                if None not in found.values():
+                    break
+        return found
+
+    def numbers(self, here):
+        """The (number, name) of the namespaces that have a number in `here`."""
         if self.atlas is None:
             # They get numbers in a namespace that nobody sees; then one question tells of all that `here` knows.
             self.atlas = nowhere, names = self.nowhere(), ["", *self.names(), *self.paths]
@@ -323,13 +333,13 @@ class Kernel:
                 with suppress(OSError):  # it has gone meanwhile, or has two names
                     nowhere.ask("nsid", NEWNSID, ACK, [("NETNSA_FD", self.file(name)), ("NETNSA_NSID", place)])
         nowhere, names = self.atlas
-        own, known = nowhere.nsid(self.file(here)), {None: here}
-        for answer in nowhere.ask("nsid", GETNSID, DUMP, [("NETNSA_TARGET_NSID", own)]):
-            parts = dict(nested(answer, 4))
-            nsid, place = (struct.unpack("=i", parts[number])[0] for number in (1, 5))
-            if place >= 0:
-                known[nsid] = names[place]
-        return known
+        target = [("NETNSA_TARGET_NSID", nowhere.nsid(self.file(here)))]
+        answers = nowhere.ask("nsid", GETNSID, DUMP, target)
+        yield from nsids_in(answers, names)
+        # Of more than 900 Linux 6.18 tells no more.
+        for place in range(len(names)) if len(answers) > 500 else ():
+            with suppress(OSError):
+                yield from nsids_in(nowhere.ask("nsid", GETNSID, 0, [("NETNSA_NSID", place), *target]), names)
 
     def read_settled(self, name, follow):
         """The links, and the namespaces where the far ends of those in `follow` are."""
@@ -337,8 +347,7 @@ class Kernel:
         while True:
             links = self.read_links(name)
             nsids = {far[0] for link, far in links[0] if far and {name, link.ref} & follow}
-            known = self.names_in(name) if nsids - {None} else {None: name}
-            homes = {nsid: known.get(nsid) for nsid in nsids}
+            homes = self.names_of(name, nsids)
             # A far end in a namespace that is none any more: the kernel is about to take away both.
             dying = any(home is None and not self.lives(name, nsid) for nsid, home in homes.items())
             if not dying or time.monotonic() > end:
@@ -392,11 +401,11 @@ class Kernel:
 
     def resolved(self, name, links, found):
         """The links with the names of their far ends and lower links, as far as those are read."""
-        homes = self.names_in(name) if any(far and far[0] is not None for dummy, far in links) else {None: name}
+        homes = self.names_of(name, {far[0] for dummy, far in links if far})
         for link, far in links:
             if far is not None:
                 nsid, index = far
-                home = homes.get(nsid)
+                home = homes[nsid]
                 names = self.sockets[home].names if home in found else {}
                 ref = (home if home in found else "?", names.get(index, str(index)) if index else "")
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
@@ -555,8 +564,8 @@ class Kernel:
     def delete_netns(self, name):
         links, dummy = self.read_links(name)
         ends = [far for link, far in links if link.kind == "veth" and far and far[0] is not None]
-        homes = self.names_in(name) if ends else {}
-        self.leaving += [(homes[nsid], index) for nsid, index in ends if nsid in homes]
+        homes = self.names_of(name, {nsid for nsid, dummy in ends})
+        self.leaving += [(homes[nsid], index) for nsid, index in ends if homes[nsid] is not None]
         self.coming += [link.name for link, dummy in links if link.kind == "" and link.name != "lo"]
         if self.standing is None:
             self.standing = self.outliers()
@@ -641,6 +650,15 @@ def is_namespace(path):
 
 
 # Messages to resources
+
+
+def nsids_in(answers, names):
+    """The (number, name) of which the answers tell, where the namespace has both."""
+    for answer in answers:
+        parts = dict(nested(answer, 4))
+        nsid, place = (struct.unpack("=i", parts[number])[0] for number in (1, 5))
+        if min(nsid, place) >= 0:
+            yield nsid, names[place]
 
 
 def number_in(parts, number):
