@@ -74,9 +74,10 @@ EACH_MODULE = each_of([*OPTIONS, *LOOKS])
 
 
 @lru_cache
-def lacking(kind):
-    """Whether this kernel has no links of a kind, or not this feature."""
-    wanted = FEATURES.get(kind) or (example(KINDS[kind]) if kind in KINDS else None)
+def lacking(need):
+    """Whether this kernel has no links of a kind (of KIND.ATTRIBUTE only that is asked), or not this feature."""
+    kind = need.partition(".")[0]
+    wanted = FEATURES.get(need) or (example(KINDS[kind]) if kind in KINDS else None)
     return wanted is not None and Host().there(*wanted) is None
 
 

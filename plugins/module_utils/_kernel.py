@@ -1048,7 +1048,8 @@ def make_tun(target, kernel):
         fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", target.name.encode(), flags))
         for name, request in (("owner", TUNSETOWNER), ("group", TUNSETGROUP)):
             if attrs.get(name, -1) != -1:
-                fcntl.ioctl(fd, request, attrs[name])
+                # The kernel takes it as unsigned, Python passes a C int.
+                fcntl.ioctl(fd, request, attrs[name] - (attrs[name] >> 31 << 32))
         fcntl.ioctl(fd, TUNSETPERSIST, 1)
     finally:
         os.close(fd)

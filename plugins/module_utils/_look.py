@@ -110,6 +110,8 @@ def shown(state, link):
 def far_end(state, ref):
     """Which link this is; of one in a namespace without a name only the index is known."""
     link = state.links(ref)
+    if link is None and not ref[1]:
+        return dict(netns=ref[0], name=None, index=None)
     if link is None:
         return dict(netns=None, name=None, index=int(ref[1]))
     return dict(netns=link.netns, name=link.name, index=link.index)

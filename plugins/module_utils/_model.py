@@ -56,6 +56,7 @@ class Netns:
     inode: Optional[int] = None
     path: Optional[str] = aside(default=None)
     holders: Tuple[Tuple[int, str], ...] = aside(default=())  # processes
+    natives: Tuple[Any, ...] = aside(default=())  # tunnels that the kernel makes with it
 
     @property
     def key(self):

@@ -778,7 +778,9 @@ def forward(state, change):
     elif isinstance(after, Netns):
         state.add(after)
         if before is None and ("link", after.name, "lo") not in state and after.inode is None:
-            state.add(Link(after.name, "lo", "", mtu=65536, address="00:00:00:00:00:00", up=False, master="", alias=""))
+            lo = Link(after.name, "lo", "", mtu=65536, address="00:00:00:00:00:00", up=False, master="", alias="")
+            for link in (replace(lo, txqueuelen=1000), *after.natives):
+                state.add(link)
     elif isinstance(after, Link):
         forward_link(state, change)
     elif isinstance(after, Address):
@@ -959,6 +961,7 @@ def forward_link(state, change):
         # A bridge made with an MTU still takes that of its ports; with a MAC address it keeps it.
         now = replace(
             after,
+            address="" if kind_of(after).packets else after.address,
             up=bool(after.up),
             master=after.master or "",
             alias="",
@@ -1226,7 +1229,9 @@ def restore(steps, before, now):
             if not (comes(r, now) or r.key in now or r.name == "lo"):
                 continue
         elif isinstance(r, Netns):
-            r = replace(r, inode=r.inode if r.path else None, nsid=None if r.key in now else r.nsid)
+            natives = [link for link in before.on(r.key) if isinstance(link, Link) and link.name in FALLBACK - {"lo"}]
+            natives = tuple(replace(link, up=False) for link in natives)
+            r = replace(r, inode=r.inode if r.path else None, nsid=None if r.key in now else r.nsid, natives=natives)
         elif isinstance(r, Sysctl) and r.value == by_itself(r, before) and not all(key in now for key in r.requires()):
             continue
         elif isinstance(r, PortVlans):

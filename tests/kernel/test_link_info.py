@@ -65,6 +65,13 @@ def test_a_far_end_where_nothing_has_a_name(there):
     there.shell("kill $(cat /run/pid); while ip link show ve; do sleep 0.01; done >/dev/null 2>&1")
 
 
+def test_a_tunnel_that_leaves_by_any_link(host):
+    host.shell("ip netns add n1; ip link add vx0 netns n1 type vxlan id 5 remote 192.0.2.9 dstport 4789")
+    tunnel = read(kind=["vxlan"])["n1", "vx0"]
+    assert tunnel["link"] == {"netns": "", "name": None, "index": None}
+    assert tunnel["module"] == "vxlan" and run("vxlan", **tunnel["options"])["changed"] is False
+
+
 def test_filters(there):
     assert set(read(netns=[""])) == {("", name) for name in ("lo", "va", "x1", "x2", "br0")}
     assert set(read(netns=["n1", "n2"], kind=["veth"])) == {("n1", "vb"), ("n1", "vc"), ("n2", "vd")}
