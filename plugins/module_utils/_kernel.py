@@ -20,12 +20,14 @@ from contextlib import contextmanager, suppress
 from functools import singledispatch
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
+from ._confirm import waiting
 from ._kinds import KINDS, PLAIN, encoded, kind_of, met
 from ._model import (
     IP_PROTOCOLS,
     RUN_DIR,
     Address,
     AltName,
+    Boot,
     FdbEntry,
     Hop,
     Impairment,
@@ -35,6 +37,7 @@ from ._model import (
     NatTable,
     Neighbour,
     Netns,
+    Pending,
     PortVlans,
     Refused,
     Route,
@@ -177,6 +180,23 @@ class Kernel:
         os.ftruncate(fd, 0)
         os.pwrite(fd, b"%d" % os.getpid(), 0)
 
+    def pending(self, name):
+        """What waits for a confirmation of this topology."""
+        waits = waiting(Pending(name).path)
+        return None if waits is None else Pending(name, undone=not waits)
+
+    def boot(self, name):
+        """What makes this topology anew after a boot, if all of it is there as this collection writes it."""
+        boot = Boot(name)
+        try:
+            with open(boot.script) as f:
+                boot = Boot(name, tuple(f.read().split("\n")[1:-1]))
+        except FileNotFoundError:
+            pass
+        there = [path for path in (*boot.files, boot.wanted_by) if os.path.lexists(path)]
+        whole = len(there) == 3 and all(read(path) == text for path, text in boot.files.items())
+        return boot if whole else Boot(name, ("false",)) if there else None
+
     def made(self, name):
         """What a topology has made, if it is there."""
         try:
@@ -272,7 +292,8 @@ class Kernel:
                 continue
             found[name], homes = self.read_settled(name, follow)
             queue += [home for home in homes if home is not None]
-        kept = [read_file(path) for path in files] + [self.made(name) for name in topologies]
+        kept = [read_file(path) for path in files]
+        kept += [look(name) for name in topologies for look in (self.made, self.pending, self.boot)]
         state = State(filter(None, kept))
         for name, (links, others) in found.items():
             if name and not brief and is_namespace("%s/%s" % (NETNS_DIR, name)):
@@ -629,6 +650,11 @@ def feed(argv, text):
     )
     if done.returncode:
         raise OSError(errno.EINVAL, "%s: %s" % (argv[0], " ".join((done.stderr or done.stdout).split())))
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
 
 
 def read_file(path):
@@ -1317,6 +1343,32 @@ def do_topology(target, change, kernel):
 def nft(kernel, netns, commands):
     with kernel.inside(netns):
         feed(["nft", "-j", "-f", "-"], json.dumps({"nftables": commands}))
+
+
+@do.register(Boot)
+def do_boot(target, change, kernel):
+    if change.verb == "delete":
+        for path in (target.wanted_by, *target.files):
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+        with suppress(OSError):  # it is that of other topologies as well
+            os.rmdir(os.path.dirname(target.script))
+    else:
+        for path in (*target.files, target.wanted_by):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        for path, text in target.files.items():
+            with open(path + ".new", "w") as f:
+                f.write(text)
+            os.replace(path + ".new", path)
+        with suppress(FileExistsError):
+            os.symlink("../" + target.unit, target.wanted_by)
+    if os.path.isdir("/run/systemd/system"):
+        subprocess.run(["systemctl", "daemon-reload"], check=False)
+
+
+@do.register(Pending)
+def do_pending(target, change, kernel):
+    os.unlink(target.path)
 
 
 @do.register(NatTable)

@@ -14,6 +14,7 @@ from typing import Any, Optional, Tuple
 Ref = Tuple[str, str]  # (network namespace, link name); the module's own namespace is ""
 MAIN, HOST_WIDE = 254, ("all", "default", "")
 RUN_DIR = "/run/virtnet"
+UNITS, BOOT_HEAD = "/etc/systemd/system", "set -e"
 IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "sctp": 132}
 
 
@@ -448,6 +449,64 @@ class Topology:
         return []
 
 
+@dataclass(frozen=True)
+class Pending:
+    """What waits for a confirmation, or has been put back because there was none."""
+
+    name: str
+    undone: bool = False
+    netns = ""
+
+    @property
+    def key(self):
+        return ("pending", self.name)
+
+    @property
+    def path(self):
+        return "%s/%s.confirm" % (RUN_DIR, self.name)
+
+    def requires(self):
+        return []
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What makes a topology anew after each boot: a script, and a unit of systemd.unit(5) that runs it."""
+
+    name: str
+    commands: Tuple[str, ...] = ()
+    netns = ""
+
+    @property
+    def key(self):
+        return ("boot", self.name)
+
+    @property
+    def script(self):
+        return "/etc/virtnet/%s.sh" % self.name
+
+    @property
+    def unit(self):
+        return "virtnet-%s.service" % self.name
+
+    @property
+    def files(self):
+        """Path to text."""
+        unit = "[Unit]\nDescription=Virtual network %s\nAfter=network.target\n\n[Service]\nType=oneshot\n" % self.name
+        unit += "RemainAfterExit=yes\nExecStart=/bin/sh %s\n\n[Install]\nWantedBy=multi-user.target\n" % self.script
+        return {
+            self.script: "\n".join((BOOT_HEAD, *self.commands)) + "\n",
+            "%s/%s" % (UNITS, self.unit): unit,
+        }
+
+    @property
+    def wanted_by(self):
+        return "%s/multi-user.target.wants/%s" % (UNITS, self.unit)
+
+    def requires(self):
+        return []
+
+
 # What tells these from others of their sort, and a link from another kind of link.
 TELLS = {
     Netns: ("name",),
@@ -472,7 +531,7 @@ def bare(resource):
 
 ORDER = (
     "netns link altname vlans address impairment neighbour fdb mdb sysctl route rule sysctl_file nat_table masquerade"
-    " topology"
+    " topology boot pending"
 )
 RANK = {kind: rank for rank, kind in enumerate(ORDER.split())}
 ON_PORTS = (PortVlans, FdbEntry, MdbEntry)  # what goes when a port leaves its bridge
@@ -581,6 +640,7 @@ class Wish:
     allow: frozenset = frozenset()  # of recreate, take_over, each alone or with the key of the link that it is for
     returns: Tuple[Tuple[str, Any], ...] = ()  # (name, key, list of keys, or pattern): what the task gives back
     dropped: Tuple[Any, ...] = ()  # what a topology made and does not want any more
+    persistent: Optional[bool] = None  # whether it comes back after a boot
 
     def __iter__(self):
         return iter(self.wanted + self.unwanted + self.dropped)

@@ -24,6 +24,7 @@ from ._model import (
     NatTable,
     Neighbour,
     Netns,
+    Pending,
     PortVlans,
     Refused,
     Route,
@@ -762,6 +763,8 @@ def matching(state, pattern):
         loose = replace(pattern, metric=None) if isinstance(pattern, Route) and pattern.metric is None else pattern
         return [r for r in near if not made_by_kernel(r) and fits(r, loose)]
     found = state.get(pattern.key)
+    if isinstance(found, Pending) and found.undone:
+        raise Refused("confirmed", "it comes too late: what the task changed of %s was put back" % found.name)
     return [found] if found and not getattr(found, "foreign", None) else []
 
 
@@ -1236,7 +1239,7 @@ def restore(steps, before, now):
             continue
         elif isinstance(r, PortVlans):
             r = replace(r, exact=True)
-        elif isinstance(r, Impairment) and r.foreign:
+        elif isinstance(r, Pending) or (isinstance(r, Impairment) and r.foreign):
             continue
         if isinstance(r, Netns) or r.netns not in held:
             wanted.append(r)

@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
+import syslog
 import traceback
+from contextlib import suppress
 from dataclasses import fields
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
+from ._confirm import arm
 from ._kernel import NEEDS_ROOT, Kernel
 from ._kinds import kind_of
 from ._model import (
@@ -20,20 +25,25 @@ from ._model import (
     RARE,
     Address,
     AltName,
+    Boot,
+    Change,
     Link,
     Masquerade,
     MdbEntry,
     NatTable,
     Netns,
+    Pending,
     PortVlans,
     Refused,
     Route,
     Sysctl,
     SysctlFile,
     Topology,
+    Wish,
     fits,
     made_by_kernel,
     place,
+    replace,
 )
 from ._netlink import IMPORT_ERROR
 from ._options import OPTIONS
@@ -62,7 +72,7 @@ def task(name):
         wish = wish_of(module.params, kernel)
         sight = scope(wish)
         before = kernel.observe(**sight)
-        steps = None if missing(wish, before) else plan(wish, before)
+        steps = None if missing(wish, before) else planned(wish, before)
         known = [change for change in steps or () if change.before is not None and change.before.key in before]
         more = dict(sight, rare=RARE, above=sight["above"] or disturbs(known)) if any(map(touches, known)) else sight
         if more != sight:
@@ -70,15 +80,15 @@ def task(name):
             before = kernel.observe(**sight)
         if module.check_mode:
             before = assume(before, wish)
-            steps = plan(wish, before) if steps is None else steps
+            steps = planned(wish, before) if steps is None else steps
             check_kinds(kernel, steps)
             after = foretold(before, steps)
         else:
             for option, key in missing(wish, before):
                 raise absent(option, key)
-            steps = plan(wish, before) if steps is None else steps
+            steps = planned(wish, before) if steps is None else steps
             check_kinds(kernel, steps)
-            after = apply(kernel, wish, before, steps, sight) if steps else before
+            after = apply(kernel, wish, before, steps, sight, module.params.get("confirm")) if steps else before
     except (Refused, Failed) as e:
         module.fail_json(msg=str(e))
     except OSError as e:
@@ -153,7 +163,7 @@ def scope(wish):
         nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish) or gone,
         rare=RARE if gone else {type(r) for r in wish if isinstance(r, RARE)},
         files=[r.path for r in wish if isinstance(r, SysctlFile)],
-        topologies=[r.name for r in wish if isinstance(r, Topology)],
+        topologies=[r.name for r in wish if isinstance(r, (Topology, Pending))],
     )
 
 
@@ -185,16 +195,20 @@ def disturbs(steps):
     return False
 
 
-def apply(kernel, wish, before, steps, sight):
+def apply(kernel, wish, before, steps, sight, confirm=None):
     """Do the steps and return what is then there; if one fails, or does not hold, put back what was."""
-    done = 0
+    done, waits = 0, [Pending(r.name) for r in wish if isinstance(r, Topology)]
+    for pending in waits:
+        forget(pending)
+        if confirm:
+            arm(pending, confirm, partial(undo, sight, before, steps))
     try:
         for change in steps:
             kernel.execute(change)
             done += 1
         kernel.wait_for_leaving()
         after = kernel.observe(**sight)
-        left = plan(wish, after)
+        left = planned(wish, after)
         if left:
             raise OSError(
                 errno.EOPNOTSUPP, "the kernel did not take: %s" % "; ".join(c for s in left for c in commands(s))
@@ -204,10 +218,49 @@ def apply(kernel, wish, before, steps, sight):
         reason = "%s" % (getattr(e, "strerror", None) or e)
         where = "; ".join(commands(steps[min(done, len(steps) - 1)]))
         left = put_back(kernel, sight, before, steps)
+        for pending in waits:
+            forget(pending)
         outcome = "everything was put back" if not left else "could not put back: %s" % "; ".join(left)
         hint = " (this needs root: use become: true)" if getattr(e, "errno", 0) in (errno.EPERM, errno.EACCES) else ""
         step = "step %d of %d (%s) failed: " % (done + 1, len(steps), where) if done < len(steps) else ""
         raise Failed("%s%s%s; %s" % (step, reason, hint, outcome))
+
+
+def planned(wish, state):
+    """The steps that meet a wish; those of a topology that is to come back after a boot follow from the others."""
+    steps = plan(wish, state)
+    record = next((r for r in wish if isinstance(r, Topology)), None)
+    have = record and state.get(Boot(record.name).key)
+    if record is None or not (have or wish.persistent):
+        return steps
+    boot = None
+    if record in wish.wanted and wish.persistent is not False:
+        # What a host has that has just booted: all but this.
+        after = foretold(state, steps)
+        made = after.get(record.key).made
+        bare = foretold(after, plan(Wish((), (Topology(record.name),), dropped=made), after))
+        for want in (want for want in wish.wanted if isinstance(want, Link) and want.key in bare):
+            # What it only set, and does not take back.
+            loose = {f: None for f in ("master", "mtu", "address", "up", "alias", "txqueuelen") if getattr(want, f)}
+            bare.add(replace(bare.get(want.key), **loose))
+        lines = [line for change in plan(wish, bare) for line in commands(change)]
+        boot = Boot(record.name, tuple(part for line in lines for part in line.split("\n")))
+    return steps + ((Change(have, boot),) if have != boot else ())
+
+
+def forget(pending):
+    with suppress(FileNotFoundError):
+        os.unlink(pending.path)
+
+
+def undo(sight, before, steps, waits):
+    """In a process of its own: put back what the task changed, unless it was confirmed."""
+    kernel = Kernel()
+    kernel.lock(24 * 3600)
+    left = put_back(kernel, sight, before, steps) if waits() else []
+    kernel.close()
+    if left:
+        syslog.syslog(syslog.LOG_ERR, "virtnet: not confirmed in time, and could not be put back: %s" % "; ".join(left))
 
 
 def put_back(kernel, sight, before, steps):

@@ -13,7 +13,7 @@ from ipaddress import ip_interface
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ._model import Address, Link, Refused, Topology, Wish, bare, overlay, place, replace
+from ._model import Address, Link, Pending, Refused, Topology, Wish, bare, overlay, place, replace
 
 # What a node has beside its links, and the module whose options each entry has.
 PARTS = {"addresses": "address", "routes": "route", "forwarding": "sysctl_forward", "masquerade": "nat_masquerade"}
@@ -33,8 +33,11 @@ def topology(modules, makes):
         links=dict(ENTRIES, options=dict(link, endpoints=dict(type="list", elements="raw", required=True))),
         allow_overlap=dict(type="bool", default=False),
         lock_timeout=dict(type="int", default=60),
+        confirm=dict(type="int"),
+        persistent=dict(type="bool"),
+        confirmed=dict(type="bool", default=False),
     )
-    return spec, dict(required_if=[("state", "present", ["nodes"])]), partial(topology_wish, modules, makes)
+    return spec, {}, partial(topology_wish, modules, makes)
 
 
 def topology_wish(modules, makes, p, host_):
@@ -43,10 +46,22 @@ def topology_wish(modules, makes, p, host_):
         raise Refused("name", "%r must be 1 to 64 letters, digits and _ . -, with no . or - at the start" % name)
     if p["lock_timeout"] < 0:
         raise Refused("lock_timeout", "%d is less than 0" % p["lock_timeout"])
+    if p["confirm"] is not None and not 0 < p["confirm"] <= 24 * 3600:
+        raise Refused("confirm", "%d is not between 1 and 86400 seconds" % p["confirm"])
+    waits = host_.pending(name)
+    if waits is not None and not waits.undone and not p["confirmed"]:
+        text = "what the last task changed of %s waits for its confirmation; confirm it first, or wait"
+        raise Refused("confirm", text % name)
     was, returns = host_.made(name), (("topology", ("topology", name)),)
     made = was.made if was else ()
+    if p["confirmed"]:
+        if p["state"] == "absent" or any(p[option] is not None for option in ("nodes", "links", "confirm")):
+            raise Refused("confirmed", "it is for a task of its own, with no more than the name")
+        return Wish(unwanted=(Pending(name),), returns=returns)
     if p["state"] == "absent":
         return Wish((), (Topology(name),), returns=returns, dropped=made)
+    if p["nodes"] is None:
+        raise Refused("nodes", "say them; without any, state: absent takes the topology away")
     wishes = _Wishes(modules, makes, host_)
     for node in p["nodes"]:
         wishes.node(node)
@@ -63,6 +78,7 @@ def topology_wish(modules, makes, p, host_):
         allow=frozenset((word, r.key) for dummy, wish in wishes.all for word in wish.allow for r in wish.wanted),
         returns=returns,
         dropped=tuple(r for r in made if r.key not in wanted),
+        persistent=p["persistent"],
     )
 
 

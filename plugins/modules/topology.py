@@ -29,7 +29,7 @@ options:
     type: str
     required: true
   nodes:
-    description: The nodes. They must be given unless O(state=absent).
+    description: The nodes. They must be given unless O(state=absent) or O(confirmed=true).
     type: list
     elements: dict
     suboptions:
@@ -122,6 +122,25 @@ options:
       - How many seconds to wait for another task that works on a topology of this host, and then to fail.
     type: int
     default: 60
+  confirm:
+    description:
+      - For a change that may cut the host off. Unless a later task with O(confirmed=true) comes within this many
+        seconds, counted from before the first change, the host puts back by itself what was there before.
+      - A process on the host waits for that. It outlives the task and its connection, also if they are killed; a reboot
+        ends it, as it ends the topology. Until then no other task can change this topology.
+    type: int
+  confirmed:
+    description:
+      - Keep what the last task, one with O(confirm), changed. It is given with nothing but O(name), and fails if it
+        comes too late.
+    type: bool
+    default: false
+  persistent:
+    description:
+      - Whether the topology is made anew after each boot, without Ansible, by a systemd unit C(virtnet-NAME.service)
+        that runs the command lines in C(/etc/virtnet/NAME.sh) once C(network.target) is reached.
+      - Left out, a unit that is there follows the description. O(state=absent) takes it away.
+    type: bool
 notes:
   - Two parts of the description can speak of one link, for instance that which makes it and the bridge of which it is a
     port, if they do not contradict each other.
@@ -220,6 +239,22 @@ EXAMPLES = r"""
             name: eth0
             addresses:
               - 198.51.100.2/24
+
+- name: A change that may cut off the host
+  virtnet.linux.topology:
+    name: uplink
+    confirm: 30
+    nodes:
+      - name: host
+        netns: ""
+        links:
+          - name: uplink
+            mtu: 1400
+
+- name: Keep it, if the host can still be reached
+  virtnet.linux.topology:
+    name: uplink
+    confirmed: true
 
 - name: All of it gone
   virtnet.linux.topology:

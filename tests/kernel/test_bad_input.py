@@ -362,9 +362,11 @@ BAD = [
     ("packet_capture", dict(CAPTURE, probe={"to": "nowhere"}), "probe.to: "),
     ("packet_capture", dict(CAPTURE, probe={"to": "192.0.2.1", "netns": "n2"}), "probe.netns: there is no network"),
     ("packet_capture", dict(CAPTURE, probe={"to": "192.0.2.1", "protocol": "udp"}), "probe.port: udp needs one"),
-    ("topology", {"name": "lab"}, "state is present but all of the following are missing: nodes"),
+    ("topology", {"name": "lab"}, "nodes: say them"),
     ("topology", {"name": "../lab", "nodes": []}, "name: "),
     ("topology", {"name": "lab", "nodes": [], "lock_timeout": -1}, "lock_timeout: "),
+    ("topology", {"name": "lab", "nodes": [], "confirm": 0}, "confirm: 0 is not between 1 and 86400 seconds"),
+    ("topology", {"name": "lab", "confirmed": True, "confirm": 5}, "confirmed: it is for a task of its own"),
     ("topology", lab(nodes=[{"name": "n1"}, {"name": "n1"}]), "nodes: two nodes are called n1"),
     (
         "topology",

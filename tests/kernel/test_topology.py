@@ -98,7 +98,7 @@ NEXT = dict(
 )
 
 
-def attempt(params, kernel):
+def attempt(params, kernel, confirm=None):
     spec, rules, build = OPTIONS["topology"]
     checked = ArgumentSpecValidator(spec, **rules).validate(params)
     assert not checked.error_messages
@@ -106,7 +106,7 @@ def attempt(params, kernel):
     sight = dict(_task.scope(wish), above=True)
     before = kernel.observe(**sight)
     steps = plan(wish, before)
-    return steps, _task.apply(kernel, wish, before, steps, sight) if steps else before
+    return steps, _task.apply(kernel, wish, before, steps, sight, confirm) if steps else before
 
 
 def done(params):
@@ -286,23 +286,108 @@ def test_killed_before_any_step_the_next_run_converges(host):
         assert snapshot(host.observe(), chance=False) == target, last
 
 
-def killed_before(last):
+def killed_before(last, **more):
     """The same in a process that dies before its n-th step; how it ended."""
     pid = os.fork()
     if pid:
         return os.waitpid(pid, 0)[1]
-    execute, left = Kernel.execute, iter(range(last, -1, -1))
+    execute, left, own = Kernel.execute, iter(range(last, -1, -1)), os.getpid()
 
     def dying(self, change):
-        if next(left) == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if os.getpid() == own and next(left) == 0:
+            os.kill(own, signal.SIGKILL)
         execute(self, change)
 
     Kernel.execute = dying
     try:
-        attempt(NEXT, Kernel())
+        attempt(NEXT, Kernel(), **more)
     finally:
         os._exit(1)
+
+
+@pytest.fixture
+def own_etc(host):
+    """What is written to /etc stays in the sandbox."""
+    host.shell(
+        "mkdir /run/upper /run/work", "mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work e /etc"
+    )
+    yield
+    host.shell("umount /etc", "rm -rf /run/upper /run/work")
+
+
+def test_what_is_persistent_is_made_again(host, own_etc):
+    """As at a boot: nothing is there but the script, which makes it all."""
+    before = snapshot(host.observe())
+    for params in (LAB, NEXT):
+        assert "virtnet-lab.service" in str(commands_of(persistent=True if params is LAB else None, **params))
+        target = snapshot(host.observe(), chance=False)
+        host.clear()
+        host.shell("sh /etc/virtnet/lab.sh")
+        found = snapshot(host.observe(), chance=False)
+        # Its record can differ in what a value was before.
+        assert {**found, ("topology", "lab"): None} == {**target, ("topology", "lab"): None}
+        assert done(params) == ()
+    assert commands_of(name="lab", state="absent")
+    assert snapshot(host.observe()) == before
+    assert host.output("find /run/upper ! -type d ! -type c") == ""
+    assert commands_of(persistent=True, **NEXT)
+    assert len(commands_of(persistent=False, **NEXT)) == 2
+    assert host.output("find /run/upper ! -type d ! -type c") == ""
+
+
+def put_back(host, name="lab"):
+    """Wait until the process that the task left has done its work."""
+    while host.output("cat /run/virtnet/%s.confirm" % name) != "put back\n":
+        time.sleep(0.05)
+
+
+def test_what_nobody_confirms_is_put_back(host):
+    host.shell(STRANGERS)
+    settled(LAB)
+    before = snapshot(host.observe())
+    assert run("topology", check=True, confirm=1, **NEXT)["changed"]
+    assert snapshot(host.observe()) == before
+    said = run("topology", confirm=2, **NEXT)
+    assert said.get("changed"), said
+    refused = run("topology", **LAB)
+    assert refused["msg"].startswith("confirm: what the last task changed of lab waits"), refused
+    put_back(host)
+    assert snapshot(host.observe(topologies=[])) == {k: v for k, v in before.items() if k[0] != "topology"}
+    assert run("topology", name="lab", confirmed=True)["msg"].startswith("confirmed: it comes too late")
+    assert done(LAB) == ()
+
+
+def test_what_is_confirmed_stays(host):
+    assert run("topology", confirm=600, **LAB)["changed"]
+    target = snapshot(host.observe())
+    said = run("topology", name="lab", confirmed=True)
+    assert said["changed"] and said["commands"] == ["rm /run/virtnet/lab.confirm"], said
+    for params in (dict(name="lab", confirmed=True), LAB):
+        assert run("topology", **params)["changed"] is False
+    while "virtnet" in host.output("ls -l /proc/[0-9]*/fd | grep lab.confirm"):
+        time.sleep(0.05)
+    assert snapshot(host.observe()) == {key: fields for key, fields in target.items() if key[0] != "pending"}
+
+
+def test_a_task_that_dies_is_put_back(host):
+    settled(LAB)
+    before = snapshot(host.observe())
+    assert killed_before(7, confirm=1) == signal.SIGKILL
+    assert snapshot(host.observe()) != before
+    put_back(host)
+    assert snapshot(host.observe(topologies=[])) == {k: v for k, v in before.items() if k[0] != "topology"}
+
+
+def test_a_task_that_fails_leaves_nothing_that_waits(host, monkeypatch):
+    def fails(self, change):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Kernel, "execute", fails)
+    kernel = Kernel()
+    with pytest.raises(_task.Failed, match="everything was put back"):
+        attempt(LAB, kernel, confirm=600)
+    kernel.close()
+    assert host.output("ls /run/virtnet") == ""
 
 
 def test_two_tasks_take_turns(host):

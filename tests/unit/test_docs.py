@@ -69,6 +69,9 @@ class Host:
     def nat_backend(self, netns, family):
         return "nft"
 
+    def pending(self, name):
+        return None
+
     def made(self, name):
         return None
 

@@ -9,7 +9,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 # Members of one layer do not import each other.
 LAYERS = [
     {"_model", "_probe"},
-    {"_kinds", "_nat", "_topology", "_netlink"},
+    {"_kinds", "_nat", "_topology", "_netlink", "_confirm"},
     {"_options", "_planner", "_commands", "_kernel"},
     {"_info", "_reach"},
     {"_capture"},

@@ -29,6 +29,9 @@ class Host:
     def __init__(self, state):
         self.state = state
 
+    def pending(self, name):
+        return None
+
     def made(self, name):
         return self.state.get(("topology", name))
 
