@@ -436,14 +436,14 @@ class Topology:
     @property
     def text(self):
         stated = [{f.name: getattr(r, f.name) for f in fields(r) if getattr(r, f.name) != f.default} for r in self.made]
-        made = [json.dumps({"type": type(r).__name__, **pairs}) for r, pairs in zip(self.made, stated)]
+        made = [json.dumps({"resource": type(r).__name__, **pairs}) for r, pairs in zip(self.made, stated)]
         return '{"topology": %s, "made": [%s\n]}\n' % (json.dumps(self.name), ",".join("\n  " + line for line in made))
 
     @classmethod
     def read(cls, text):
         found = json.loads(text)
         made = [{k: tuple(v) if isinstance(v, list) else v for k, v in r.items()} for r in found["made"]]
-        return cls(found["topology"], tuple(globals()[r.pop("type")](**r) for r in made))
+        return cls(found["topology"], tuple(globals()[r.pop("resource")](**r) for r in made))
 
     def requires(self):
         return []
@@ -514,6 +514,10 @@ TELLS = {
     Address: ("netns", "dev", "address", "peer"),
     Route: ("netns", "dest", "table", "metric"),
     Masquerade: ("netns", "name", "family"),
+    PortVlans: ("netns", "dev"),
+    Impairment: ("netns", "dev"),
+    Neighbour: ("netns", "dev", "address", "proxy"),
+    FdbEntry: ("netns", "dev", "lladdr", "vlan", "self_", "dst"),
 }
 
 

@@ -92,6 +92,8 @@ class _Planner:
         made = {r.key: r for r in have.made} if have else {}
         for r in want.made:
             was = self.observed.get(r.key)
+            if isinstance(r, Rule):
+                was = next((have for have in self.observed.within(r.netns, "rule") if fits(have, r)), None)
             if isinstance(r, Sysctl) and (was is None or was.value != r.value):
                 made.setdefault(r.key, replace(r, value=was and was.value))
             elif was is None:
@@ -113,6 +115,9 @@ class _Planner:
 
     def drop(self, r):
         """Take away what a topology made, as far as it is still that."""
+        if isinstance(r, Rule):
+            for have in matching(self.state, r):
+                self.remove(have)
         have = self.state.get(r.key)
         if have is None or made_by_kernel(have) or isinstance(r, NatTable):
             return
@@ -120,6 +125,9 @@ class _Planner:
             value = by_itself(r, self.state) if r.value is None else r.value
             if have.value != value:
                 self.step(Change(have, replace(have, value=value)))
+        elif isinstance(r, PortVlans):
+            link = self.state.links((r.netns, r.dev))
+            self.make_vlans(PortVlans(r.netns, r.dev, *default_vlans(bridge_of(self.state, link)), exact=True))
         elif not isinstance(r, Link) or have.kind == r.kind:
             self.remove(have)
 
@@ -229,7 +237,7 @@ class _Planner:
 
     def make_rule(self, want):
         """Rules have no names: one with this priority that matches the same is the one that is meant."""
-        near = [r for r in self.state if isinstance(r, Rule) and (r.netns, r.family) == (want.netns, want.family)]
+        near = [r for r in self.state.within(want.netns, "rule") if r.family == want.family]
         if any(fits(r, want) for r in near):
             return
         wanted = {other.key for other in self.wish.wanted}

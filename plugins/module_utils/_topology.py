@@ -16,7 +16,18 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ._model import Address, Link, Pending, Refused, Topology, Wish, bare, overlay, place, replace
 
 # What a node has beside its links, and the module whose options each entry has.
-PARTS = {"addresses": "address", "routes": "route", "forwarding": "sysctl_forward", "masquerade": "nat_masquerade"}
+PARTS = {
+    "addresses": "address",
+    "neighbours": "neighbour",
+    "routes": "route",
+    "rules": "rule",
+    "vlans": "bridge_vlan",
+    "fdb": "bridge_fdb",
+    "mdb": "bridge_mdb",
+    "impairments": "link_impairment",
+    "forwarding": "sysctl_forward",
+    "masquerade": "nat_masquerade",
+}
 ENTRIES = dict(type="list", elements="dict")
 
 

@@ -11,8 +11,8 @@ short_description: Many nodes, their links and all that is on them, in one task
 version_added: 0.1.0
 author: virtnet developers (@virtnet)
 description:
-  - A node is a network namespace, or the one in which the module runs. It has links, addresses, routes, forwarding and
-    masquerading, each with the options of its own module. Links join the nodes.
+  - A node is a network namespace, or the one in which the module runs. It has links, addresses, routes, rules,
+    forwarding, masquerading and more, each with the options of its own module. Links join the nodes.
   - All of it is read once, planned as one, done, and if a step fails put back. A second task repairs what differs from
     the description, and touches nothing else.
   - What it makes it also takes away when the description no longer has it. What was there before, and what others make
@@ -71,6 +71,37 @@ options:
         elements: dict
       routes:
         description: Routes, each with the options of M(virtnet.linux.route), but for C(netns) and C(state).
+        type: list
+        elements: dict
+      neighbours:
+        description: Neighbours, each with the options of M(virtnet.linux.neighbour), but for C(netns) and C(state).
+        type: list
+        elements: dict
+      rules:
+        description: Routing rules, each with the options of M(virtnet.linux.rule), but for C(netns) and C(state).
+        type: list
+        elements: dict
+      vlans:
+        description:
+          - The VLANs of ports of bridges, each entry with the options of M(virtnet.linux.bridge_vlan), but for C(netns)
+            and C(state).
+        type: list
+        elements: dict
+      fdb:
+        description:
+          - Static MAC addresses, each with the options of M(virtnet.linux.bridge_fdb), but for C(netns) and C(state).
+        type: list
+        elements: dict
+      mdb:
+        description:
+          - Static multicast groups, each with the options of M(virtnet.linux.bridge_mdb), but for C(netns) and
+            C(state).
+        type: list
+        elements: dict
+      impairments:
+        description:
+          - Delay, loss and the like, each entry with the options of M(virtnet.linux.link_impairment), but for C(netns)
+            and C(state).
         type: list
         elements: dict
       forwarding:

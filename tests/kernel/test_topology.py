@@ -11,7 +11,7 @@ import time
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import environment, example, run, snapshot
+from conftest import environment, example, needing, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _task
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
@@ -219,6 +219,32 @@ def test_a_topology_is_gone_without_its_description(host):
         settled(params)
     assert commands_of(name="lab", state="absent", lock_timeout=0)
     assert snapshot(host.observe()) == before
+
+
+MORE = dict(
+    neighbours=[dict(dev="eth0", address="192.0.2.9", lladdr="02:00:00:00:00:09")],
+    rules=[dict(**{"from": "10.0.0.0/8"}, table="100"), dict(to="10.0.0.0/8", type="prohibit", priority=9)],
+    fdb=[dict(dev="eth0", lladdr="02:00:00:00:00:08")],
+    mdb=[dict(dev="br0", port="eth0", grp=["239.1.1.1"])],
+    impairments=[dict(dev="eth0", rate=8000000)],
+    vlans=[dict(dev="eth0", vid=["10-20"], pvid=5)],
+)
+
+
+@pytest.mark.parametrize("name", [needing(n, *["bridge_vlan"] * (n == "vlans")) for n in MORE])
+def test_what_else_a_node_has_comes_and_goes(host, name):
+    bridge = dict(kind="bridge", name="br0", ports=[dict(name="eth0")])
+    bridge.update(vlan_filtering=True) if name == "vlans" else None
+    lab = dict(name="lab", links=[dict(endpoints=["n1:eth0", "n2:eth0"])])
+    plain, full = ([dict(name="n1", links=[bridge], **more), dict(name="n2")] for more in ({}, {name: MORE[name]}))
+    settled(dict(lab, nodes=plain))
+    before = snapshot(host.observe())
+    settled(dict(lab, nodes=full))
+    assert snapshot(host.observe()) != before
+    settled(dict(lab, nodes=plain))
+    assert snapshot(host.observe()) == before
+    settled(dict(lab, nodes=full))
+    settled(dict(name="lab", state="absent"))
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.needs(name)) for name in KINDS])
