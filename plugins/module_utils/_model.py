@@ -655,6 +655,7 @@ class State:
 
     def __init__(self, resources=()):
         self.items, self.children, self.ports, self.places = {}, defaultdict(set), defaultdict(set), defaultdict(dict)
+        self.sources = defaultdict(set)  # the routes from an address
         for resource in resources:
             self.add(resource)
 
@@ -670,7 +671,7 @@ class State:
     def copy(self):
         new = State()
         new.items = self.items.copy()
-        for name in ("children", "ports", "places"):
+        for name in ("children", "ports", "places", "sources"):
             getattr(new, name).update((key, found.copy()) for key, found in getattr(self, name).items())
         return new
 
@@ -684,6 +685,8 @@ class State:
             self.children[key].add(resource.key)
         if getattr(resource, "master", None):
             self.ports[("link", resource.netns, resource.master)].add(resource.key)
+        if getattr(resource, "src", None):
+            self.sources[resource.netns, resource.src].add(resource.key)
 
     def pop(self, key):
         resource = self.items.pop(key, None)
@@ -693,11 +696,17 @@ class State:
                 self.children[parent].discard(key)
             if getattr(resource, "master", None):
                 self.ports[("link", resource.netns, resource.master)].discard(key)
+            if getattr(resource, "src", None):
+                self.sources[resource.netns, resource.src].discard(key)
         return resource
 
     def within(self, netns, *sorts):
         """The resources of these sorts in a namespace."""
         return [r for sort in sorts for r in self.places[sort, netns].values()]
+
+    def routes_from(self, address):
+        """The routes that have an address for their source."""
+        return [self.items[key] for key in self.sources.get((address.netns, address.address.split("/")[0]), ())]
 
     def on(self, key):
         """The resources that stand on this one, nearest first."""

@@ -714,9 +714,10 @@ def connected(state, want):
 def siblings(state, address):
     """What can fall with an address: the others on its link, neighbours, and routes."""
     link = ("link", address.netns, address.dev)
-    routes = [r for r in state.within(address.netns, "route") if r.src == host(address)]
     return {
-        r.key: r for r in state.on(link) + routes if isinstance(r, (Address, Neighbour, Route)) and r.key != address.key
+        r.key: r
+        for r in state.on(link) + state.routes_from(address)
+        if isinstance(r, (Address, Neighbour, Route)) and r.key != address.key
     }.values()
 
 
@@ -870,7 +871,7 @@ def fallen_with_address(state, gone):
     if len(fallen) == len(same):
         fallen += [r.key for r in link if isinstance(r, Route) and ":" not in r.dest]
         fallen += [r.key for r in link if isinstance(r, Neighbour) and ":" not in r.address]
-    return fallen + [r.key for r in state.within(gone.netns, "route") if r.src == host(gone)]
+    return fallen + [r.key for r in state.routes_from(gone)]
 
 
 def network(address):
