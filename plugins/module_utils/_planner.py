@@ -1186,23 +1186,25 @@ def reach(steps, *states):
     for state in states:
         todo = [r for change in steps for r in (change.before, change.after) if r is not None]
         todo += [r for r in [state.get(r.key) for r in todo] if r is not None]
-        done, wide = {}, set()
+        keys, done, wide = set(), set(), set()
         while todo:
             r = todo.pop()
             if id(r) in done:
                 continue
-            done[id(r)] = r
-            near = [state.items[key] for key in state.children.get(r.key, ())]
+            done.add(id(r))
+            key, near = r.key, []
             if isinstance(r, Link):
                 near += [state.links(ref) for ref in (r.peer, r.link, r.master and (r.netns, r.master)) if ref]
-                near += [state.get(key) for key in state.ports[r.key]]
-            elif isinstance(r, Address):
-                near += siblings(state, r)
-            elif isinstance(r, Sysctl):
-                near += state.within(r.netns, "sysctl") if r.netns not in wide else []
-                wide.add(r.netns)
-            todo += [r for r in near if r is not None]
-        seen |= {r.key for r in done.values()}
+            if key not in keys:
+                keys.add(key)
+                near += map(state.get, (*state.children.get(key, ()), *state.ports.get(key, ())))
+                if isinstance(r, Address):
+                    near += siblings(state, r)
+                elif isinstance(r, Sysctl) and r.netns not in wide:
+                    near += state.within(r.netns, "sysctl")
+                    wide.add(r.netns)
+            todo += [r for r in near if r is not None and id(r) not in done]
+        seen |= keys
         seen |= {home.key for change in steps for dummy, home in cards(state, change)}
     return seen
 
