@@ -173,7 +173,7 @@ def other_value(attr):
 def example(kind, **attrs):
     """A link of this kind, and what it needs."""
     # Without a remote address a tunnel is the same as the kernel's own.
-    needed = [attr for attr in kind.attrs if attr.needed or (kind.over is not None and attr.name == "remote")]
+    needed = [attr for attr in kind.attrs if attr.needed or (kind.over and attr.name == "remote")]
     needed = [attr for attr in needed if met(attr, attrs)]
     attrs = {**{attr.name: other_value(attr) for attr in needed}, **attrs}
     low = Link("", "low", "veth", ("", "lowp"))

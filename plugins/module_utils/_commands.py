@@ -125,7 +125,7 @@ def make(target, kind, words, typed):
         netns = ["netns", target.peer[0] or HOME] if target.peer[0] != target.netns else []
         typed = ["peer", "name", target.peer[1]] + netns
     home, more = target.netns, []
-    if target.link and kind.over is None:
+    if target.link and not kind.over:
         home = target.link[0]
         start += ["link", target.link[1]]
     if home != target.netns:

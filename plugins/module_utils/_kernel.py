@@ -410,9 +410,9 @@ class Kernel:
             netlink.macs[index] = parts[ADDRESS].hex(":") if ADDRESS in parts else None
             nsid = number_in(parts, LINK_NETNSID)
             over, far = kind_of(link).over, number_in(parts, LINK)
-            if over is not None:
-                far = data.get_attr(over) if over and data else 0
-            known = over is not None or (far and (nsid is not None or far != index))
+            if over:
+                far = data.get_attr(over) if data else 0
+            known = over or (far and (nsid is not None or far != index))
             links.append((link, (nsid, far or 0) if known else None))
             if kind_of(link).packets:
                 netlink.packets.add(link.name)
@@ -1023,7 +1023,7 @@ def do_link(target, change, kernel):
         info = [("IFLA_INFO_KIND", kind.name)] + ([("IFLA_INFO_DATA", {"attrs": data})] if data else [])
         here.indexes.pop(target.name, None)
         start = here
-        if target.link and kind.over is None:
+        if target.link and not kind.over:
             # The kernel looks for the lower link where it is told of the new one.
             start = kernel.netlink(target.link[0])
             attrs.append(("IFLA_LINK", start.index(target.link[1])))

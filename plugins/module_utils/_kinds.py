@@ -326,7 +326,8 @@ class Number(Attr):
         return [name, "0x%x" % value if self.hexadecimal else str(value)]
 
     def spec(self):
-        return dict(type="str")
+        # The key of a GRE tunnel is no secret.
+        return dict(type="str", no_log=False)
 
 
 @dataclass(frozen=True)
@@ -373,10 +374,11 @@ class Kind:
     steady: bool = False  # it keeps the MAC address with which it was made
     near: bool = False  # the kernel does not tell in which namespace its lower link is
     shared: bool = False  # all on a lower link have the same attributes
-    over: Optional[str] = None  # it has outer packets, and this attribute for the link they leave by, or "" for none
+    over: Optional[str] = None  # it has outer packets, and this attribute for the link they leave by
     unique: Tuple[str, ...] = ()  # no two over one network have the same values of these
     overhead: Any = None  # bytes that its outer packets over IPv4 and IPv6 take of the MTU of the link they leave by
     loose: bool = False  # it outlives its lower link
+    df: bool = False  # with a TTL of its own its packets are never fragmented
     whole: bool = False  # what a change does not say is reset
     packets: bool = False  # it carries IP packets, no frames: it has no MAC address and is no port of a bridge
     module: Optional[str] = None  # that makes it, where its name is not the kind's
@@ -396,7 +398,7 @@ def said(attrs, old, new, fresh=False):
     for attr, value, was in trios if news else ():
         if (attr, value, was) in news:
             yield attr, value, was
-        elif attr.again and (value, was) != (None, None):
+        elif attr.again and (was if value is None else value) not in (None, attr.default):
             yield attr, was if value is None else value, was
 
 
@@ -495,8 +497,9 @@ def encap(prefix, version):
     outer, flags = dict(only=NOT_EXTERNAL), prefix + "ENCAP_FLAGS"
     return (
         Attr("encap", prefix + "ENCAP_TYPE", "str", {"none": 0, "fou": 1, "gue": 2}, "none", **outer),
-        Number("encap_sport", prefix + "ENCAP_SPORT", "str", range(65536), "auto", word="auto", **outer),
-        Attr("encap_dport", prefix + "ENCAP_DPORT", "int", range(65536), 0, says="encap-dport", **outer),
+        # ip(8) swaps the bytes of a port that it is not told again.
+        Number("encap_sport", prefix + "ENCAP_SPORT", "str", range(65536), "auto", word="auto", again=True, **outer),
+        Attr("encap_dport", prefix + "ENCAP_DPORT", "int", range(65536), 0, says="encap-dport", again=True, **outer),
         No("encap_csum", flags, default=False, bit=1, **outer),
         No("encap_udp6_csum", flags, default=version == 6, bit=2, **outer),
         No("encap_remcsum", flags, default=False, bit=4, **outer),
@@ -523,10 +526,10 @@ def gre(version):
     return (*attrs, *encap(prefix, version), external(prefix))
 
 
-def iptun(version, protocols, default):
+def iptun(version, protocols):
     prefix = "IFLA_IPTUN_"
     attrs = outer_ipv4(prefix) if version == 4 else outer_ipv6(prefix)
-    return (Attr("proto", prefix + "PROTO", "str", protocols, default, says="mode"), *attrs, *encap(prefix, version))
+    return (Attr("proto", prefix + "PROTO", "str", protocols, "any", says="mode"), *attrs, *encap(prefix, version))
 
 
 def vti():
@@ -578,7 +581,6 @@ VXLAN = Kind(
 )
 GENEVE = Kind(
     "geneve",
-    over="",
     unique=("id", "remote", "dstport"),
     attrs=(
         Attr("id", "IFLA_GENEVE_ID", "int", range(2**24), needed="external", fixed=True, again=True, **UDP),
@@ -716,10 +718,11 @@ KINDS = {
         Kind(
             "ipip",
             unique=ENDS,
+            df=True,
             **tunnel(
                 "IFLA_IPTUN_",
                 4,
-                *iptun(4, {"ipip": 4, "mplsip": 137, "any": 0}, "ipip"),
+                *iptun(4, {"ipip": 4, "mplsip": 137, "any": 0}),
                 external("IFLA_IPTUN_"),
                 packets=True,
             ),
@@ -727,10 +730,11 @@ KINDS = {
         Kind(
             "sit",
             unique=ENDS,
+            df=True,
             **tunnel(
                 "IFLA_IPTUN_",
                 4,
-                *iptun(4, {"ip6ip": 41, "ipip": 4, "mplsip": 137, "any": 0}, "ip6ip"),
+                *iptun(4, {"ip6ip": 41, "ipip": 4, "mplsip": 137, "any": 0}),
                 Flag("isatap", "IFLA_IPTUN_FLAGS", default=False, fixed=True),
                 packets=True,
             ),
@@ -742,7 +746,7 @@ KINDS = {
             **tunnel(
                 "IFLA_IPTUN_",
                 6,
-                *iptun(6, {"ip6ip6": 41, "ipip6": 4, "any": 0}, "any"),
+                *iptun(6, {"ip6ip6": 41, "ipip6": 4, "any": 0}),
                 external("IFLA_IPTUN_"),
                 packets=True,
             ),

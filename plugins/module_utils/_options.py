@@ -725,8 +725,8 @@ def made(name):
     either = [
         ("state", "present", [attr.name, attr.needed], True) for attr in kind.attrs if attr.needed not in (True, False)
     ]
-    if kind.stands or kind.over is not None:
-        more.update(link_netns=dict(type="str"), **({"link": dict(type="str")} if kind.stands or kind.over else {}))
+    if kind.stands or kind.over:
+        more.update(link_netns=dict(type="str"), link=dict(type="str"))
         needed += ["link"] if kind.stands else []
     elif not kind.rooted:
         more["from_netns"] = dict(type="str")

@@ -165,7 +165,8 @@ class _Planner:
             if have is not None or made_by_kernel(r) or unwanted or isinstance(r, Sysctl):
                 continue
             if isinstance(r, PortVlans):
-                self.make_vlans(replace(r, exact=True))
+                if bridge_of(self.state, self.state.links((r.netns, r.dev))) is not None:
+                    self.make_vlans(replace(r, exact=True))
             elif all(key in self.state for key in r.requires()) and usable(self.state, r):
                 self.step(Change(r, r)) if not isinstance(r, Link) else self.put_back_link(r)
 
@@ -220,6 +221,8 @@ class _Planner:
             self.step(Change(None, want))
         elif isinstance(want, Impairment):
             self.make_impairment(want, have)
+        elif isinstance(want, Neighbour) and want.lladdr and kind_of(self.state.links((want.netns, want.dev))).packets:
+            raise Refused("lladdr", "%s has no MAC address, and nobody behind it has one" % want.dev)
         elif have is None:
             if isinstance(want, Route):
                 if connected(self.state, want):
@@ -357,7 +360,7 @@ class _Planner:
     def create(self, want):
         """A new link; a tunnel is made where its outer packets are, and what needs a spare name first gets one."""
         home = want.link[0] if want.link else want.netns
-        rooted = kind_of(want).over is not None
+        rooted = bool(kind_of(want).over)
         taken = self.state.links((home, want.name)) is not None
         if home == want.netns or not (rooted or taken):
             return self.step(Change(None, fresh(self.state, want)))
@@ -407,7 +410,7 @@ class _Planner:
                 a_kind(want.kind),
             )
         if want.link and have.link and have.link != want.link:
-            over = kind_of(have).over is not None
+            over = bool(kind_of(have).over)
             if over and have.link[0] != want.link[0]:
                 text = "the outer packets of %s are in %s; only recreate: true puts them elsewhere"
                 return "link_netns", text % (have.name, place(have.link[0]))
@@ -514,6 +517,8 @@ class _Planner:
                 raise Refused(attr.name, "it is for %s: %s" % (option, str(value).lower()))
             if attr.fixed is not False and attrs[attr.name] != attr.default and not met(attr, attrs):
                 raise Refused(attr.only[0], "%s has %s: %s" % (after.name, attr.name, str(attrs[attr.name]).lower()))
+        if kind_of(after).df and attrs["ttl"] != "inherit" and not attrs["pmtudisc"]:
+            raise Refused("pmtudisc", "%s, %s, has it always with a ttl of its own" % (after.name, called(after)))
         if kind_of(after).packets and want.address:
             raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
         ends = [attrs[name] for name in ("local", "remote") if name in attrs]
@@ -537,7 +542,7 @@ class _Planner:
             return (home, kind.loose and (lower or ""), *(attrs[name] for name in kind.unique))
 
         kind, have = kind_of(after), self.state.get(after.key)
-        for other in self.state if kind.unique else ():
+        for other in self.state if kind.unique and kind.over else ():
             if isinstance(other, Link) and other.kind == after.kind and other.key != after.key:
                 if have is None and other.ref == after.taken_from:
                     continue
@@ -617,10 +622,12 @@ def default_vlans(bridge):
 def usable(state, r):
     """Whether the kernel would take a route: it wants links that are up, with addresses, and a source of its own.
 
-    A group wants a bridge that is up.
+    A group wants a bridge that is up, a neighbour a link with MAC addresses.
     """
     if isinstance(r, MdbEntry):
         return bool(state.links((r.netns, r.dev)).up)
+    if isinstance(r, Neighbour):
+        return not (r.lladdr and kind_of(state.links((r.netns, r.dev))).packets)
     if not isinstance(r, Route):
         return True
     if any(hop.dev and not state.links((r.netns, hop.dev)).up for hop in r.hops or ()):
@@ -987,7 +994,7 @@ def forward_link(state, change):
             now = replace(
                 now, attrs=tuple(sorted({**dict(now.attrs), "flag": dict(other.attrs)["flag"], **told}.items()))
             )
-        if kind_of(now).over is not None and now.link is None:
+        if kind_of(now).over and now.link is None:
             now = replace(now, link=(now.netns, ""))
         now = inheriting(state, settled(now))
         if port_kind(state, now).bonds:
@@ -1091,7 +1098,7 @@ def spread(state, before, now):
 
 def following(link, before, now):
     """A link after its lower link has changed; a value that cannot be foretold is None."""
-    if kind_of(link).over is not None:
+    if kind_of(link).over:
         return link
     follow, news = follows(link), {}
     if before.mtu != now.mtu:

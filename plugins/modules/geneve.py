@@ -21,7 +21,8 @@ extends_documentation_fragment:
   - virtnet.linux.netns
   - virtnet.linux.link
   - virtnet.linux.link.new
-  - virtnet.linux.link.over
+  - virtnet.linux.link.one
+  - virtnet.linux.link.moved
 options:
   id:
     description:
@@ -60,8 +61,9 @@ options:
         link takes it; see O(recreate).
     type: bool
 notes:
-  - The kernel refuses a second one with the same O(id), O(remote) and O(dstport) over one network. So does the task, if
-    it can see the other one.
+  - Its outer packets are in the network namespace in which it was made, wherever it goes. The kernel does not tell in
+    which. For other ones than those of O(netns) make it there, and fetch it in a second task; see O(from_netns).
+  - The kernel refuses a second one with the same O(id), O(remote) and O(dstport) over one network.
 seealso:
   - module: virtnet.linux.link
   - module: virtnet.linux.vxlan

@@ -74,7 +74,7 @@ options:
   pmtudisc:
     description:
       - Whether outer IPv4 packets are never fragmented, so that the path's MTU is found out. The kernel's value is
-        V(true).
+        V(true). An V(ipip) or V(sit) with another O(ttl) than V(inherit) has it always.
     type: bool
   ignore_df:
     description:
@@ -84,8 +84,8 @@ options:
   proto:
     description:
       - What an V(ipip), V(sit) or V(ip6tnl) tunnel carries; ip(8) calls it C(mode).
-      - V(ipip) or V(ipip6) is IPv4, V(ip6ip) or V(ip6ip6) IPv6, V(mplsip) MPLS. The kernel's value is V(ipip), V(ip6ip)
-        and V(any), in this order.
+      - V(ipip) or V(ipip6) is IPv4, V(ip6ip) or V(ip6ip6) IPv6, V(mplsip) MPLS. The kernel's value is V(any), as ip(8)
+        asks it for.
     type: str
     choices: [ipip, mplsip, any, ip6ip, ip6ip6, ipip6]
   isatap:

@@ -12,6 +12,7 @@ ip netns add n1
 ip link add va up type veth peer name vb; ip link set vb up; ip address add 192.0.2.1/24 dev va
 ip link add vc type veth peer name vd
 ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bridge
+ip tuntap add t0 mode tun
 tc qdisc add dev vd root handle 7: pfifo
 """
 NEIGHBOUR, FDB = {"dev": "va", "address": "192.0.2.2"}, {"dev": "vc", "lladdr": "02:00:00:00:00:09"}
@@ -161,6 +162,11 @@ BAD = [
     ("ip_tunnel", dict(TUNNEL, mode="ipip", key="4"), "ikey: a link of kind ipip has none"),
     ("ip_tunnel", dict(TUNNEL, mode="ipip", proto="ip6ip"), "proto: ip6ip is not one of ipip, mplsip, any"),
     ("ip_tunnel", dict(TUNNEL, ignore_df=True), "ignore_df: it is for pmtudisc: false"),
+    (
+        "ip_tunnel",
+        dict(TUNNEL, mode="sit", ttl="5", pmtudisc=False),
+        "pmtudisc: v1, a sit, has it always with a ttl of its own",
+    ),
     ("ip_tunnel", dict(TUNNEL, external=True), "remote: it is for external: false"),
     ("ip_tunnel", dict(TUNNEL, encap="esp"), "encap"),
     ("ip_tunnel", dict(TUNNEL, encap_dport=65536), "encap_dport: 65536 is not between 0 and 65535"),
@@ -269,6 +275,7 @@ BAD = [
     ("neighbour", dict(NEIGHBOUR, lladdr="02:00"), "lladdr: '02:00' is no MAC address"),
     ("neighbour", dict(NEIGHBOUR, address="192.0.2.2/24"), "address: "),
     ("neighbour", dict(NEIGHBOUR, address="ff02::1"), "address: ff02::1 is the address of no neighbour"),
+    ("neighbour", dict(NEIGHBOUR, dev="t0", lladdr="02:00:00:00:00:09"), "lladdr: t0 has no MAC address"),
     ("neighbour", dict(NEIGHBOUR, proxy=True, router=True), "router: "),
     ("neighbour", dict(NEIGHBOUR, proxy=True, dev="eth9"), "dev: there is no link eth9"),
     ("bridge_fdb", dict(FDB, dev="va"), "dev: va is no port of a bridge"),
@@ -440,7 +447,7 @@ def test_bad_input(host, module, options, sentence):
 def test_a_kind_that_this_kernel_lacks(host, name):
     kind = KINDS[name]
     host.shell(THERE)
-    options = {name: value for name, value in example(kind)[-1].attrs}
+    options = dict(example(kind)[-1].attrs)
     options.update({"mode": name} if modes(kind.maker) else {})
     options.update({"link": "va"} if kind.stands else {}, **({"tap": True} if kind.tap else {}))
     said = refused(host, kind.maker, dict(options, name="v1"))

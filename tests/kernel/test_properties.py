@@ -92,10 +92,12 @@ def values(kind, attrs):
     known = {attr.name: drawn(attr) for attr in attrs if "%s.%s" % (kind.name, attr.name) not in MISSING}
     # Without a remote address a tunnel is the same as the kernel's own.
     # No two can be up with the same port and other flags.
-    more = {"remote", "dstport"} if kind.over is not None else set()
+    more = {"remote", "dstport"} if kind.unique else set()
     need = {attr.name: known.pop(attr.name) for attr in attrs if attr.needed or attr.name in more}
 
     def fitting(d):
+        if kind.df and d.get("ttl", "inherit") != "inherit":
+            d = {**d, "pmtudisc": True}
         full = {**{attr.name: attr.default for attr in attrs}, **d}
         return tuple(sorted((attr.name, d[attr.name]) for attr in attrs if attr.name in d and met(attr, full)))
 
@@ -123,8 +125,9 @@ def standing(draw, link, links):
     if link.address and KINDS[link.kind].family:
         # No macvlan can be up with the MAC address of another, or of its lower link.
         link = replace(link, address="02:00:00:f%d%s" % (NAMES.index(link.name), link.address[11:]))
-    if link.mtu and KINDS[lower.kind].port:
-        link = replace(link, mtu=None)  # a bridge takes the MTU of its ports, whatever it was made with
+    if link.mtu and (KINDS[lower.kind].port or (KINDS[lower.kind].over and not lower.mtu)):
+        # A bridge takes the MTU of its ports, whatever it was made with; that of a tunnel is not foretold.
+        link = replace(link, mtu=None)
     if link.mtu and lower.mtu and link.mtu > lower.mtu:
         link = replace(link, mtu=lower.mtu)
     while link.up and "up" in follows(link) and lower is not None:
@@ -183,7 +186,7 @@ def leaving(draw, link, links):
     if draw(st.booleans()):
         return link
     home = draw(st.sampled_from(SPACES))
-    near = [other.name for other in links if other.netns == home] if KINDS[link.kind].over else []
+    near = [other.name for other in links if other.netns == home]
     near = [] if dict(link.attrs).get("external") else near
     link = replace(link, link=(home, draw(st.sampled_from(["", *near]))))
     return replace(link, mtu=None) if KINDS[link.kind].overhead and link.link[1] else link
@@ -193,7 +196,7 @@ def leaving(draw, link, links):
 def small(draw, link, links):
     """What is drawn on a link and its place in a bridge."""
     where, out = (link.netns, link.name), []
-    if (link.address or link.kind == "veth") and draw(st.integers(0, 2)) == 0:
+    if (link.address or link.kind == "veth") and not KINDS[link.kind].packets and draw(st.integers(0, 2)) == 0:
         for address in draw(st.sets(st.sampled_from(["10.1.0.20", "10.1.0.21", "2001:db8:1::20"]))):
             proxy = draw(st.booleans())
             more = ("", False) if proxy else (draw(st.sampled_from(MACS)), draw(st.booleans()))
@@ -259,7 +262,7 @@ def wishes(draw, kind_name=None):
             far = Link(draw(st.sampled_from(SPACES)), name + "p", kind.name, peer=link.ref, **draw(ends()))
             link = replace(link, peer=far.ref)
             links.append(far)
-        link = leaving(draw, link, links) if kind.over is not None else link
+        link = leaving(draw, link, links) if kind.over else link
         links.append(standing(draw, link, links) if kind.stands else link)
     masters = [link for link in links if KINDS[link.kind].takes]
     for n, link in enumerate(links):
@@ -408,7 +411,7 @@ def missing_here():
             MISSING.add(kind.name)
             continue
         # Most of them at once, for it is slow; then those that are left.
-        decisive = {attr.only[0] for attr in kind.attrs if attr.only}
+        decisive = {attr.only[0] for attr in kind.attrs if attr.only} | ({"pmtudisc"} if kind.df else set())
         defaults = {attr.name: attr.default for attr in kind.attrs}
         together = [attr for attr in kind.attrs if attr.name not in decisive and met(attr, defaults)]
         known = taken(host, kind, together)
@@ -427,7 +430,7 @@ CHECKED = settings(
     derandomize=True,
     database=None,
     report_multiple_bugs=False,
-    phases=(Phase.generate, Phase.shrink),
+    phases=(Phase.generate,),  # DEV
     suppress_health_check=list(HealthCheck),
 )
 FEW = settings(CHECKED, max_examples=max(1, EXAMPLES // 5))
@@ -450,10 +453,10 @@ def test_of_each_kind(host, kind, data):
 def settles_and_is_foretold_and_restorable(host, first, second):
     host.clear()
     built = reached(host, first)[2]
-    assert plan(first, built) == ()
+    assert left_to_do(first, built) == []
     check_fed_back(built)
     before, steps, after = reached(host, second)
-    assert plan(second, after) == (), "a second run would change something"
+    assert left_to_do(second, after) == []
     expected = before.copy()
     for change in steps:
         forward(expected, change)
@@ -464,7 +467,17 @@ def settles_and_is_foretold_and_restorable(host, first, second):
         host.execute(back)
         if not back:
             break
-    assert snapshot(host.observe()) == snapshot(before)
+    assert differing(snapshot(host.observe()), snapshot(before)) == {}
+
+
+def differing(found, wanted):
+    """What differs between two snapshots, alone."""
+    return {key: (found.get(key), wanted.get(key)) for key in {*found, *wanted} if found.get(key) != wanted.get(key)}
+
+
+def left_to_do(wish, state):
+    """The commands of a second run."""
+    return [line for change in plan(wish, state) for line in commands(change) or [change]]
 
 
 def check_fed_back(state):
@@ -527,7 +540,7 @@ def spelled(host, *two):
     result = snapshot(by_us[1][2], chance=False)
     host.clear()
     host.shell(*lines)
-    assert snapshot(host.observe(), chance=False) == result
+    assert differing(snapshot(host.observe(), chance=False), result) == {}
 
 
 @CHECKED
