@@ -3,7 +3,7 @@
 # make test HOSTS=inventory.yml    likewise, with the scenarios on these hosts; HOSTS=local: on this machine
 # make test-all  likewise, and every suite and scenario on every test host
 # make demo      a bridge LAN behind a router with NAT, built in a sandbox and proven by packets
-# make bench     times of tasks, as ratios to their peers
+# make bench     times of tasks, as ratios to their peers, and of whole topologies beside ip(8)
 # make hosts     a shell among the test hosts
 # make test-matrix  a bit of every suite on every supported pair of Python and ansible-core with every pyroute2
 
@@ -123,9 +123,15 @@ cells: setup
 demo: setup
 	@tests/demo/run
 
-bench: setup
+bench: setup $(CACHE)/ifstate
 	@echo "The time of one task, beside its peers in the same run:"
 	@tests/sandbox tests/bench/one_task
+	@echo "Whole topologies, beside the same made by ip(8), in the same run:"
+	@tests/sandbox tests/bench/topology
+
+$(CACHE)/ifstate: tests/bench/requirements.txt
+	@$(PYTHON) -m venv $@
+	@$@/bin/pip install --quiet --disable-pip-version-check -r $<
 
 test-matrix: setup
 	$(RUN) --cases matrix.json -- env $(EVERY_PYTHON) nox --report $(RESULTS)/matrix.json

@@ -107,7 +107,8 @@ class Host:
         kernel = Kernel()
         try:
             names = kernel.names()
-            return kernel.observe(names, follow=names, **{**EVERYTHING, **more})
+            kept = [name[:-5] for name in listed("/run/virtnet") if name.endswith(".json")]
+            return kernel.observe(names, follow=names, **{**EVERYTHING, "topologies": kept, **more})
         finally:
             kernel.close()
 
@@ -167,7 +168,7 @@ class Host:
         return ["/dev/tap%d" % link.index for link in links if kind_of(link).tap]
 
     def clear(self):
-        spaces = names("/run/netns")
+        spaces = listed("/run/netns")
         if spaces:
             devices = self.devices()
             lines = ["ip netns delete %s || rm -f /run/netns/%s" % (name, name) for name in spaces]
@@ -175,16 +176,16 @@ class Host:
             lines.append("for i in $(seq 200); do ip -o link | grep -q 'link-netns' || break; sleep 0.01; done")
             lines += ["for i in $(seq 200); do [ -e %s ] || break; sleep 0.01; done" % device for device in devices]
             self.shell(*lines)
-        links = set(names("/sys/class/net")) - FALLBACK
+        links = set(listed("/sys/class/net")) - FALLBACK
         self.shell(*("ip link delete %s 2>/dev/null || true" % name for name in sorted(links)))
         tables = ["add table %s virtnet; delete table %s virtnet" % (family, family) for family in ("ip", "ip6")]
-        self.shell("nft '%s' 2>/dev/null || true" % "; ".join(tables))
+        self.shell("nft '%s' 2>/dev/null || true" % "; ".join(tables), "rm -rf /run/virtnet")
         self.shell(*("ip %s rule flush protocol static" % family for family in ("-4", "-6")))
         Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
         Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("0")
 
 
-def names(folder):
+def listed(folder):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 

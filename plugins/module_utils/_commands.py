@@ -13,8 +13,10 @@ from ._kinds import words as spelled
 from ._model import (
     IP_PROTOCOLS,
     MAIN,
+    RUN_DIR,
     Address,
     AltName,
+    Boot,
     FdbEntry,
     Impairment,
     Link,
@@ -23,12 +25,14 @@ from ._model import (
     NatTable,
     Neighbour,
     Netns,
+    Pending,
     PortVlans,
     Route,
     Rule,
     Secret,
     Sysctl,
     SysctlFile,
+    Topology,
     WireguardPeer,
     loses_endpoint,
     vlan_steps,
@@ -339,6 +343,29 @@ def sysctl_file_lines(target, change):
         return [["rm", "-f", target.path]]
     words = " ".join(quote("%s = %d" % pair) for pair in target.lines)
     return ["printf '%%s\\n' %s > %s" % (words, target.path)]
+
+
+@lines.register(Topology)
+def topology_lines(target, change):
+    if change.verb == "delete":
+        return [["rm", "-f", target.path]]
+    return ["mkdir -p %s && printf '%%s' %s > %s" % (RUN_DIR, quote(target.text), target.path)]
+
+
+@lines.register(Boot)
+def boot_lines(target, change):
+    if change.verb == "delete":
+        script, unit = target.files
+        return [["rm", "-f", target.wanted_by, unit, script], "rmdir --ignore-fail-on-non-empty /etc/virtnet"]
+    folders = sorted({path.rpartition("/")[0] for path in (*target.files, target.wanted_by)})
+    out = [["mkdir", "-p", *folders]]
+    out += ["printf '%%s' %s > %s" % (quote(text), path) for path, text in target.files.items()]
+    return [*out, ["ln", "-sf", "../" + target.unit, target.wanted_by]]
+
+
+@lines.register(Pending)
+def pending_lines(target, change):
+    return [["rm", target.path]]
 
 
 @lines.register(NatTable)

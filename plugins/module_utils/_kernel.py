@@ -16,21 +16,20 @@ import socket
 import stat
 import struct
 import subprocess
-import sys
 import time
-import traceback
-import types
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import lru_cache, singledispatch
-from importlib.machinery import PathFinder
+from collections import defaultdict
+from contextlib import contextmanager, suppress
+from functools import singledispatch
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
+from ._confirm import waiting
 from ._kinds import DEVICE, KINDS, PLAIN, OnDevice, OnWireguard, Port, apart, encoded, kind_of, met
 from ._model import (
     IP_PROTOCOLS,
+    RUN_DIR,
     Address,
     AltName,
+    Boot,
     FdbEntry,
     Hop,
     Impairment,
@@ -40,6 +39,7 @@ from ._model import (
     NatTable,
     Neighbour,
     Netns,
+    Pending,
     PortVlans,
     Refused,
     Route,
@@ -48,143 +48,64 @@ from ._model import (
     State,
     Sysctl,
     SysctlFile,
+    Topology,
     WireguardPeer,
     loses_endpoint,
+    replace,
     vlan_steps,
 )
 from ._nat import NFT_FAMILY, PROGRAM, TABLE, from_iptables, from_nft, iptables_argv, nft_json
-
-
-def pyroute2_messages():
-    """The message classes of pyroute2, which read and write netlink."""
-    if "pyroute2" not in sys.modules:
-        # Its __init__ loads all of it, 0.11 s; an empty package in its place lets the four of them load alone, 0.03 s.
-        spec = PathFinder.find_spec("pyroute2")
-        if spec is None:
-            raise ImportError("No module named 'pyroute2'")
-        package = types.ModuleType("pyroute2")
-        package.__path__ = list(spec.submodule_search_locations)
-        sys.modules["pyroute2"] = package
-    from pyroute2.netlink import nla
-    from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-    from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-    from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
-    from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
-    # What pyroute2 lacks of these, or reads in other words than it writes.
-    listed = {"nla_map": ((4, "IFLA_MACVLAN_MACADDR", "l2addr"),)}
-    macvlan = {
-        "nla_map": (
-            (1, "IFLA_MACVLAN_MODE", "uint32"),
-            (2, "IFLA_MACVLAN_FLAGS", "uint16"),
-            (3, "IFLA_MACVLAN_MACADDR_MODE", "uint32"),
-            (5, "IFLA_MACVLAN_MACADDR_DATA", "listed"),
-            (7, "IFLA_MACVLAN_BC_QUEUE_LEN", "uint32"),
-        ),
-        "listed": type("listed", (nla,), listed),
-    }
-    ipvlan = {"nla_map": ((1, "IFLA_IPVLAN_MODE", "uint16"), (2, "IFLA_IPVLAN_FLAGS", "uint16"))}
-    # Those of tunnels have other types in each kind.
-    iptun = "LINK:uint32 LOCAL:{ip} REMOTE:{ip} TTL:uint8 TOS:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:{flags}"
-    iptun += " PROTO:uint8 PMTUDISC:uint8 - - - - ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16 ENCAP_SPORT:be16"
-    iptun += " ENCAP_DPORT:be16 COLLECT_METADATA:flag FWMARK:uint32"
-    gre = "LINK:uint32 IFLAGS:be16 OFLAGS:be16 IKEY:be32 OKEY:be32 LOCAL:{ip} REMOTE:{ip} TTL:uint8 TOS:uint8"
-    gre += " PMTUDISC:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:uint32 ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16"
-    gre += " ENCAP_SPORT:be16 ENCAP_DPORT:be16 COLLECT_METADATA:flag IGNORE_DF:uint8 FWMARK:uint32"
-    vti = "LINK:uint32 IKEY:be32 OKEY:be32 LOCAL:{ip} REMOTE:{ip} FWMARK:uint32"
-    vxlan = "ID:uint32 GROUP:ip4addr LINK:uint32 LOCAL:ip4addr TTL:uint8 TOS:uint8 LEARNING:uint8 AGEING:uint32"
-    vxlan += " LIMIT:uint32 - PROXY:uint8 RSC:uint8 L2MISS:uint8 L3MISS:uint8 PORT:be16 GROUP6:ip6addr LOCAL6:ip6addr"
-    vxlan += " UDP_CSUM:uint8 UDP_ZERO_CSUM6_TX:uint8 UDP_ZERO_CSUM6_RX:uint8 - - GBP:flag - COLLECT_METADATA:uint8"
-    vxlan += " - - TTL_INHERIT:hex DF:uint8 VNIFILTER:uint8"
-    geneve = "ID:uint32 REMOTE:ip4addr TTL:uint8 TOS:uint8 PORT:be16 COLLECT_METADATA:flag REMOTE6:ip6addr - - - -"
-    geneve += " TTL_INHERIT:uint8 DF:uint8"
-
-    bond = "MODE:uint8 - MIIMON:uint32 UPDELAY:uint32 DOWNDELAY:uint32 - ARP_INTERVAL:uint32 ARP_IP_TARGET:cdata"
-    bond += " ARP_VALIDATE:uint32 - PRIMARY:uint32 PRIMARY_RESELECT:uint8 FAIL_OVER_MAC:uint8 XMIT_HASH_POLICY:uint8"
-    bond += " RESEND_IGMP:uint32 - ALL_SLAVES_ACTIVE:uint8 MIN_LINKS:uint32 - - AD_LACP_RATE:uint8 AD_SELECT:uint8"
-    xfrm = "LINK:uint32 IF_ID:uint32 COLLECT_METADATA:flag"
-
-    def listing(prefix, text, **types):
-        words = [word.partition(":") for word in text.format(**types).split()]
-        return {"nla_map": tuple((n, prefix + word, kind or "hex") for n, (word, dummy, kind) in enumerate(words, 1))}
-
-    four, six = {"ip": "ip4addr", "flags": "uint16"}, {"ip": "ip6addr", "flags": "uint32"}
-    for names, members in (
-        (("macvlan", "macvtap"), macvlan),
-        (("ipvlan", "ipvtap"), ipvlan),
-        (("ipip", "sit"), listing("IFLA_IPTUN_", iptun, **four)),
-        (("ip6tnl",), listing("IFLA_IPTUN_", iptun, **six)),
-        (("gre", "gretap"), listing("IFLA_GRE_", gre, **four)),
-        (("ip6gre", "ip6gretap"), listing("IFLA_GRE_", gre, **six)),
-        (("vti",), listing("IFLA_VTI_", vti, **four)),
-        (("vti6",), listing("IFLA_VTI_", vti, **six)),
-        (("vxlan",), listing("IFLA_VXLAN_", vxlan)),
-        (("geneve",), listing("IFLA_GENEVE_", geneve)),
-        (("xfrm",), listing("IFLA_XFRM_", xfrm)),
-        (("bond",), listing("IFLA_BOND_", bond)),
-    ):
-        ifinfmsg.ifinfo.data_map.update(dict.fromkeys(names, type("data", (nla,), members)))
-    return ifinfmsg, ifaddrmsg, rtmsg, nsidmsg
-
-
-@lru_cache(maxsize=None)
-def rare_messages():
-    """Message classes that few tasks need, by name."""
-    from pyroute2.netlink import nlmsg
-    from pyroute2.netlink.rtnl.fibmsg import fibmsg
-    from pyroute2.netlink.rtnl.ndmsg import ndmsg
-
-    # Linux 6.15 tells the masks of ports.
-    masks = ((28, "FRA_SPORT_MASK", "uint16"), (29, "FRA_DPORT_MASK", "uint16"))
-    on_bridge = (("family", "B"), ("pad", "3x"), ("index", "I"))
-    generic = (("cmd", "B"), ("version", "B"), ("pad", "2x"))
-    family = ((1, "ID", "uint16"), (2, "NAME", "asciiz"))
-    wireguard = ((1, "IFINDEX", "uint32"), (3, "PRIVATE_KEY", "cdata"), (4, "PUBLIC_KEY", "cdata"))
-    wireguard += ((6, "LISTEN_PORT", "uint16"), (7, "FWMARK", "uint32"), (8, "PEERS", "cdata"))
-    wireguard += ((8 | NESTED, "SET_PEERS", "cdata"),)
-    tc = (("family", "B"), ("pad", "3x"), ("index", "i"), ("handle", "I"), ("parent", "I"), ("info", "I"))
-    return {
-        "rule": type("rulemsg", (fibmsg,), {"nla_map": fibmsg.nla_map + masks}),
-        "neighbour": ndmsg,
-        "mdb": type("mdbmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "MDB", "cdata"),)}),
-        "vlan": type("vlanmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "ENTRY", "cdata"),)}),
-        "generic": type("genlmsg", (nlmsg,), {"fields": generic, "nla_map": family}),
-        "wireguard": type("wgmsg", (nlmsg,), {"fields": generic, "nla_map": wireguard}),
-        "tc": type("tcmsg", (nlmsg,), {"fields": tc, "nla_map": ((1, "KIND", "asciiz"), (2, "OPTIONS", "cdata"))}),
-    }
-
-
-def rare_message(name):
-    return rare_messages()[name]()
-
-
-try:
-    ifinfmsg, ifaddrmsg, rtmsg, nsidmsg = pyroute2_messages()
-    IMPORT_ERROR = None
-except Exception:  # pyroute2 0.9.2 raises TypeError on Python 3.8
-    IMPORT_ERROR = traceback.format_exc()
-
-NEWLINK, DELLINK, GETLINK, SETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = (
-    16,
-    17,
-    18,
-    19,
-    20,
-    21,
-    22,
-    24,
-    25,
-    26,
+from ._netlink import (
+    ACK,
+    APPEND,
+    CONTROL,
+    CREATE,
+    DELADDR,
+    DELLINK,
+    DELLINKPROP,
+    DELMDB,
+    DELNEIGH,
+    DELQDISC,
+    DELROUTE,
+    DELRULE,
+    DUMP,
+    EXCL,
+    GENERIC,
+    GETADDR,
+    GETLINK,
+    GETMDB,
+    GETNEIGH,
+    GETNETCONF,
+    GETNSID,
+    GETQDISC,
+    GETROUTE,
+    GETRULE,
+    GETVLAN,
+    HEADS,
+    NESTED,
+    NEWADDR,
+    NEWLINK,
+    NEWLINKPROP,
+    NEWMDB,
+    NEWNEIGH,
+    NEWNSID,
+    NEWQDISC,
+    NEWROUTE,
+    NEWRULE,
+    REPLACE,
+    SETLINK,
+    Netlink,
+    attribute,
+    data_of,
+    nested,
+    rare_message,
 )
-NEWNEIGH, DELNEIGH, GETNEIGH, NEWQDISC, DELQDISC, GETQDISC, NEWMDB, DELMDB, GETMDB = 28, 29, 30, 36, 37, 38, 84, 85, 86
-GETVLAN, ROOT = 114, 0xFFFFFFFF
-NEWRULE, DELRULE, GETRULE, NEWNSID, GETNSID, NEWLINKPROP, DELLINKPROP = 32, 33, 34, 88, 90, 108, 109
-NESTED = 0x8000
-GENERIC, CONTROL = 16, 16  # the protocol, and the family that tells the numbers of the others
-ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
+
+UNKNOWN = "Unknown device type"
 IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
 NETNS_DIR = "/run/netns"
 NEEDS_ROOT = "this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
+ROOT = 0xFFFFFFFF
 TUN_TYPES = {"tun": 1, "tap": 2}
 TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP = 0x400454CA, 0x400454CB, 0x400454CC, 0x400454CE
 TUN_EXCL, TUN_NO_PI = 0x8000, 0x1000
@@ -208,7 +129,9 @@ SELF, PROXY, LEARNED, ROUTER = 2, 8, 16, 128
 PERMANENT, STATIC = 0x80, 0xC0
 NETEM, WHOLE = ("correlation", "reorder", "corrupt", "rate"), 0xFFFFFFFF
 ONLINK = 4
-SYSCTLS = {"ipv4": ("forwarding", "rp_filter", "proxy_arp"), "ipv6": ("forwarding",)}
+SYSCTLS = {"ipv4": {"forwarding": 2, "rp_filter": 3, "proxy_arp": 5}, "ipv6": {"forwarding": 2}}
+ADDRESS, IFNAME, MTU, LINK, MASTER, TXQLEN = 1, 3, 4, 5, 10, 13  # IFLA_ADDRESS and so on
+LINKINFO, IFALIAS, LINK_NETNSID, PROP_LIST = 18, 20, 37, 52
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -224,82 +147,6 @@ def check(result):
         raise OSError(code, os.strerror(code))
 
 
-class Netlink:
-    """A netlink socket in the namespace in which it was opened."""
-
-    def __init__(self, protocol=socket.NETLINK_ROUTE):
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
-        self.socket.setsockopt(270, 11, 1)  # SOL_NETLINK, NETLINK_EXT_ACK: errors come with the kernel's own sentence
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.indexes, self.macs, self.sequence = {}, {}, 0
-        self.packets = set()  # the links without a MAC address
-
-    def request(self, message, verb, flags, attrs=(), header=()):
-        """Send a message; return the answers, or raise OSError with the kernel's reason."""
-        self.sequence += 1
-        for name, value in dict(header).items():
-            message[name] = value
-        message["attrs"] = list(attrs)
-        message["header"].update(type=verb, flags=flags | 1, sequence_number=self.sequence, pid=0)
-        message.encode()
-        self.socket.send(bytes(message.data))
-        answers = []
-        while True:
-            data, offset = self.socket.recv(1 << 18), 0
-            while offset < len(data):
-                length, kind, answer_flags, sequence = struct.unpack_from("=IHHI", data, offset)
-                if sequence != self.sequence:
-                    pass
-                elif kind == 2:
-                    raise_error(data[offset : offset + length], answer_flags)
-                    return answers
-                elif kind == 3:
-                    return answers
-                else:
-                    answer = type(message)(data, offset=offset)
-                    answer.decode()
-                    answers.append(answer)
-                    if not answer_flags & 2:
-                        return answers
-                offset += (length + 3) & ~3
-
-    def nsid(self, fd):
-        """The number of a namespace here, or None. It is asked thousands of times: pyroute2 would take most of it."""
-        self.sequence += 1
-        # A header, a struct rtgenmsg, and the attribute NETNSA_FD.
-        self.socket.send(struct.pack("=IHHIIIHHi", 28, GETNSID, 1, self.sequence, 0, 0, 8, 3, fd))
-        data = self.socket.recv(1 << 12)
-        length, kind, flags = struct.unpack_from("=IHH", data)
-        if kind == 2:
-            raise_error(data[:length], flags)
-        nsid = struct.unpack_from("=i", data, 24)[0]
-        return None if nsid < 0 else nsid
-
-    def index(self, name):
-        if name not in self.indexes:
-            try:
-                answer = self.request(ifinfmsg(), GETLINK, 0, [("IFLA_IFNAME", name)])
-            except OSError as e:
-                raise OSError(e.errno, "there is no link %s" % name)
-            self.indexes[name] = answer[0]["index"]
-        return self.indexes[name]
-
-
-def raise_error(data, flags):
-    """Raise what an NLMSG_ERROR says, with the sentence of its extended part if it has one."""
-    code, offset = -struct.unpack_from("=i", data, 16)[0], 20
-    if not code:
-        return
-    text = os.strerror(code)
-    offset += 16 if flags & 0x100 else (struct.unpack_from("=I", data, 20)[0] + 3) & ~3
-    while flags & 0x200 and offset + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, offset)
-        if kind == 1:
-            text = data[offset + 4 : offset + length].rstrip(b"\0").decode()
-        offset += max(4, (length + 3) & ~3)
-    raise OSError(code, text)
-
-
 class Kernel:
     """The kernel's namespaces, opened once each."""
 
@@ -310,13 +157,63 @@ class Kernel:
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.sockets, self.files, self.paths, self.generic = {"": Netlink()}, {"": self.home}, {}, {}
         self.leaving, self.coming, self.devices = [], [], []
+        self.held = None  # the lock
+        self.processes = None  # by namespace
+        self.atlas = None  # where namespaces are looked up by their numbers
         self.standing = None  # the outliers, once they had to be looked for
 
     def close(self):
-        for netlink in [*self.sockets.values(), *self.generic.values()]:
+        for netlink in [*self.sockets.values(), *self.generic.values(), *list(self.atlas or ())[:1]]:
             netlink.socket.close()
-        for fd in self.files.values():
+        for fd in list(self.files.values()) + [self.held] * (self.held is not None):
             os.close(fd)
+
+    # Topologies
+
+    def lock(self, seconds):
+        """Let no other task work on a topology of this host until this one is closed."""
+        os.makedirs(RUN_DIR, exist_ok=True)
+        fd = self.held = os.open(RUN_DIR + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    holder = os.pread(fd, 20, 0).decode() or "that has just begun"
+                    text = "another task (process %s) works on a topology of this host, and %d s were not enough"
+                    raise Refused("lock_timeout", text % (holder, seconds))
+                time.sleep(0.02)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, b"%d" % os.getpid(), 0)
+
+    def pending(self, name):
+        """What waits for a confirmation of this topology."""
+        waits = waiting(Pending(name).path)
+        return None if waits is None else Pending(name, undone=not waits)
+
+    def boot(self, name):
+        """What makes this topology anew after a boot, if all of it is there as this collection writes it."""
+        boot = Boot(name)
+        try:
+            with open(boot.script) as f:
+                boot = Boot(name, tuple(f.read().split("\n")[1:-1]))
+        except FileNotFoundError:
+            pass
+        there = [path for path in (*boot.files, boot.wanted_by) if os.path.lexists(path)]
+        whole = len(there) == 3 and all(read(path) == text for path, text in boot.files.items())
+        return boot if whole else Boot(name, ("false",)) if there else None
+
+    def made(self, name):
+        """What a topology has made, if it is there."""
+        try:
+            with open(Topology(name).path) as f:
+                return Topology.read(f.read())
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            raise Refused("name", "%s is damaged; without it nobody knows what the topology made" % Topology(name).path)
 
     # Namespaces
 
@@ -365,22 +262,48 @@ class Kernel:
         if name in self.files:
             os.close(self.files.pop(name))
 
+    def nowhere(self):
+        """A socket in a new namespace that nobody sees."""
+        try:
+            check(libc.unshare(CLONE_NEWNET))
+            netlink = Netlink()
+        finally:
+            check(libc.setns(self.home, CLONE_NEWNET))
+        netlink.socket.setsockopt(270, 12, 1)  # NETLINK_GET_STRICT_CHK: the kernel heeds what a dump is asked for
+        return netlink
+
+    def check_kinds(self, kinds):
+        """Refuse a kind that this kernel lacks: it says so of one in a namespace that nobody sees."""
+        nowhere = self.nowhere()
+        for name in kinds:
+            try:
+                info = {"attrs": [("IFLA_INFO_KIND", "tun" if name in TUN_TYPES else name)]}
+                nowhere.ask("link", NEWLINK, ACK | CREATE | EXCL, [("IFLA_LINKINFO", info)])
+            except OSError as e:
+                if UNKNOWN in e.strerror:
+                    raise Refused("kind", lacks(KINDS[name]))
+        nowhere.socket.close()
+
     # Reading
 
-    def observe(self, names, follow=(), above=False, sysctls=False, nat=False, rare=(), files=(), brief=False):
+    def observe(
+        self, names, follow=(), above=False, sysctls=False, nat=False, rare=(), files=(), topologies=(), brief=False
+    ):
         """Read these namespaces, and those where the far ends of the links (or namespaces) in `follow` are,
         and with `above` those where links stand on a link in another namespace; `brief`: links and addresses alone.
         """
+        self.atlas = self.processes = None
         found, queue, follow = {}, sorted(set(names) | {""}), set(follow)
-        everywhere = ["", *self.names()] if follow else []
         queue += [name for name, dummy, dummy in self.outliers()] if above else []
         while queue:
             name = queue.pop(0)
             if name in found or (name and self.path(name) is None):
                 continue
-            found[name], homes = self.read_settled(name, follow, everywhere)
+            found[name], homes = self.read_settled(name, follow)
             queue += [home for home in homes if home is not None]
-        state = State(found_file for found_file in map(read_file, files) if found_file)
+        kept = [read_file(path) for path in files]
+        kept += [look(name) for name in topologies for look in (self.made, self.pending, self.boot)]
+        state = State(filter(None, kept))
         for name, (links, others) in found.items():
             if name and not brief and is_namespace("%s/%s" % (NETNS_DIR, name)):
                 state.add(self.read_netns(name, name in follow))
@@ -403,32 +326,58 @@ class Kernel:
 
     def read_netns(self, name, with_holders):
         inode = os.stat("%s/%s" % (NETNS_DIR, name)).st_ino
-        holders = tuple(processes_in(inode)) if with_holders else ()
+        holders = tuple(self.holders()[inode]) if with_holders else ()
         return Netns(name, self.nsid("", name), inode, "/proc/%d/ns/net" % holders[0][0] if holders else None, holders)
+
+    def holders(self):
+        """The (pid, name) of the processes in each namespace by its inode, read once an observation."""
+        if self.processes is None:
+            self.processes = defaultdict(list)
+            for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
+                with suppress(FileNotFoundError, PermissionError, ProcessLookupError):
+                    inode = os.stat("/proc/%d/ns/net" % pid).st_ino
+                    with open("/proc/%d/comm" % pid) as f:
+                        self.processes[inode].append((pid, f.read().strip()))
+        return self.processes
 
     def nsid(self, here, name):
         """What the namespace `name` is called in the namespace `here`."""
         return self.netlink(here).nsid(self.file(name))
 
-    def names_of(self, here, nsids, among):
+    def names_of(self, here, nsids):
         """The names of the namespaces that `here` calls by these numbers; None for one without a name."""
-        found, left = {nsid: here if nsid is None else None for nsid in nsids}, set(nsids) - {None}
-        for name in among if left else ():
-            nsid = self.nsid(here, name) if name != here else None
-            if nsid in left:
-                found[nsid] = name
-                left.remove(nsid)
-                if not left:
+        found = {nsid: here if nsid is None else None for nsid in nsids}
+        if set(found) - {None}:
+            for nsid, name in self.numbers(here):
+                found.update({nsid: name} if nsid in found else {})
+                if None not in found.values():
                     break
         return found
 
-    def read_settled(self, name, follow, everywhere):
+    def numbers(self, here):
+        """The (number, name) of the namespaces that have a number in `here`."""
+        if self.atlas is None:
+            # They get numbers in a namespace that nobody sees; then one question tells of all that `here` knows.
+            self.atlas = nowhere, names = self.nowhere(), ["", *self.names(), *self.paths]
+            for place, name in enumerate(names):
+                with suppress(OSError):  # it has gone meanwhile, or has two names
+                    nowhere.ask("nsid", NEWNSID, ACK, [("NETNSA_FD", self.file(name)), ("NETNSA_NSID", place)])
+        nowhere, names = self.atlas
+        target = [("NETNSA_TARGET_NSID", nowhere.nsid(self.file(here)))]
+        answers = nowhere.ask("nsid", GETNSID, DUMP, target)
+        yield from nsids_in(answers, names)
+        # Of more than 900 Linux 6.18 tells no more.
+        for place in range(len(names)) if len(answers) > 500 else ():
+            with suppress(OSError):
+                yield from nsids_in(nowhere.ask("nsid", GETNSID, 0, [("NETNSA_NSID", place), *target]), names)
+
+    def read_settled(self, name, follow):
         """The links, and the namespaces where the far ends of those in `follow` are."""
         end = time.monotonic() + 5
         while True:
             links = self.read_links(name)
             nsids = {far[0] for link, far in links[0] if far and {name, link.ref} & follow}
-            homes = self.names_of(name, nsids, everywhere)
+            homes = self.names_of(name, nsids)
             # A far end in a namespace that is none any more: the kernel is about to take away both.
             dying = any(home is None and not self.lives(name, nsid) for nsid, home in homes.items())
             if not dying or time.monotonic() > end:
@@ -437,7 +386,7 @@ class Kernel:
 
     def lives(self, here, nsid):
         try:
-            return bool(self.netlink(here).request(nsidmsg(), GETNSID, 0, [("NETNSA_NSID", nsid)]))
+            return bool(self.netlink(here).ask("nsid", GETNSID, 0, [("NETNSA_NSID", nsid)]))
         except OSError:
             return False
 
@@ -457,18 +406,20 @@ class Kernel:
 
     def read_links(self, name):
         """The links with (nsid, index) of their far or lower link, and their alternative names."""
-        netlink = self.netlink(name)
-        messages = netlink.request(ifinfmsg(), GETLINK, DUMP, [("IFLA_EXT_MASK", 8)])  # RTEXT_FILTER_SKIP_STATS
-        names = {m["index"]: m.get_attr("IFLA_IFNAME") for m in messages}
+        netlink, head = self.netlink(name), HEADS["link"][1]
+        answers = netlink.ask("link", GETLINK, DUMP, [("IFLA_EXT_MASK", 8)])  # RTEXT_FILTER_SKIP_STATS
+        messages = [(head.unpack_from(answer), dict(nested(answer, 16))) for answer in answers]
+        netlink.names = names = {m[2]: parts[IFNAME][:-1].decode() for m, parts in messages}
         netlink.indexes = {v: k for k, v in names.items()}
-        netlink.macs = {m["index"]: m.get_attr("IFLA_ADDRESS") for m in messages}
-        netlink.packets = set()
+        netlink.macs, netlink.packets = {}, set()
         links, others = [], []
-        for m in messages:
-            link, nsid = link_of(name, m, names), m.get_attr("IFLA_LINK_NETNSID")
-            over, far = kind_of(link).over, m.get_attr("IFLA_LINK")
+        for (dummy, dummy, index, flags, dummy), parts in messages:
+            info = dict(nested(parts[LINKINFO])) if LINKINFO in parts else {}
+            link, data = link_of(name, index, flags, parts, info, names)
+            netlink.macs[index] = parts[ADDRESS].hex(":") if ADDRESS in parts else None
+            nsid = number_in(parts, LINK_NETNSID)
+            over, far = kind_of(link).over, number_in(parts, LINK)
             if over:
-                data = m.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
                 far = data.get_attr(over) if data else 0
             if DEVICE[0] in kind_of(link).attrs:
                 link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **self.read_device(link)}.items())))
@@ -476,25 +427,23 @@ class Kernel:
                 found, peers = self.read_wireguard(link)
                 link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **found}.items())))
                 others += peers
-            known = over or (far and (nsid is not None or far != m["index"]))
+            known = over or (far and (nsid is not None or far != index))
             links.append((link, (nsid, far or 0) if known else None))
             if kind_of(link).packets:
                 netlink.packets.add(link.name)
-            properties = m.get_attr("IFLA_PROP_LIST")
-            for alternative in properties.get_attrs("IFLA_ALT_IFNAME") if properties else ():
-                others.append(AltName(name, link.name, alternative))
+            for dummy, raw in nested(parts[PROP_LIST]) if PROP_LIST in parts else ():
+                others.append(AltName(name, link.name, raw[:-1].decode()))
         return links, others
 
     def resolved(self, name, links, found):
         """The links with the names of their far ends and lower links, as far as those are read."""
-        homes = self.names_of(name, {far[0] for dummy, far in links if far}, found)
+        homes = self.names_of(name, {far[0] for dummy, far in links if far})
         for link, far in links:
             if far is not None:
                 nsid, index = far
                 home = homes[nsid]
-                indexes = self.sockets[home].indexes if home is not None else {}
-                lower = next((n for n, i in indexes.items() if i == index), str(index)) if index else ""
-                ref = ("?" if home is None else home, lower)
+                names = self.sockets[home].names if home in found else {}
+                ref = (home if home in found else "?", names.get(index, str(index)) if index else "")
                 link = replace(link, **{"peer" if link.kind == "veth" else "link": ref})
             yield link
 
@@ -551,21 +500,19 @@ class Kernel:
         return found
 
     def read_addresses(self, name):
-        netlink = self.netlink(name)
-        names = {index: dev for dev, index in netlink.indexes.items()}
-        for m in netlink.request(ifaddrmsg(), GETADDR, DUMP):
-            if m["index"] in names:
-                dev = names[m["index"]]
-                yield address_of(name, m, dev, netlink.macs.get(m["index"]), dev in netlink.packets)
+        netlink, head = self.netlink(name), HEADS["address"][1]
+        for answer in netlink.ask("address", GETADDR, DUMP):
+            m = head.unpack_from(answer)
+            if m[4] in netlink.names:
+                dev = netlink.names[m[4]]
+                yield address_of(name, m, dict(nested(answer, 8)), dev, netlink.macs.get(m[4]), dev in netlink.packets)
 
     def read_routes(self, name):
         netlink = self.netlink(name)
-        names = {index: dev for dev, index in netlink.indexes.items()}
-        for family in (socket.AF_INET, socket.AF_INET6):
-            for m in netlink.request(rtmsg(), GETROUTE, DUMP, header=dict(family=family)):
-                route = route_of(name, m, names)
-                if route is not None:
-                    yield route
+        for answer in netlink.ask("route", GETROUTE, DUMP):
+            route = route_of(name, answer, netlink.names)
+            if route is not None:
+                yield route
 
     def read_rules(self, name, links):
         for m in self.netlink(name).request(rare_message("rule"), GETRULE, DUMP):
@@ -624,22 +571,26 @@ class Kernel:
                 yield impairment_of(name, names[m["index"]], m.get_attr("KIND"), m.get_attr("OPTIONS"))
 
     def read_sysctls(self, name):
-        keys = [
-            (family, dev, word)
-            for family, words in SYSCTLS.items()
-            for word in words
-            for dev in ["all", "default"] + list(self.netlink(name).indexes)
-        ]
-        with self.inside(name):
-            for key in [("ipv4", "", "ip_forward")] + keys:
-                sysctl = Sysctl(name, *key)
-                try:
-                    with open("/proc/sys/" + sysctl.path) as f:
-                        yield replace(sysctl, value=int(f.read()))
-                except FileNotFoundError:
-                    pass  # a link, or a kernel, without IPv6
+        """The values as the kernel tells them all at once: to open the files takes twenty times longer."""
+        netlink = self.netlink(name)
+        devs = {**netlink.names, -1: "all", -2: "default"}
+        for family, own in (("ipv4", socket.AF_INET), ("ipv6", socket.AF_INET6)):
+            try:
+                answers = netlink.ask("netconf", GETNETCONF, DUMP, family=own)
+            except OSError:
+                continue  # a kernel without IPv6
+            for answer in answers:
+                parts = {number: struct.unpack("=i", raw)[0] for number, raw in nested(answer, 4)}
+                dev = devs.get(parts[1]) if answer[0] == own else None
+                for word, number in SYSCTLS[family].items() if dev else ():
+                    yield Sysctl(name, family, dev, word, parts[number])
+                if (family, dev) == ("ipv4", "all"):
+                    yield Sysctl(name, "ipv4", "", "ip_forward", parts[SYSCTLS["ipv4"]["forwarding"]])
 
     def read_nat(self, name):
+        with self.inside(name):
+            if not has_tables():
+                return
         for family in NFT_FAMILY:
             with self.inside(name):
                 table = output(["nft", "-j", "list", "table", NFT_FAMILY[family], TABLE])
@@ -684,7 +635,7 @@ class Kernel:
         while self.leaving and time.monotonic() < end:
             netns, index = self.leaving[-1]
             try:
-                self.netlink(netns).request(ifinfmsg(), GETLINK, 0, header=dict(index=index))
+                self.netlink(netns).ask("link", GETLINK, 0, index=index)
                 time.sleep(0.002)
             except OSError:
                 self.leaving.pop()
@@ -703,15 +654,14 @@ class Kernel:
 
     def delete_netns(self, name):
         links, dummy = self.read_links(name)
-        for link, far in links:
-            if link.kind == "veth" and far and far[0] is not None:
-                home = self.names_of(name, {far[0]}, list(self.files))[far[0]]
-                home = self.names_of(name, {far[0]}, ["", *self.names()])[far[0]] if home is None else home
-                self.leaving += [(home, far[1])] if home is not None else []
-            if link.kind == "" and link.name != "lo":
-                self.coming.append(link.name)
-            if dict(link.attrs).get("owner") is not None and kind_of(link).stands:
-                self.devices.append("/dev/tap%d" % link.index)
+        ends = [far for link, far in links if link.kind == "veth" and far and far[0] is not None]
+        homes = self.names_of(name, {nsid for nsid, dummy in ends})
+        self.leaving += [(homes[nsid], index) for nsid, index in ends if homes[nsid] is not None]
+        self.coming += [link.name for link, dummy in links if link.kind == "" and link.name != "lo"]
+        devices = [
+            link.index for link, dummy in links if kind_of(link).stands and dict(link.attrs).get("owner") is not None
+        ]
+        self.devices += ["/dev/tap%d" % index for index in devices]
         if self.standing is None:
             self.standing = self.outliers()
         self.leaving += [(home, index) for home, index, nsid in self.standing if self.nsid(home, name) == nsid]
@@ -719,6 +669,18 @@ class Kernel:
         self.forget(name)
         check(libc.umount2(("%s/%s" % (NETNS_DIR, name)).encode(), MNT_DETACH))
         os.unlink("%s/%s" % (NETNS_DIR, name))
+
+
+def has_tables():
+    """Whether nftables or iptables have any here: to run their programs takes a thousand times longer."""
+    for family in ("ip", "ip6"):
+        with suppress(FileNotFoundError), open("/proc/thread-self/net/%s_tables_names" % family) as f:
+            if f.read():
+                return True
+    with suppress(OSError), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 12) as netfilter:
+        netfilter.send(struct.pack("=IHHIIBBH", 20, 10 << 8 | 1, 0x301, 1, 0, 0, 0, 0))  # NFT_MSG_GETTABLE, a dump
+        return struct.unpack_from("=IH", netfilter.recv(1 << 16))[1] == 10 << 8  # NFT_MSG_NEWTABLE
+    return False
 
 
 READERS = {
@@ -777,6 +739,11 @@ def feed(argv, text):
         raise OSError(errno.EINVAL, "%s: %s" % (argv[0], " ".join((done.stderr or done.stdout).split())))
 
 
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
 def read_file(path):
     """A file of this collection under sysctl.d, if it is there."""
     try:
@@ -795,51 +762,53 @@ def is_namespace(path):
         return False
 
 
-def processes_in(inode):
-    """The (pid, name) of the processes in a namespace."""
-    for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
-        try:
-            if os.stat("/proc/%d/ns/net" % pid).st_ino == inode:
-                with open("/proc/%d/comm" % pid) as f:
-                    yield pid, f.read().strip()
-        except (FileNotFoundError, PermissionError, ProcessLookupError):
-            pass
-
-
 # Messages to resources
 
 
-def link_of(netns, m, names):
-    info = m.get_attr("IFLA_LINKINFO")
-    kind = info.get_attr("IFLA_INFO_KIND") or "" if info else ""
-    data = info.get_attr("IFLA_INFO_DATA") if kind in KINDS else None
+def nsids_in(answers, names):
+    """The (number, name) of which the answers tell, where the namespace has both."""
+    for answer in answers:
+        parts = dict(nested(answer, 4))
+        nsid, place = (struct.unpack("=i", parts[number])[0] for number in (1, 5))
+        if min(nsid, place) >= 0:
+            yield nsid, names[place]
+
+
+def number_in(parts, number):
+    return struct.unpack_from("=i", parts[number])[0] if number in parts else None
+
+
+def link_of(netns, index, flags, parts, info, names):
+    """A link, and what it has by its kind."""
+    kind, slave = (info[number].rstrip(b"\0").decode() if number in info else "" for number in (1, 4))
+    data = data_of(kind, info.get(2)) if kind in KINDS else None
     if kind == "tun" and data and data.get_attr("IFLA_TUN_TYPE") == TUN_TYPES["tap"]:
         kind = "tap"
     attrs = values(KINDS[kind].attrs, data) if kind in KINDS else ()
     if kind == "bond":
         attrs = tuple((name, names.get(value, "") if name == "primary" else value) for name, value in attrs)
-    slave = info.get_attr("IFLA_INFO_SLAVE_KIND") if info else None
     port = KINDS[slave].port if slave in KINDS else ()
-    return Link(
+    link = Link(
         netns,
-        m.get_attr("IFLA_IFNAME"),
+        names[index],
         kind,
-        master=names.get(m.get_attr("IFLA_MASTER"), ""),
-        mtu=m.get_attr("IFLA_MTU"),
+        master=names.get(number_in(parts, MASTER), ""),
+        mtu=number_in(parts, MTU),
         # Of a tunnel it is the local IP address.
-        address="" if KINDS.get(kind, PLAIN).packets else m.get_attr("IFLA_ADDRESS"),
-        up=bool(m["flags"] & IFF_UP),
-        alias=m.get_attr("IFLA_IFALIAS") or "",
-        txqueuelen=m.get_attr("IFLA_TXQLEN"),
+        address="" if KINDS.get(kind, PLAIN).packets else parts[ADDRESS].hex(":") if ADDRESS in parts else None,
+        up=bool(flags & IFF_UP),
+        alias=parts[IFALIAS].rstrip(b"\0").decode() if IFALIAS in parts else "",
+        txqueuelen=number_in(parts, TXQLEN),
         attrs=attrs,
-        port=values(port, info.get_attr("IFLA_INFO_SLAVE_DATA")) if port else (),
+        port=values(port, data_of(slave + "_slave", info.get(5))) if port else (),
         slave_kind=slave if slave in KINDS else None,
-        index=m["index"],
+        index=index,
     )
+    return link, data
 
 
 def values(attrs, data):
-    get = data.get_attr if hasattr(data, "get_attr") else lambda nla: None
+    get = data.get_attr if data else lambda nla: None
     found = {a.name: a.read(get) for a in attrs}
     return tuple(sorted((a.name, found[a.name] if met(a, found) else a.default) for a in attrs))
 
@@ -884,13 +853,17 @@ def sockaddr(endpoint):
     return struct.pack("=H", socket.AF_INET) + port + socket.inet_aton(host) + bytes(8)
 
 
-def address_of(netns, m, dev, mac, packets):
-    local, address = m.get_attr("IFA_LOCAL"), m.get_attr("IFA_ADDRESS")
-    flags = m.get_attr("IFA_FLAGS") or m["flags"]
+def address_of(netns, m, parts, dev, mac, packets):
+    family, length, flags, scope, dummy = m
+    address, local, broadcast = (
+        socket.inet_ntop(family, parts[number]) if number in parts else None for number in (1, 2, 4)
+    )
+    flags = struct.unpack("=I", parts[8])[0] if 8 in parts else flags
+    label = parts[3].rstrip(b"\0").decode() if 3 in parts else dev
     own, peer = local or address, ""
-    prefixed = "%s/%d" % (own, m["prefixlen"])
+    prefixed = "%s/%d" % (own, length)
     if local and address and local != address:
-        prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, m["prefixlen"])
+        prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, length)
     by_itself = not flags & 0x80 or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own, mac)
     # Without a MAC address it makes them of chance, or of an IPv4 address.
     by_itself |= bool(flags & 0x800) or (packets and own.startswith(("fe80:", "::")))
@@ -899,9 +872,9 @@ def address_of(netns, m, dev, mac, packets):
         dev,
         prefixed,
         peer,
-        m.get_attr("IFA_BROADCAST") or "",
-        "" if m.get_attr("IFA_LABEL") in (dev, None) else m.get_attr("IFA_LABEL"),
-        SCOPES.get(m["scope"], str(m["scope"])),
+        broadcast or "",
+        "" if label == dev else label,
+        SCOPES.get(scope, str(scope)),
         proto="kernel" if by_itself else None,
         secondary=bool(flags & 1) and ":" not in own,
     )
@@ -916,38 +889,56 @@ def is_eui64(address, mac):
     return half[3:5] == b"\xff\xfe" or (half[:3] + half[5:]).hex(":") == mac
 
 
-def route_of(netns, m, names):
+def route_of(netns, answer, names):
     """A route; None for what is in the table local, cloned, or of a sort that is not managed here."""
-    table, kind = m.get_attr("RTA_TABLE") or m["table"], TYPES.get(m["type"])
-    if m["family"] not in (socket.AF_INET, socket.AF_INET6) or m["tos"] or m["flags"] & 0x200:
+    family, length, dummy, tos, table, proto, scope, kind, flags = HEADS["route"][1].unpack_from(answer)
+    kind = TYPES.get(kind)
+    # Most are in the table local.
+    if table == 255 or family not in (socket.AF_INET, socket.AF_INET6) or tos or flags & 0x200:
         return None
+    parts = dict(nested(answer, 12))
+    table = number_in(parts, 15) or table
     if table == 255 or kind not in ("unicast", "blackhole", "unreachable", "prohibit", "throw"):
         return None
-    zero = "::" if m["family"] == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
+    zero = "::" if family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
     if kind != "unicast":
         hops = ()
-    elif m.get_attr("RTA_MULTIPATH"):
-        hops = tuple(hop_of(h, h["oif"], h["hops"] + 1, h["flags"], names) for h in m.get_attr("RTA_MULTIPATH"))
+    elif 9 in parts:
+        hops = tuple(hops_of(family, parts[9], names))
     else:
-        hops = (hop_of(m, m.get_attr("RTA_OIF"), 1, m["flags"], names),)
-    metrics = m.get_attr("RTA_METRICS")
+        hops = (hop_of(family, parts, names.get(number_in(parts, 4)), 1, flags),)
+    metrics = dict(nested(parts[8])) if 8 in parts else {}
     return Route(
         netns,
-        "%s/%d" % (m.get_attr("RTA_DST") or zero, m["dst_len"]),
-        table,
-        m.get_attr("RTA_PRIORITY") or 0,
+        "%s/%d" % (socket.inet_ntop(family, parts[1]) if 1 in parts else zero, length),
+        table & 0xFFFFFFFF,
+        (number_in(parts, 6) or 0) & 0xFFFFFFFF,
         kind,
         hops,
-        m.get_attr("RTA_PREFSRC") or "",
-        SCOPES.get(m["scope"], str(m["scope"])),
-        metrics.get_attr("RTAX_MTU") or 0 if metrics else 0,
-        PROTOS.get(m["proto"], str(m["proto"])),
+        socket.inet_ntop(family, parts[7]) if 7 in parts else "",
+        SCOPES.get(scope, str(scope)),
+        (number_in(metrics, 2) or 0) & 0xFFFFFFFF,
+        PROTOS.get(proto, str(proto)),
     )
 
 
-def hop_of(m, oif, weight, flags, names):
-    via = m.get_attr("RTA_VIA")
-    return Hop(via["addr"] if via else m.get_attr("RTA_GATEWAY"), names.get(oif), weight, bool(flags & ONLINK))
+def hops_of(family, raw, names):
+    """The next hops of a route that has several: each has a head and attributes of its own."""
+    offset = 0
+    while offset + 8 <= len(raw):
+        length, flags, weight, index = struct.unpack_from("=HBBi", raw, offset)
+        parts = dict(nested(raw[offset + 8 : offset + length]))
+        yield hop_of(family, parts, names.get(index), weight + 1, flags)
+        offset += (length + 3) & ~3
+
+
+def hop_of(family, parts, dev, weight, flags):
+    via = None
+    if 18 in parts:  # of the other family, with its number before it
+        via = socket.inet_ntop(struct.unpack_from("=H", parts[18])[0], parts[18][2:])
+    elif 5 in parts:
+        via = socket.inet_ntop(family, parts[5])
+    return Hop(via, dev, weight, bool(flags & ONLINK))
 
 
 RULE = dict(
@@ -989,19 +980,6 @@ def rule_of(netns, m):
         low, dummy, high = found[name].partition(":")
         found[name] = low if low == high else "%s-%s" % (low, high)
     return Rule(netns, FAMILIES[m["family"]], type=ACTIONS[m["action"]], **found)
-
-
-def nested(data):
-    """The (type, value) of attributes in an attribute."""
-    offset = 0
-    while offset + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, offset)
-        yield kind & 0x3FFF, data[offset + 4 : offset + length]
-        offset += max(4, (length + 3) & ~3)
-
-
-def attribute(kind, value):
-    return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
 
 
 def vlans_of(link, entries):
@@ -1105,11 +1083,12 @@ def do_netns(target, change, kernel):
         return kernel.delete_netns(target.name)
     if change.verb == "add":
         kernel.forget(target.name)
+        kernel.atlas = None
         share_netns_dir()
         mount_netns(target)
     for dummy, nsid in change.news("nsid"):
         attrs = [("NETNSA_FD", kernel.file(target.name)), ("NETNSA_NSID", nsid)]
-        kernel.netlink("").request(nsidmsg(), NEWNSID, ACK, attrs)
+        kernel.netlink("").ask("nsid", NEWNSID, ACK, attrs)
     return None
 
 
@@ -1143,7 +1122,7 @@ def do_link(target, change, kernel):
     before, base, kind = change.before, change.base, kind_of(target)
     here = kernel.netlink((before or target).netns)
     if change.verb == "delete":
-        here.request(ifinfmsg(), DELLINK, ACK, header=dict(index=here.index(target.name)))
+        here.ask("link", DELLINK, ACK, index=here.index(target.name))
         here.indexes.pop(target.name, None)
         return
     program = kind.name in TUN_TYPES
@@ -1156,13 +1135,8 @@ def do_link(target, change, kernel):
         attrs.append(("IFLA_IFNAME", target.name))
     if before is not None and before.netns != target.netns:
         # The rest is said where the link has gone to.
-        here.request(
-            ifinfmsg(),
-            NEWLINK,
-            ACK,
-            attrs + [("IFLA_NET_NS_FD", kernel.file(target.netns))],
-            header=dict(index=here.index(before.name)),
-        )
+        attrs.append(("IFLA_NET_NS_FD", kernel.file(target.netns)))
+        here.ask("link", NEWLINK, ACK, attrs, index=here.index(before.name))
         here.indexes.pop(before.name, None)
         here, attrs = kernel.netlink(target.netns), []
         here.indexes.pop(target.name, None)
@@ -1227,7 +1201,9 @@ def make_tun(target, kernel):
         with kernel.inside(target.netns):
             fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
     except OSError as e:
-        raise OSError(e.errno, lacks(kind_of(target)) if e.errno in (errno.ENOENT, errno.ENODEV) else e.strerror)
+        raise OSError(
+            e.errno, "kind: " + lacks(kind_of(target)) if e.errno in (errno.ENOENT, errno.ENODEV) else e.strerror
+        )
     try:
         fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", target.name.encode(), flags))
         for name, request in (("owner", TUNSETOWNER), ("group", TUNSETGROUP)):
@@ -1240,17 +1216,17 @@ def make_tun(target, kernel):
 
 
 def lacks(kind):
-    return "kind: this kernel has no links of kind %s (kernel module %s)" % (kind.name, kind.kernel_module or kind.name)
+    return "this kernel has no links of kind %s (kernel module %s)" % (kind.name, kind.kernel_module or kind.name)
 
 
 def say(here, flags, attrs, header, kind, typed):
     """Tell the kernel of a link; what it does not support is named."""
     try:
-        here.request(ifinfmsg(), NEWLINK, flags, attrs, header)
+        here.ask("link", NEWLINK, flags, attrs, **header)
     except OSError as e:
-        unknown = "Unknown device type" in e.strerror
+        unknown = UNKNOWN in e.strerror
         if unknown or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
-            raise OSError(e.errno, lacks(kind))
+            raise OSError(e.errno, "kind: " + lacks(kind))
         if e.errno == errno.EEXIST and kind.unique:
             raise OSError(e.errno, "another link of kind %s has the same %s" % (kind.name, ", ".join(kind.unique)))
         if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):
@@ -1266,9 +1242,7 @@ def do_port(target, base, here):
     data = encoded(port, () if fresh else base.port, target.port, fresh)
     if data:
         info = [("IFLA_INFO_SLAVE_KIND", target.slave_kind), ("IFLA_INFO_SLAVE_DATA", {"attrs": data})]
-        here.request(
-            ifinfmsg(), NEWLINK, ACK, [("IFLA_LINKINFO", {"attrs": info})], header=dict(index=here.index(target.name))
-        )
+        here.ask("link", NEWLINK, ACK, [("IFLA_LINKINFO", {"attrs": info})], index=here.index(target.name))
 
 
 def do_device(target, news, kernel):
@@ -1339,7 +1313,7 @@ def do_altname(target, change, kernel):
     here = kernel.netlink(target.netns)
     attrs = [("IFLA_PROP_LIST", {"attrs": [("IFLA_ALT_IFNAME", target.name)]})]
     verb, flags = (DELLINKPROP, 0) if change.verb == "delete" else (NEWLINKPROP, CREATE | EXCL | APPEND)
-    here.request(ifinfmsg(), verb, ACK | flags, attrs, header=dict(index=here.index(target.dev)))
+    here.ask("link", verb, ACK | flags, attrs, index=here.index(target.dev))
 
 
 @do.register(Address)
@@ -1357,17 +1331,15 @@ def do_address(target, change, kernel):
         attrs = [("IFA_LOCAL", local), ("IFA_ADDRESS", address.peer.split("/")[0] if address.peer else local)]
         attrs += [("IFA_BROADCAST", address.broadcast)] if address.broadcast and verb == NEWADDR else []
         attrs += [("IFA_LABEL", address.label)] if address.label and verb == NEWADDR else []
-        here.request(
-            ifaddrmsg(),
+        here.ask(
+            "address",
             verb,
             ACK | flags,
             attrs,
-            dict(
-                index=here.index(address.dev),
-                prefixlen=int(length),
-                family=socket.AF_INET6 if ":" in local else socket.AF_INET,
-                scope=number(SCOPES, address.scope or "global"),
-            ),
+            index=here.index(address.dev),
+            prefixlen=int(length),
+            family=socket.AF_INET6 if ":" in local else socket.AF_INET,
+            scope=number(SCOPES, address.scope or "global"),
         )
 
 
@@ -1406,16 +1378,11 @@ def do_route(target, change, kernel):
         type=number(TYPES, target.type or "unicast"),
     )
     if change.verb == "delete":
-        here.request(rtmsg(), DELROUTE, ACK, attrs, dict(header, proto=0, scope=255 if family == socket.AF_INET else 0))
+        here.ask("route", DELROUTE, ACK, attrs, **dict(header, proto=0, scope=255 if family == socket.AF_INET else 0))
     else:
         how = CREATE | (REPLACE if change.verb == "set" else EXCL)
-        here.request(
-            rtmsg(),
-            NEWROUTE,
-            ACK | how,
-            attrs,
-            dict(header, proto=number(PROTOS, target.proto or "static"), scope=scope),
-        )
+        proto = number(PROTOS, target.proto or "static")
+        here.ask("route", NEWROUTE, ACK | how, attrs, proto=proto, scope=scope, **header)
 
 
 def gateway(hop, family):
@@ -1461,7 +1428,7 @@ def do_vlans(target, change, kernel):
         info = ([("IFLA_BRIDGE_FLAGS", 2)] if target.own else []) + info
         header = dict(family=7, index=here.index(target.dev))
         number = SETLINK if verb == "add" else DELLINK
-        here.request(ifinfmsg(), number, ACK, [("IFLA_AF_SPEC", {"attrs": info})], header)
+        here.ask("link", number, ACK, [("IFLA_AF_SPEC", {"attrs": info})], **header)
 
 
 def say_neighbour(target, change, kernel, attrs, how, **header):
@@ -1560,9 +1527,45 @@ def do_sysctl_file(target, change, kernel):
     return os.replace(target.path + ".new", target.path)
 
 
+@do.register(Topology)
+def do_topology(target, change, kernel):
+    if change.verb == "delete":
+        return os.unlink(target.path)
+    os.makedirs(RUN_DIR, exist_ok=True)
+    with open(target.path + ".new", "w") as f:
+        f.write(target.text)
+    return os.replace(target.path + ".new", target.path)
+
+
 def nft(kernel, netns, commands):
     with kernel.inside(netns):
         feed(["nft", "-j", "-f", "-"], json.dumps({"nftables": commands}))
+
+
+@do.register(Boot)
+def do_boot(target, change, kernel):
+    if change.verb == "delete":
+        for path in (target.wanted_by, *target.files):
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+        with suppress(OSError):  # it is that of other topologies as well
+            os.rmdir(os.path.dirname(target.script))
+    else:
+        for path in (*target.files, target.wanted_by):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        for path, text in target.files.items():
+            with open(path + ".new", "w") as f:
+                f.write(text)
+            os.replace(path + ".new", path)
+        with suppress(FileExistsError):
+            os.symlink("../" + target.unit, target.wanted_by)
+    if os.path.isdir("/run/systemd/system"):
+        subprocess.run(["systemctl", "daemon-reload"], check=False)
+
+
+@do.register(Pending)
+def do_pending(target, change, kernel):
+    os.unlink(target.path)
 
 
 @do.register(NatTable)

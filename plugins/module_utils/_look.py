@@ -13,8 +13,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._capture import CAPTURE, around, asked, started, stopped
 from ._info import SPEC, as_task, sought
-from ._kernel import IMPORT_ERROR, NEEDS_ROOT, Kernel
+from ._kernel import NEEDS_ROOT, Kernel
 from ._model import Address, Link, Refused
+from ._netlink import IMPORT_ERROR
 from ._probe import Answer, probe
 from ._reach import REACH, RULES, differing, report, wanted
 from ._reach import plain as plain_answer

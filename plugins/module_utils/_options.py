@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address, ip_interface, ip_network
 
@@ -34,7 +33,9 @@ from ._model import (
     SysctlFile,
     WireguardPeer,
     Wish,
+    replace,
 )
+from ._topology import topology
 
 STATE = dict(state=dict(type="str", choices=["present", "absent"], default="present"))
 NETNS = dict(netns=dict(type="str"))
@@ -1016,3 +1017,4 @@ OPTIONS["wireguard"] = (
 for kind in KINDS.values():
     # A kind that needs nothing special: the module follows from its entry.
     OPTIONS.setdefault(kind.maker, made(kind.maker))
+OPTIONS["topology"] = topology(dict(OPTIONS), makes)

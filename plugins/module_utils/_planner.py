@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 from ._kinds import KINDS, OnDevice, bonded, cycled, eased, follows, is_group, kind_of, met, port_kind, said, settled
@@ -25,12 +24,14 @@ from ._model import (
     NatTable,
     Neighbour,
     Netns,
+    Pending,
     PortVlans,
     Refused,
     Route,
     Rule,
     State,
     Sysctl,
+    Topology,
     WireguardPeer,
     Wish,
     carried,
@@ -39,6 +40,7 @@ from ._model import (
     order,
     overlay,
     place,
+    replace,
 )
 
 NO_ARP = {"802.3ad", "balance-tlb", "balance-alb"}
@@ -56,12 +58,22 @@ def plan(wish, observed):
 class _Planner:
     def __init__(self, wish, observed):
         self.wish, self.observed, self.state, self.steps = wish, observed, observed.copy(), []
+        self.wanted = {want.key for want in wish.wanted}
+        self.unwanted = {r.key for r in wish.unwanted + wish.dropped}
+        self.sweeps = defaultdict(set)
+        for kind, where in wish.exclusive:
+            self.sweeps[kind, tuple(name for name, value in where)].add(tuple(value for name, value in where))
 
     def run(self):
+        record = next((want for want in self.wish if isinstance(want, Topology)), None)
+        if record in self.wish.wanted and "as_it_was" not in self.wish.allow:
+            self.claim(record)
+        for r in sorted(self.wish.dropped, key=order):
+            self.drop(r)
         for pattern in self.wish.unwanted:
-            for resource in matching(self.state, pattern):
+            for resource in matching(self.state, pattern) if pattern is not record else ():
                 self.remove(resource)
-        wanted = ordered(self.wish.wanted)
+        wanted = ordered(want for want in self.wish.wanted if want is not record)
         for dummy in range(5):
             done = len(self.steps)
             for want in wanted:
@@ -69,12 +81,62 @@ class _Planner:
             self.remove_strangers()
             self.remove_empty_tables()
             if len(self.steps) == done:
+                if record is not None:
+                    self.disclaim(record)
                 return tuple(self.steps)
         raise Refused("state", "these wishes contradict each other: %s" % ", ".join(str(w.key[-1]) for w in wanted))
 
     def step(self, change):
         self.steps.append(change)
         forward(self.state, change)
+
+    def claim(self, want):
+        """Before anything else, note what this topology makes: a task that dies leaves nothing that nobody owns."""
+        have = self.state.get(want.key)
+        made = {r.key: r for r in have.made} if have else {}
+        for r in want.made:
+            was = self.observed.get(r.key)
+            if isinstance(r, Rule):
+                was = next((have for have in self.observed.within(r.netns, "rule") if fits(have, r)), None)
+            if isinstance(r, Sysctl) and (was is None or was.value != r.value):
+                made.setdefault(r.key, replace(r, value=was and was.value))
+            elif was is None:
+                made.setdefault(r.key, r)
+        after = replace(want, made=tuple(sorted(made.values(), key=order)))
+        if after != have:
+            self.step(Change(have, after))
+
+    def disclaim(self, record):
+        """After everything else, what is no longer wanted is no longer this topology's."""
+        have, after = self.state.get(record.key), record
+        if record in self.wish.unwanted:
+            after = None
+        elif "as_it_was" not in self.wish.allow:
+            keys = {r.key for r in record.made}
+            after = replace(have, made=tuple(r for r in have.made if r.key in keys))
+        if after != have:
+            self.step(Change(have, after))
+
+    def drop(self, r):
+        """Take away what a topology made, as far as it is still that."""
+        if isinstance(r, Rule):
+            for have in matching(self.state, r):
+                self.remove(have)
+        have = self.state.get(r.key)
+        if have is None or made_by_kernel(have) or isinstance(r, NatTable):
+            return
+        if isinstance(r, Sysctl):
+            value = by_itself(r, self.state) if r.value is None else r.value
+            if have.value != value:
+                self.step(Change(have, replace(have, value=value)))
+        elif isinstance(r, PortVlans):
+            link = self.state.links((r.netns, r.dev))
+            self.make_vlans(PortVlans(r.netns, r.dev, *default_vlans(bridge_of(self.state, link)), exact=True))
+        elif not isinstance(r, Link) or have.kind == r.kind:
+            self.remove(have)
+
+    def allows(self, word, want):
+        return word in self.wish.allow or (word, want.key) in self.wish.allow
 
     def remove(self, resource):
         if resource.key in self.state:
@@ -96,7 +158,7 @@ class _Planner:
     def put_back(self, resources):
         """What fell by the way and nobody wished away is made sure of."""
         for r in ordered(resources):
-            unwanted = any(pattern.key == r.key for pattern in self.wish.unwanted) or self.is_stranger(r)
+            unwanted = r.key in self.unwanted or self.is_stranger(r)
             if isinstance(r, Link):
                 self.relink(r)
             have = self.state.get(r.key)
@@ -128,16 +190,16 @@ class _Planner:
             self.make_link(replace(link, mtu=None) if low else link, self.state.get(link.key))
 
     def is_stranger(self, r):
-        keys = {want.key for want in self.wish.wanted}
-        return r.key not in keys and any(
-            isinstance(r, kind) and all(getattr(r, f) == v for f, v in where) for kind, where in self.wish.exclusive
+        return r.key not in self.wanted and any(
+            isinstance(r, kind) and tuple(getattr(r, name) for name in names) in values
+            for (kind, names), values in self.sweeps.items()
         )
 
     def remove_strangers(self):
         if not self.wish.exclusive:
             return
-        for r in sorted(self.state, key=order):
-            if self.is_stranger(r) and not made_by_kernel(r):
+        for r in sorted(filter(self.is_stranger, self.state), key=order):
+            if not made_by_kernel(r):
                 if isinstance(r, Link) and port_kind(self.state, r).bonds:
                     self.bind(r, replace(r, master="", port=()))
                 elif isinstance(r, Link):
@@ -146,8 +208,9 @@ class _Planner:
                     self.remove(r)
 
     def remove_empty_tables(self):
+        dropped = {r.key for r in self.wish.dropped}
         for table in [r for r in self.state if isinstance(r, NatTable)]:
-            used = any(isinstance(r, Masquerade) for r in self.observed.on(table.key))
+            used = table.key in dropped or any(isinstance(r, Masquerade) for r in self.observed.on(table.key))
             if used and not table.shared and not self.state.on(table.key):
                 self.remove(table)
 
@@ -183,7 +246,7 @@ class _Planner:
 
     def make_rule(self, want):
         """Rules have no names: one with this priority that matches the same is the one that is meant."""
-        near = [r for r in self.state if isinstance(r, Rule) and (r.netns, r.family) == (want.netns, want.family)]
+        near = [r for r in self.state.within(want.netns, "rule") if r.family == want.family]
         if any(fits(r, want) for r in near):
             return
         wanted = {other.key for other in self.wish.wanted}
@@ -270,7 +333,7 @@ class _Planner:
             text = "%s, %s, stays in the network namespace in which it was made"
             raise Refused("from_netns", text % (have.name, called(have)))
         fixed = self.fixed(have, want)
-        if fixed and "recreate" not in self.wish.allow:
+        if fixed and not self.allows("recreate", want):
             raise Refused(*fixed)
         if fixed:
             return self.recreate(have, want)
@@ -414,7 +477,7 @@ class _Planner:
         if have is not None and far is None and other is not None:
             self.make_link(Link(want.peer[0], want.peer[1], "veth", taken_from=other.ref, option="peer"), None)
             return self.state.links(want.ref)
-        if "recreate" in self.wish.allow:
+        if self.allows("recreate", want):
             self.remove(near)
             self.remove(far or near)
             return None
@@ -425,7 +488,7 @@ class _Planner:
 
     def check_master(self, have, want):
         taken = want.master and have.master and have.master != want.master and have.netns == want.netns
-        if taken and "take_over" not in self.wish.allow:
+        if taken and not self.allows("take_over", want):
             option = master_option(want)
             text = "%s is a port of %s; take_over: true gives it to %s"
             raise Refused(option, text % (have.name, have.master, want.master))
@@ -617,7 +680,7 @@ def usable(state, r):
         return False
     if ":" in r.dest:
         return all(is_near(state, r.netns, hop) for hop in r.hops or ())
-    addresses = [a for a in state if isinstance(a, Address) and a.netns == r.netns and ":" not in a.address]
+    addresses = [a for a in state.within(r.netns, "address") if ":" not in a.address]
     return all(any(a.dev == hop.dev for a in addresses) for hop in r.hops or ()) and (
         not r.src or any(host(a) == r.src for a in addresses)
     )
@@ -706,9 +769,10 @@ def connected(state, want):
 def siblings(state, address):
     """What can fall with an address: the others on its link, neighbours, and routes."""
     link = ("link", address.netns, address.dev)
-    routes = [r for r in state if isinstance(r, Route) and r.netns == address.netns and r.src == host(address)]
     return {
-        r.key: r for r in state.on(link) + routes if isinstance(r, (Address, Neighbour, Route)) and r.key != address.key
+        r.key: r
+        for r in state.on(link) + state.routes_from(address)
+        if isinstance(r, (Address, Neighbour, Route)) and r.key != address.key
     }.values()
 
 
@@ -759,10 +823,12 @@ def matching(state, pattern):
             )
         return [found]
     if isinstance(pattern, (Route, Address, Rule, Neighbour, FdbEntry, MdbEntry)):
-        near = [r for r in state if type(r) is type(pattern) and r.netns == pattern.netns]
+        near = state.within(pattern.netns, pattern.key[0])
         loose = replace(pattern, metric=None) if isinstance(pattern, Route) and pattern.metric is None else pattern
         return [r for r in near if not made_by_kernel(r) and fits(r, loose)]
     found = state.get(pattern.key)
+    if isinstance(found, Pending) and found.undone:
+        raise Refused("confirmed", "it comes too late: what the task changed of %s was put back" % found.name)
     return [found] if found and not getattr(found, "foreign", None) else []
 
 
@@ -791,10 +857,8 @@ def forward(state, change):
     elif isinstance(after, Sysctl):
         state.add(after)
         if (after.dev, after.name) in (("", "ip_forward"), ("all", "forwarding")):
-            for r in [
-                r for r in state if isinstance(r, Sysctl) and r.netns == after.netns and r.family == after.family
-            ]:
-                if r.name in ("forwarding", "ip_forward"):
+            for r in state.within(after.netns, "sysctl"):
+                if r.family == after.family and r.name in ("forwarding", "ip_forward"):
                     state.add(replace(r, value=after.value))
     else:
         if before is not None:
@@ -871,7 +935,7 @@ def fallen_with_address(state, gone):
     if len(fallen) == len(same):
         fallen += [r.key for r in link if isinstance(r, Route) and ":" not in r.dest]
         fallen += [r.key for r in link if isinstance(r, Neighbour) and ":" not in r.address]
-    return fallen + [r.key for r in state if isinstance(r, Route) and r.netns == gone.netns and r.src == host(gone)]
+    return fallen + [r.key for r in state.routes_from(gone)]
 
 
 def network(address):
@@ -1192,39 +1256,44 @@ def reach(steps, *states):
     for state in states:
         todo = [r for change in steps for r in (change.before, change.after) if r is not None]
         todo += [r for r in [state.get(r.key) for r in todo] if r is not None]
-        done = set()
+        keys, done, wide = set(), set(), set()
         while todo:
             r = todo.pop()
-            if r in done:
+            if id(r) in done:
                 continue
-            done.add(r)
-            near = state.on(r.key)
+            done.add(id(r))
+            key, near = r.key, []
             if isinstance(r, Link):
                 near += [state.links(ref) for ref in (r.peer, r.link, r.master and (r.netns, r.master)) if ref]
-                near += [state.get(key) for key in state.ports[r.key]]
-            elif isinstance(r, Address):
-                near += siblings(state, r)
-            elif isinstance(r, WireguardPeer):
-                near += peers(state, r)
-            elif isinstance(r, Sysctl):
-                near += [s for s in state if isinstance(s, Sysctl) and s.netns == r.netns]
-            todo += [r for r in near if r is not None]
-        seen |= {r.key for r in done}
+            if key not in keys:
+                keys.add(key)
+                near += map(state.get, (*state.children.get(key, ()), *state.ports.get(key, ())))
+                if isinstance(r, Address):
+                    near += siblings(state, r)
+                elif isinstance(r, WireguardPeer):
+                    near += peers(state, r)
+                elif isinstance(r, Sysctl) and r.netns not in wide:
+                    near += state.within(r.netns, "sysctl")
+                    wide.add(r.netns)
+            todo += [r for r in near if r is not None and id(r) not in done]
+        seen |= keys
         seen |= {home.key for change in steps for dummy, home in cards(state, change)}
     return seen
 
 
-def inherited(sysctl, state):
-    """Whether a new namespace or link would have this value by itself."""
+def by_itself(sysctl, state):
+    """The value that a new namespace or link has."""
     if sysctl.dev not in HOST_WIDE:
         above = state.get(replace(sysctl, dev="default").key)
     else:
         above = state.get(replace(sysctl, netns="").key) if sysctl.family == "ipv4" else None
-    return sysctl.value == (above.value if above else 0)
+    return above.value if above else 0
 
 
 def restore(steps, before, now):
     """The steps that lead from `now` back to the snapshot `before`, as far as `steps` can have reached."""
+    if not steps:
+        return ()
     keys = reach(steps, before, now)
     went = {
         c.before.ref: c.after.ref
@@ -1249,11 +1318,11 @@ def restore(steps, before, now):
             natives = [link for link in before.on(r.key) if isinstance(link, Link) and link.name in FALLBACK - {"lo"}]
             natives = tuple(replace(link, up=False) for link in natives)
             r = replace(r, inode=r.inode if r.path else None, nsid=None if r.key in now else r.nsid, natives=natives)
-        elif isinstance(r, Sysctl) and inherited(r, before) and not all(key in now for key in r.requires()):
+        elif isinstance(r, Sysctl) and r.value == by_itself(r, before) and not all(key in now for key in r.requires()):
             continue
         elif isinstance(r, PortVlans):
             r = replace(r, exact=True)
-        elif isinstance(r, Impairment) and r.foreign:
+        elif isinstance(r, Pending) or (isinstance(r, Impairment) and r.foreign):
             continue
         if isinstance(r, Netns) or r.netns not in held:
             wanted.append(r)

@@ -6,36 +6,48 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
+import syslog
 import traceback
+from contextlib import suppress
 from dataclasses import fields
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
-from ._kernel import IMPORT_ERROR, NEEDS_ROOT, Kernel
+from ._confirm import arm
+from ._kernel import NEEDS_ROOT, Kernel
 from ._kinds import kind_of
 from ._model import (
     PAIRS,
     RARE,
     Address,
     AltName,
+    Boot,
+    Change,
     Link,
     Masquerade,
     MdbEntry,
     NatTable,
     Netns,
+    Pending,
     PortVlans,
     Refused,
     Route,
     Secret,
     Sysctl,
     SysctlFile,
+    Topology,
     WireguardPeer,
+    Wish,
     fits,
     made_by_kernel,
     place,
+    replace,
 )
+from ._netlink import IMPORT_ERROR
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
 
@@ -57,22 +69,28 @@ def task(name):
     signal.signal(signal.SIGTERM, stop)
     kernel = Kernel()
     try:
+        if "lock_timeout" in module.params:
+            kernel.lock(module.params["lock_timeout"])
         wish = wish_of(module.params, kernel)
         sight = scope(wish)
         before = kernel.observe(**sight)
-        steps = plan(wish, before) if not missing(wish, before) else ()
-        if any(touches(change) for change in steps):
-            sight.update(rare=RARE, above=sight["above"] or disturbs(steps))
+        steps = None if missing(wish, before) else planned(wish, before)
+        known = [change for change in steps or () if change.before is not None and change.before.key in before]
+        more = dict(sight, rare=RARE, above=sight["above"] or disturbs(known)) if any(map(touches, known)) else sight
+        if more != sight:
+            sight, steps = more, None
             before = kernel.observe(**sight)
         if module.check_mode:
             before = assume(before, wish)
-            steps = plan(wish, before)
+            steps = planned(wish, before) if steps is None else steps
+            check_kinds(kernel, steps)
             after = foretold(before, steps)
         else:
             for option, key in missing(wish, before):
                 raise absent(option, key)
-            steps = plan(wish, before)
-            after = apply(kernel, wish, before, steps, sight) if steps else before
+            steps = planned(wish, before) if steps is None else steps
+            check_kinds(kernel, steps)
+            after = apply(kernel, wish, before, steps, sight, module.params.get("confirm")) if steps else before
     except (Refused, Failed) as e:
         module.fail_json(msg=str(e))
     except OSError as e:
@@ -90,6 +108,13 @@ def task(name):
                 "network namespace %s has lost its name but lives on: these processes are in it: %s" % (r.name, names)
             )
     module.exit_json(**report(wish, before, steps, after))
+
+
+def check_kinds(kernel, steps):
+    """Before the first of several links is made, ask whether the kernel knows the kinds of all."""
+    made = [change.after for change in steps if isinstance(change.after, Link) and change.before is None]
+    if len(made) > 1:
+        kernel.check_kinds(sorted({link.kind for link in made}))
 
 
 def shared(before, steps, after):
@@ -126,22 +151,21 @@ def scope(wish):
                     follow.add(ref)
             deep = deep or bool(r.taken_from or r.peer or r.link)
             above = above or bool(kind_of(r).family)
-    for r in wish.unwanted:
+    for r in wish.unwanted + wish.dropped:
         deep = deep or isinstance(r, (Link, Netns))
         if isinstance(r, Netns):
             follow.add(r.name)
             names.add("")
+    gone = any(isinstance(r, Netns) for r in wish.unwanted + wish.dropped)
     return dict(
         names=names,
         follow=follow,
-        above=above,
+        above=above or gone,
         sysctls=deep or any(isinstance(r, Sysctl) for r in wish),
-        nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish)
-        or any(isinstance(r, Netns) for r in wish.unwanted),
-        rare={type(r) for r in wish if isinstance(r, RARE)}.union(
-            RARE if any(isinstance(r, Netns) for r in wish.unwanted) else ()
-        ),
+        nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish) or gone,
+        rare=RARE if gone else {type(r) for r in wish if isinstance(r, RARE)},
         files=[r.path for r in wish if isinstance(r, SysctlFile)],
+        topologies=[r.name for r in wish if isinstance(r, (Topology, Pending))],
     )
 
 
@@ -173,16 +197,20 @@ def disturbs(steps):
     return False
 
 
-def apply(kernel, wish, before, steps, sight):
+def apply(kernel, wish, before, steps, sight, confirm=None):
     """Do the steps and return what is then there; if one fails, or does not hold, put back what was."""
-    done = 0
+    done, waits = 0, [Pending(r.name) for r in wish if isinstance(r, Topology)]
+    for pending in waits:
+        forget(pending)
+        if confirm:
+            arm(pending, confirm, partial(undo, sight, before, steps))
     try:
         for change in steps:
             kernel.execute(change)
             done += 1
         kernel.wait_for_leaving()
         after = kernel.observe(**sight)
-        left = plan(wish, after)
+        left = planned(wish, after)
         if left:
             raise OSError(
                 errno.EOPNOTSUPP, "the kernel did not take: %s" % "; ".join(c for s in left for c in commands(s))
@@ -192,10 +220,49 @@ def apply(kernel, wish, before, steps, sight):
         reason = "%s" % (getattr(e, "strerror", None) or e)
         where = "; ".join(commands(steps[min(done, len(steps) - 1)]))
         left = put_back(kernel, sight, before, steps)
+        for pending in waits:
+            forget(pending)
         outcome = "everything was put back" if not left else "could not put back: %s" % "; ".join(left)
         hint = " (this needs root: use become: true)" if getattr(e, "errno", 0) in (errno.EPERM, errno.EACCES) else ""
         step = "step %d of %d (%s) failed: " % (done + 1, len(steps), where) if done < len(steps) else ""
         raise Failed("%s%s%s; %s" % (step, reason, hint, outcome))
+
+
+def planned(wish, state):
+    """The steps that meet a wish; those of a topology that is to come back after a boot follow from the others."""
+    steps = plan(wish, state)
+    record = next((r for r in wish if isinstance(r, Topology)), None)
+    have = record and state.get(Boot(record.name).key)
+    if record is None or not (have or wish.persistent):
+        return steps
+    boot = None
+    if record in wish.wanted and wish.persistent is not False:
+        # What a host has that has just booted: all but this.
+        after = foretold(state, steps)
+        made = after.get(record.key).made
+        bare = foretold(after, plan(Wish((), (Topology(record.name),), dropped=made), after))
+        for want in (want for want in wish.wanted if isinstance(want, Link) and want.key in bare):
+            # What it only set, and does not take back.
+            loose = {f: None for f in ("master", "mtu", "address", "up", "alias", "txqueuelen") if getattr(want, f)}
+            bare.add(replace(bare.get(want.key), **loose))
+        lines = [line for change in plan(wish, bare) for line in commands(change)]
+        boot = Boot(record.name, tuple(part for line in lines for part in line.split("\n")))
+    return steps + ((Change(have, boot),) if have != boot else ())
+
+
+def forget(pending):
+    with suppress(FileNotFoundError):
+        os.unlink(pending.path)
+
+
+def undo(sight, before, steps, waits):
+    """In a process of its own: put back what the task changed, unless it was confirmed."""
+    kernel = Kernel()
+    kernel.lock(24 * 3600)
+    left = put_back(kernel, sight, before, steps) if waits() else []
+    kernel.close()
+    if left:
+        syslog.syslog(syslog.LOG_ERR, "virtnet: not confirmed in time, and could not be put back: %s" % "; ".join(left))
 
 
 def put_back(kernel, sight, before, steps):
@@ -290,4 +357,6 @@ def plain(r):
         out["hops"] = [{k: v for k, v in vars(hop).items() if v} for hop in r.hops or ()]
     if isinstance(r, Sysctl):
         out["key"] = r.path
+    if isinstance(r, Topology):
+        out["made"] = [" ".join(str(part) for part in one.key if part not in ("", None)) for one in r.made]
     return {name: list(value) if isinstance(value, tuple) else value for name, value in out.items()}

@@ -123,6 +123,74 @@ def test_reboot(fleet, tmp_path):
     assert fleet.run("--systemd", "sh", "-c", "\n".join(lines)) == "running\n", "a host without state forgets"
 
 
+UPLINK = """- hosts: all
+  gather_facts: false
+  tasks:
+    - name: The host cuts itself off
+      virtnet.linux.topology: {name: cut, confirm: 6, nodes: [{name: h, netns: '', links: [{name: vec0, up: false}]}]}
+    - name: Nobody could confirm it in time
+      virtnet.linux.topology: {name: cut, confirmed: true}
+      register: late
+      failed_when: "'it comes too late' not in late.msg"
+    - name: Another change is confirmed
+      virtnet.linux.topology: {name: cut, confirm: 600, nodes: [{name: h, netns: '', links: [{name: vec0, mtu: 1400}]}]}
+    - virtnet.linux.topology: {name: cut, confirmed: true}
+      register: kept
+      failed_when: not kept.changed
+    - virtnet.linux.topology: {name: cut, confirmed: true}
+      register: kept
+      failed_when: kept.changed
+"""
+
+
+@pytest.mark.parametrize("how", [(), ("--systemd",)], ids=["", "systemd"])
+def test_a_host_that_cuts_itself_off_comes_back(fleet, tmp_path, how):
+    """Its first task is told of over the connection that it took away: by then the host has put it back."""
+    (tmp_path / "play.yml").write_text(UPLINK)
+    look = "|| exit; ssh -F $FLEET/ssh_config %s ip link show vec0" % HOST
+    said = fleet.run(*how, "sh", "-c", "ansible-playbook %s >&2 %s" % (tmp_path / "play.yml", look))
+    assert ",UP," in said and "mtu 1400" in said
+
+
+ROUTER = """- hosts: all
+  gather_facts: false
+  module_defaults:
+    virtnet.linux.topology:
+      name: router
+      nodes:
+        - {name: host, netns: '', forwarding: [{ipv4: true}]}
+        - {name: ns5, routes: [{dest: [192.168.200.0/24], via: 192.168.100.1}]}
+        - {name: ns6, routes: [{dest: [192.168.100.0/24], via: 192.168.200.1}]}
+      links:
+        - endpoints:
+            - {node: host, name: tap5_peer, addresses: [192.168.100.1/24]}
+            - {node: ns5, name: tap5, addresses: [192.168.100.2/24]}
+        - endpoints:
+            - {node: host, name: tap6_peer, addresses: [192.168.200.1/24]}
+            - {node: ns6, name: tap6, addresses: [192.168.200.2/24]}
+  tasks:
+    - virtnet.linux.topology: {persistent: true}
+    - ansible.builtin.reboot: {test_command: systemctl is-system-running --wait}
+    - ansible.builtin.command: ip netns exec ns5 ping -c 1 -W 5 192.168.200.2
+      register: echo
+      failed_when: "'ttl=63' not in echo.stdout"
+    - virtnet.linux.topology:
+      register: again
+      failed_when: again.changed
+    - virtnet.linux.topology: {state: absent, nodes: [], links: []}
+    - ansible.builtin.reboot: {test_command: systemctl is-system-running --wait}
+    - ansible.builtin.shell: ip netns; ls -d /etc/virtnet /run/virtnet; find /etc/systemd/system -name "*virtnet*"
+      register: left
+      failed_when: left.stdout != ''
+"""
+
+
+def test_a_persistent_topology_is_there_after_a_reboot(fleet, tmp_path):
+    (tmp_path / "play.yml").write_text(ROUTER)
+    state = ("--systemd", "--state", str(tmp_path / "state"))
+    fleet.run(*state, "sh", "-c", "ansible-playbook %s >&2" % (tmp_path / "play.yml"))
+
+
 def test_shell(fleet):
     make = ["make", "--no-print-directory", "-C", str(RUN.parents[2]), "hosts"]
     process = fleet.start(*make, stdin=subprocess.PIPE)

@@ -26,6 +26,17 @@ VLAN, ROUTE, NAT = (
     {"dest": ["198.51.100.0/24"]},
     {"netns": "n1", "backend": "nft"},
 )
+BRIDGE = {"kind": "bridge", "name": "b", "addresses": ["192.0.2.1/24"]}
+
+
+def lab(*links, nodes=None, **node):
+    """A topology of one node, or of these."""
+    return {"name": "lab", "nodes": nodes or [dict(node, name="n1", links=list(links))]}
+
+
+def joined(*endpoints):
+    return dict(lab(), links=[{"endpoints": list(endpoints)}])
+
 
 CAPTURE = {"links": [{"dev": "va"}], "timeout": 1}
 
@@ -403,6 +414,67 @@ BAD = [
     ("packet_capture", dict(CAPTURE, probe={"to": "nowhere"}), "probe.to: "),
     ("packet_capture", dict(CAPTURE, probe={"to": "192.0.2.1", "netns": "n2"}), "probe.netns: there is no network"),
     ("packet_capture", dict(CAPTURE, probe={"to": "192.0.2.1", "protocol": "udp"}), "probe.port: udp needs one"),
+    ("topology", {"name": "lab"}, "nodes: say them"),
+    ("topology", {"name": "../lab", "nodes": []}, "name: "),
+    ("topology", {"name": "lab", "nodes": [], "lock_timeout": -1}, "lock_timeout: "),
+    ("topology", {"name": "lab", "nodes": [], "confirm": 0}, "confirm: 0 is not between 1 and 86400 seconds"),
+    ("topology", {"name": "lab", "confirmed": True, "confirm": 5}, "confirmed: it is for a task of its own"),
+    ("topology", lab(nodes=[{"name": "n1"}, {"name": "n1"}]), "nodes: two nodes are called n1"),
+    (
+        "topology",
+        lab(nodes=[{"name": "n1"}, {"name": "x", "netns": "n1"}]),
+        "nodes.x.netns: network namespace n1 is that of another node",
+    ),
+    ("topology", lab(nodes=[{"name": "a/b"}]), "nodes.a/b.name: "),
+    ("topology", lab(nodes=[{"name": "h", "netns": "", "nsid": 3}]), "nodes.h.nsid: "),
+    ("topology", lab(nodes=[{"name": "n1", "pid": 1, "path": "/x"}]), "nodes.n1: parameters are mutually exclusive"),
+    ("topology", lab(routes=[dict(ROUTE)]), "nodes.n1.routes[0].via: say via, dev or multipath"),
+    ("topology", lab(routes=[dict(ROUTE, netns="n2")]), "nodes.n1.routes[0].netns: there is no such option here"),
+    ("topology", lab(routes=[dict(ROUTE, to="n2")]), "nodes.n1.routes[0].to: there is no such option here"),
+    (
+        "topology",
+        lab(addresses=[{"dev": "eth9", "address": ["192.0.2.9/24"]}]),
+        "dev: there is no link eth9 in network",
+    ),
+    ("topology", lab({"kind": "brige", "name": "b"}), "nodes.n1.links[0].kind: 'brige' is no kind"),
+    ("topology", lab({"kind": "bridge", "name": "b", "state": "absent"}), "nodes.n1.links[0].state: "),
+    ("topology", lab({"kind": "bridge", "name": LONG}), "nodes.n1.links[0].name: "),
+    ("topology", lab({"kind": "vlan", "name": "v1", "id": 4095, "link": "b"}), "nodes.n1.links[0].id: 4095 is not"),
+    (
+        "topology",
+        lab({"kind": "bridge", "name": "b"}, {"kind": "bridge", "name": "b"}),
+        "two descriptions of the link b",
+    ),
+    (
+        "topology",
+        lab({"kind": "bridge", "name": "b", "mtu": 1400}, {"name": "b", "mtu": 1300}),
+        "links[1].mtu: link n1 b is",
+    ),
+    (
+        "topology",
+        lab(BRIDGE, dict(BRIDGE, name="b2")),
+        "nodes.n1.links[1]: 192.0.2.1/24 on b2 and 192.0.2.1/24 on b in",
+    ),
+    (
+        "topology",
+        lab(BRIDGE, {"kind": "bridge", "name": "b2", "addresses": ["192.0.2.130/25"]}),
+        "192.0.2.130/25 on b2 and 192.0.2.1/24 on b in network namespace n1 overlap; allow_overlap: true",
+    ),
+    ("topology", lab(BRIDGE, addresses=[{"dev": "b", "address": ["192.0.2.1/24"]}]), "two descriptions of the address"),
+    (
+        "topology",
+        lab(dict(MACVLAN, kind="macvlan", link="v2"), dict(MACVLAN, kind="macvlan", name="v2", link="v1")),
+        "circle",
+    ),
+    ("topology", lab({"name": "b", "master": "br9"}, BRIDGE), "master: there is no link br9 in network namespace n1"),
+    ("topology", lab({"name": "eth9"}), "name: there is no link eth9 in network namespace n1"),
+    ("topology", joined("n1:a", "n2:a"), "links[0].endpoints[1]: there is no node n2"),
+    ("topology", joined("n1:a"), "links[0].endpoints: a link has two, and 1 are given"),
+    ("topology", joined("n1:a", "a"), "links[0].endpoints[1]: say NODE:LINK"),
+    ("topology", joined("n1:a", 7), "links[0].endpoints[1]: say NODE:LINK"),
+    ("topology", joined("n1:a", {"node": "n1", "name": "b", "via": 1}), "links[0].endpoints[1].via: there is no such"),
+    ("topology", joined("n1:a", "n1:a"), "links[0].peer: both ends are called a"),
+    ("topology", joined("n1:a", "n1:" + LONG), "links[0].peer.name: "),
 ]
 
 
@@ -425,6 +497,16 @@ def test_a_kind_that_this_kernel_lacks(host, name):
     options.update({"link": "va"} if kind.stands else {}, **({"tap": True} if kind.tap else {}))
     said = refused(host, kind.maker, dict(options, name="v1"))
     assert "kind: this kernel has no links of kind %s (kernel module " % name in said
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.lacks(name)) for name in KINDS])
+def test_a_topology_with_a_kind_that_this_kernel_lacks(host, name):
+    kind = KINDS[name]
+    host.shell(THERE)
+    options = {name: value for name, value in example(kind)[-1].attrs}
+    options.update({"link": "b"} if kind.stands else {}, name="x", kind=name)
+    said = refused(host, "topology", lab(BRIDGE, options))
+    assert said.startswith("kind: this kernel has no links of kind %s (kernel module " % name)
 
 
 def refused(host, module, options):

@@ -47,6 +47,7 @@ TASKS = {
     "rule": dict(table="100"),
     "sysctl_forward": dict(ipv4=True),
     "nat_masquerade": dict(out_interface="uplink"),
+    "topology": dict(name="lab", nodes=[dict(name="red")]),
 }
 RESOURCES = {
     "netns": _model.Netns,
@@ -62,12 +63,19 @@ RESOURCES = {
     "rule": _model.Rule,
     "sysctls": _model.Sysctl,
     "masquerade": _model.Masquerade,
+    "topology": _model.Topology,
 }
 
 
 class Host:
     def nat_backend(self, netns, family):
         return "nft"
+
+    def pending(self, name):
+        return None
+
+    def made(self, name):
+        return None
 
 
 @pytest.fixture(scope="module")

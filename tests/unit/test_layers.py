@@ -9,7 +9,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 # Members of one layer do not import each other.
 LAYERS = [
     {"_model", "_probe"},
-    {"_kinds", "_nat"},
+    {"_kinds", "_nat", "_topology", "_netlink", "_confirm"},
     {"_options", "_planner", "_commands", "_kernel"},
     {"_info", "_reach"},
     {"_capture"},
@@ -18,7 +18,7 @@ LAYERS = [
     {"modules"},
 ]
 FILES = sorted(PLUGINS.glob("modules/*.py")) + sorted(PLUGINS.glob("module_utils/*.py"))
-OWNERS = {"pyroute2": {"_kernel"}, "AnsibleModule": {"_task", "_look"}}
+OWNERS = {"pyroute2": {"_netlink"}, "AnsibleModule": {"_task", "_look"}}
 
 
 def layer(name):

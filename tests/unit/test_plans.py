@@ -23,16 +23,29 @@ FILES = sorted(Path(__file__).parent.glob("plans/*.yml"))
 CASES = [(f.stem, case) for f in FILES for case in yaml.safe_load(f.read_text())]
 
 
-def wish_of(task):
+class Host:
+    """What a wish asks of the host, from a state."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def pending(self, name):
+        return None
+
+    def made(self, name):
+        return self.state.get(("topology", name))
+
+
+def wish_of(task, state):
     ((module, params),) = task.items()
     spec, rules, build = OPTIONS[module]
     checked = ArgumentSpecValidator(spec, **rules).validate(params)
     assert not checked.error_messages, checked.error_messages
-    return build(checked.validated_parameters, None)
+    return build(checked.validated_parameters, Host(state))
 
 
 def steps_of(task, state):
-    wish = wish_of(task)
+    wish = wish_of(task, state)
     for option, key in missing(wish, state):
         raise absent(option, key)
     return plan(wish, state)

@@ -1,10 +1,10 @@
 # shellcheck shell=sh
 # A picture of the host's networks goes to the file $1; if it is there, it must be the same picture.
-# Left out is what differs from one making to the next: numbers of links, MAC addresses and the IPv6 made of them.
+# Left out is what differs from one making to the next: numbers and order of links, MAC addresses and the IPv6 made of them.
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 draw() {
-    ip "$@" -br link | awk '{ sub("@.*", "", $1); print "link", $1, $2 }'
-    ip "$@" -o addr | awk '$4 !~ /^fe80/ { print "address", $2, $4 }'
+    ip "$@" -br link | awk '{ sub("@.*", "", $1); print "link", $1, $2 }' | sort
+    ip "$@" -o addr | awk '$4 !~ /^fe80/ { print "address", $2, $4 }' | sort -s -k 2,2
     ip "$@" route
     ip "$@" -6 route | grep -v -e ^fe80 -e ^ff00
 }
