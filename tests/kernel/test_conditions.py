@@ -132,9 +132,9 @@ def test_no_key_is_told(host):
     assert told[1]["link"]["public_key"] == host.output("wg show wg0 public-key").strip()
     assert host.output("wg show wg0 preshared-keys").split() == [public, preshared]
     told.append(run("link_info"))
-    told.append(run("wireguard", **dict(options, name="wg1")))
+    told.append(run("wireguard", **{**options, "name": "wg1"}))
     assert "Address already in use; everything was put back" in told[-1]["msg"]
-    told.append(run("wireguard", **dict(options, private_key=other, peers=[dict(peer, preshared_key=other)])))
+    told.append(run("wireguard", **{**options, "private_key": other, "peers": [{**peer, "preshared_key": other}]}))
     told.append(run("wireguard", name="wg0", state="absent"))
     assert told[-1]["changed"] and public in str(told[-1]["rollback_commands"])
     assert [key for key in (private, preshared, other) if key in str(told)] == []
