@@ -98,6 +98,9 @@ class _Planner:
             was = self.observed.get(r.key)
             if isinstance(r, Rule):
                 was = next((have for have in self.observed.within(r.netns, "rule") if fits(have, r)), None)
+            elif isinstance(was, PortVlans):
+                bridge = bridge_of(self.observed, self.observed.links((r.netns, r.dev)))
+                was = None if bridge and (was.vlans, was.pvid) == default_vlans(bridge) else was
             if isinstance(r, Sysctl) and (was is None or was.value != r.value):
                 made.setdefault(r.key, replace(r, value=was and was.value))
             elif was is None:
