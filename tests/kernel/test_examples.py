@@ -21,7 +21,11 @@ def playbook(tasks, path, *options):
 @EACH_MODULE
 def test_examples_run_and_settle(name, plain_host, tmp_path):
     again = {"register": "again", "failed_when": "again is failed or again is changed"}
-    tasks = [task for one in examples(name) for task in (one, {**one, **again})]
+    tasks = []
+    for task in examples(name):
+        # What waits for its confirmation is not said again meanwhile.
+        waits = "confirm" in task["virtnet.linux." + name]
+        tasks += [task] if waits else [task, {**task, **again}]
     playbook(tasks, tmp_path / "play.yml")
 
 
