@@ -143,6 +143,10 @@ class _Planner:
 
     def remove(self, resource):
         if resource.key in self.state:
+            for r in self.state.on(resource.key) if isinstance(resource, Netns) else ():
+                # The far ends go a little after a namespace: those whose names are needed go before it.
+                if isinstance(r, Link) and r.peer and ("link", *r.peer) in self.wanted and r.key in self.state:
+                    self.remove(r)
             kept = siblings(self.state, resource) if isinstance(resource, Address) else self.shaken(resource, None)
             self.step(Change(resource, None))
             self.put_back(kept)

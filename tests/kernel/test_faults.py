@@ -137,23 +137,23 @@ def killed_at(last):
     pid = os.fork()
     if pid:
         return os.waitpid(pid, 0)[1]
-    request, execute, writes = Netlink.request, Kernel.execute, []
+    exchange, execute, writes = Netlink.exchange, Kernel.execute, []
 
     def count():
         writes.append(1)
         if len(writes) > last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def dying_request(self, message, verb, flags, *args, **kwargs):
+    def dying_exchange(self, verb, flags, body):
         if flags & ACK:
             count()
-        return request(self, message, verb, flags, *args, **kwargs)
+        return exchange(self, verb, flags, body)
 
     def dying_execute(self, change):
         count()
         execute(self, change)
 
-    Netlink.request, Kernel.execute = dying_request, dying_execute
+    Netlink.exchange, Kernel.execute = dying_exchange, dying_execute
     try:
         attempt(Kernel())
         os._exit(0)
