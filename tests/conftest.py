@@ -51,7 +51,7 @@ GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
 # What some kernels do not have, beside kinds of links, by what it takes.
 FEATURES = {
     "bridge_vlan": [Link("", "br0", "bridge"), PortVlans("", "br0", ((7, True),), 7)],
-    "netem": [Link("", "a", "veth", ("", "b")), Impairment("", "a", delay=1)],
+    "netem": [Link("", "low", "veth", ("", "lowp")), Impairment("", "low", delay=1)],
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ._kinds import kind_of, port_kind
 from ._model import Address, AltName, Refused, WireguardPeer, made_by_kernel
-from ._options import OPTIONS, mac, netns_name, unique
+from ._options import OPTIONS, mac, modes, netns_name, unique
 from ._planner import FALLBACK
 
 SPEC = {option: dict(type="list", elements="str") for option in ("netns", "name", "kind")}
@@ -38,8 +38,9 @@ def as_task(state, link):
     name = kind.module or kind.name or "link"
     spec, rules, dummy = OPTIONS[name]
     options = as_options(state, link, spec)
-    needed = [option for rule in rules.get("required_if", ()) for option in rule[2]] + ["peer"] * kind.paired
-    if name == "link" or link.name in FALLBACK or not all(option in options for option in needed):
+    needed = [(all if rule[3:] != (True,) else any, rule[2]) for rule in map(tuple, rules.get("required_if", ()))]
+    needed.append((all, ["peer"] * kind.paired))
+    if name == "link" or link.name in FALLBACK or not all(how(o in options for o in some) for how, some in needed):
         return "link", as_options(state, link, OPTIONS["link"][0])
     return name, options
 
@@ -61,6 +62,8 @@ def as_options(state, link, spec):
         near = [r for r in state.on(link.key) if isinstance(r, WireguardPeer)]
         found["peers"] = [as_peer(peer, spec["peers"]["options"]) for peer in near]
     found["tap"] = kind.tap
+    if modes(kind.maker):
+        found["mode"] = kind.name
     return {option: value for option, value in found.items() if option in spec and value is not None}
 
 

@@ -466,7 +466,7 @@ CHECKED = settings(
     derandomize=True,
     database=None,
     report_multiple_bugs=False,
-    phases=(Phase.generate,),  # DEV
+    phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
 FEW = settings(CHECKED, max_examples=max(1, EXAMPLES // 5))
