@@ -54,20 +54,26 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: A bridge with a port
+- name: A port
+  virtnet.linux.veth:
+    name: p1
+    peer:
+      name: eth0
+
+- name: A bridge with it
   virtnet.linux.linux_bridge:
     name: br0
     ports:
-      - name: eth1
+      - name: p1
 
-- name: Frames to this address leave by eth1, wherever they seem to come from
+- name: Frames to this address leave by p1, wherever they seem to come from
   virtnet.linux.bridge_fdb:
-    dev: eth1
+    dev: p1
     lladdr: 02:00:5e:00:53:02
 
 - name: Not any more
   virtnet.linux.bridge_fdb:
-    dev: eth1
+    dev: p1
     lladdr: 02:00:5e:00:53:02
     state: absent
 """
@@ -112,14 +118,14 @@ commands:
   type: list
   elements: str
   sample:
-    - bridge fdb replace 02:00:5e:00:53:02 dev eth1 master static
+    - bridge fdb replace 02:00:5e:00:53:02 dev p1 master static
 rollback_commands:
   description: Command lines that lead back to what was there before the task.
   returned: success
   type: list
   elements: str
   sample:
-    - bridge fdb delete 02:00:5e:00:53:02 dev eth1 master
+    - bridge fdb delete 02:00:5e:00:53:02 dev p1 master
 diff:
   description: The resources that differ, before and after the task.
   returned: success
