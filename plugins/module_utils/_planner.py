@@ -678,7 +678,11 @@ def usable(state, r):
     if isinstance(r, PortVlans):
         return bridge_of(state, state.links((r.netns, r.dev))) is not None
     if isinstance(r, MdbEntry):
-        return bool(state.links((r.netns, r.dev)).up)
+        bridge, port = [state.links((r.netns, name)) for name in (r.dev, r.port)]
+        return bridge.kind == "bridge" and bool(bridge.up) and port.master == bridge.name
+    if isinstance(r, FdbEntry):
+        link = state.links((r.netns, r.dev))
+        return link.kind == "vxlan" if r.self_ else bridge_of(state, link) is not None
     if isinstance(r, Neighbour):
         return not (r.lladdr and kind_of(state.links((r.netns, r.dev))).packets)
     if not isinstance(r, Route):
