@@ -91,10 +91,11 @@ def link_lines(target, change):
     for name, value in change.news("mtu", "address", "alias", "txqueuelen", "master"):
         words += ["nomaster"] if value == "" and name == "master" else [name, str(value)]
     words += ["up" if up else "down" for dummy, up in change.news("up")]
-    typed = spelled(kind.attrs, base.attrs if base else (), target.attrs, not base)
     moved = base is None or target.link != base.link
+    leaves = bool(kind.over and target.link and target.link[1])
+    typed = spelled(kind.attrs, base.attrs if base else (), target.attrs, not base, leaves and moved)
     # Of these ip(8) tells the kernel nothing that it is not told.
-    if kind.over and target.link and target.link[1] and (moved or {"group", "if_id"} & set(typed)):
+    if leaves and (moved or {"group", "if_id"} & set(typed)):
         typed += ["dev", target.link[1]]
     if old is None:
         out += make(target, kind, words, typed)

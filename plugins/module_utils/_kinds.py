@@ -525,12 +525,15 @@ class Kind:
         return self.module or self.name
 
 
-def said(attrs, old, new, fresh=False):
-    """The (attribute, value, old value) to be said to turn `old` values into `new`; a fresh one has the defaults."""
+def said(attrs, old, new, fresh=False, more=False):
+    """The (attribute, value, old value) to be said to turn `old` values into `new`; a fresh one has the defaults.
+
+    With `more` something else is said in any case, and so what has to be said again.
+    """
     old, new = dict(old), dict(new)
     trios = [(attr, new.get(attr.name), attr.default if fresh else old.get(attr.name)) for attr in attrs]
     news = [(attr, value, was) for attr, value, was in trios if value is not None and not attr.same(value, was)]
-    for attr, value, was in trios if news else ():
+    for attr, value, was in trios if news or more else ():
         if (attr, value, was) in news:
             yield attr, value, was
         elif attr.again and (was if value is None else value) not in (None, attr.default):
@@ -545,9 +548,9 @@ def apart(change, sort):
     return {attr.name: value for attr, value, dummy in said(attrs, () if fresh else before.attrs, after.attrs, fresh)}
 
 
-def words(attrs, old, new, fresh=False):
+def words(attrs, old, new, fresh=False, more=False):
     """What is to be said to ip(8)."""
-    return [word for attr, value, was in said(attrs, old, new, fresh) for word in attr.words(value, was)]
+    return [word for attr, value, was in said(attrs, old, new, fresh, more) for word in attr.words(value, was)]
 
 
 def encoded(attrs, old, new, fresh=False, whole=False):
