@@ -503,7 +503,7 @@ def test_a_kind_that_this_kernel_lacks(host, name):
 def test_a_topology_with_a_kind_that_this_kernel_lacks(host, name):
     kind = KINDS[name]
     host.shell(THERE)
-    options = {name: value for name, value in example(kind)[-1].attrs}
+    options = dict(example(kind)[-1].attrs)
     options.update({"link": "b"} if kind.stands else {}, name="x", kind=name)
     said = refused(host, "topology", lab(BRIDGE, options))
     assert said.startswith("kind: this kernel has no links of kind %s (kernel module " % name)

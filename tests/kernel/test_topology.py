@@ -283,6 +283,7 @@ def test_every_step_that_fails_is_undone(host, monkeypatch):
             execute(self, change)
 
         monkeypatch.setattr(Kernel, "execute", fails)
+        text = ""
         try:
             steps = attempt(NEXT, kernel)[0]
             break
