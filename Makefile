@@ -87,11 +87,14 @@ demonstration: setup
 SCENARIOS := $(notdir $(patsubst %/,%,$(dir $(wildcard extensions/molecule/*/side_effect.yml))))
 EVERYWHERE := $(if $(ALL),$(SCENARIOS),$(filter netns_pair,$(SCENARIOS)))
 ON_D14 := $(filter-out $(EVERYWHERE),$(SCENARIOS))
+FIRST := $(wordlist 1,$(shell expr $(words $(ON_D14)) / 2),$(ON_D14))
 
-fleet: fleet-build fleet-itself fleet-kernel $(if $(ALL),,fleet-modules)
-molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-d14)
+fleet: fleet-build fleet-itself
+	@$(MAKE) -j2 fleet-kernel $(if $(ALL),,fleet-modules)
+molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-shares)
 
-.PHONY: fleet-build fleet-itself fleet-kernel fleet-modules molecule-hosts molecule-all molecule-d14
+.PHONY: fleet-build fleet-itself fleet-kernel fleet-modules
+.PHONY: molecule-hosts molecule-all molecule-shares molecule-d14-1 molecule-d14-2
 fleet-build: setup
 	$(RUN) -- tests/fleet/run --build
 fleet-itself: fleet-build
@@ -105,8 +108,12 @@ molecule-hosts: setup
 	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
 molecule-all: fleet-build
 	$(if $(EVERYWHERE),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE))
-molecule-d14: fleet-build
-	$(if $(ON_D14),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(ON_D14))
+molecule-shares: fleet-build
+	@$(MAKE) -j2 molecule-d14-1 molecule-d14-2
+molecule-d14-1: SHARE := $(FIRST)
+molecule-d14-2: SHARE := $(filter-out $(FIRST),$(ON_D14))
+molecule-d14-1 molecule-d14-2: fleet-build
+	$(if $(SHARE),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SHARE))
 
 hosts: fleet-build
 	@tests/fleet/run sh -c 'echo "ansible all -m ping; ssh -F $$FLEET/ssh_config d12; exit ends them"; exec $${SHELL:-bash}'
