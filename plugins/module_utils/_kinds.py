@@ -680,7 +680,8 @@ def gre(version):
 def iptun(version, protocols):
     prefix = "IFLA_IPTUN_"
     attrs = outer_ipv4(prefix) if version == 4 else outer_ipv6(prefix)
-    return (Attr("proto", prefix + "PROTO", "str", protocols, "any", says="mode"), *attrs, *encap(prefix, version))
+    proto = Attr("proto", prefix + "PROTO", "str", protocols, "any", says="mode", fixed=version == 4)
+    return (proto, *attrs, *encap(prefix, version))
 
 
 def vti():

@@ -86,6 +86,7 @@ options:
       - What an V(ipip), V(sit) or V(ip6tnl) tunnel carries; ip(8) calls it C(mode).
       - V(ipip) or V(ipip6) is IPv4, V(ip6ip) or V(ip6ip6) IPv6, V(mplsip) MPLS. The kernel's value is V(any), as ip(8)
         asks it for.
+      - Only a new V(ipip) or V(sit) takes it; see O(recreate).
     type: str
     choices: [ipip, mplsip, any, ip6ip, ip6ip6, ipip6]
   isatap:
