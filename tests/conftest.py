@@ -158,20 +158,23 @@ class Host:
             return None
         return self.observe()
 
-    def devices(self):
-        """The character devices of links in named namespaces."""
+    def links(self):
+        """Those in named namespaces."""
         kernel = Kernel()
         try:
-            links = [link for name in kernel.names() for link, dummy in kernel.read_links(name)[0]]
+            return [link for name in kernel.names() for link, dummy in kernel.read_links(name)[0]]
         finally:
             kernel.close()
-        return ["/dev/tap%d" % link.index for link in links if kind_of(link).tap]
 
     def clear(self):
         spaces = listed("/run/netns")
         if spaces:
-            devices = self.devices()
-            lines = ["ip netns delete %s || rm -f /run/netns/%s" % (name, name) for name in spaces]
+            links = self.links()
+            devices = ["/dev/tap%d" % link.index for link in links if kind_of(link).tap]
+            # The kernel takes no second one of these, and is in no hurry with those of a deleted namespace.
+            alone = [link for link in links if kind_of(link).unique and link.name not in FALLBACK]
+            lines = ["ip -n %s link delete %s || true" % (link.netns, link.name) for link in alone]
+            lines += ["ip netns delete %s || rm -f /run/netns/%s" % (name, name) for name in spaces]
             # The far ends of their links go a little later.
             lines.append("for i in $(seq 200); do ip -o link | grep -q 'link-netns' || break; sleep 0.01; done")
             lines += ["for i in $(seq 200); do [ -e %s ] || break; sleep 0.01; done" % device for device in devices]

@@ -26,6 +26,7 @@ from ._confirm import waiting
 from ._kinds import DEVICE, KINDS, PLAIN, OnDevice, OnWireguard, Port, apart, encoded, kind_of, met
 from ._model import (
     IP_PROTOCOLS,
+    IPV6_LEAST,
     RUN_DIR,
     Address,
     AltName,
@@ -50,7 +51,10 @@ from ._model import (
     SysctlFile,
     Topology,
     WireguardPeer,
+    family_of,
+    is_mac,
     loses_endpoint,
+    merged,
     replace,
     vlan_steps,
 )
@@ -157,6 +161,7 @@ class Kernel:
         self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.sockets, self.files, self.paths, self.generic = {"": Netlink()}, {"": self.home}, {}, {}
         self.leaving, self.coming, self.devices = [], [], []
+        self.family = None  # of WireGuard, by which generic netlink knows it
         self.held = None  # the lock
         self.processes = None  # by namespace
         self.atlas = None  # where namespaces are looked up by their numbers
@@ -422,10 +427,10 @@ class Kernel:
             if over:
                 far = data.get_attr(over) if data else 0
             if DEVICE[0] in kind_of(link).attrs:
-                link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **self.read_device(link)}.items())))
+                link = replace(link, attrs=merged(link.attrs, self.read_device(link)))
             if link.kind == "wireguard":
                 found, peers = self.read_wireguard(link)
-                link = replace(link, attrs=tuple(sorted({**dict(link.attrs), **found}.items())))
+                link = replace(link, attrs=merged(link.attrs, found))
                 others += peers
             known = over or (far and (nsid is not None or far != index))
             links.append((link, (nsid, far or 0) if known else None))
@@ -453,9 +458,11 @@ class Kernel:
             with self.inside(netns):
                 self.generic[netns] = Netlink(GENERIC)
         here = self.generic[netns]
-        family = here.request(rare_message("generic"), CONTROL, 0, [("NAME", "wireguard")], dict(cmd=3, version=1))
-        number = family[0].get_attr("ID")
-        return here.request(rare_message("wireguard"), number, flags, attrs, dict(cmd=verb, version=1))
+        if self.family is None:
+            names = [("NAME", "wireguard")]
+            self.family = here.request(rare_message("generic"), CONTROL, 0, names, dict(cmd=3, version=1))[0]
+        header = dict(cmd=verb, version=1)
+        return here.request(rare_message("wireguard"), self.family.get_attr("ID"), flags, attrs, header)
 
     def read_wireguard(self, link):
         """What WireGuard has of a link, and its peers."""
@@ -747,6 +754,13 @@ def feed(argv, text):
 def read(path):
     with open(path) as f:
         return f.read()
+
+
+def write(path, text):
+    """All of it or nothing."""
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.replace(path + ".new", path)
 
 
 def read_file(path):
@@ -1226,18 +1240,27 @@ def lacks(kind):
 
 def say(here, flags, attrs, header, kind, typed):
     """Tell the kernel of a link; what it does not support is named."""
-    try:
-        here.ask("link", NEWLINK, flags, attrs, **header)
-    except OSError as e:
-        unknown = UNKNOWN in e.strerror
-        if unknown or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
-            raise OSError(e.errno, "kind: " + lacks(kind))
-        if e.errno == errno.EEXIST and kind.unique:
-            raise OSError(e.errno, "another link of kind %s has the same %s" % (kind.name, ", ".join(kind.unique)))
-        if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):
-            names = ", ".join(attr.name for attr in kind.attrs if attr.nla in dict(typed))
-            raise OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))
-        raise
+    end = time.monotonic() + 5
+    while True:
+        try:
+            return here.ask("link", NEWLINK, flags, attrs, **header)
+        except OSError as e:
+            # One in a deleted namespace lasts a little longer than that.
+            if e.errno != errno.EEXIST or not kind.unique or time.monotonic() > end:
+                raise unsaid(e, flags, kind, typed)
+        time.sleep(0.01)
+
+
+def unsaid(e, flags, kind, typed):
+    """What the kernel's refusal of a link means."""
+    if UNKNOWN in e.strerror or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
+        return OSError(e.errno, "kind: " + lacks(kind))
+    if e.errno == errno.EEXIST and kind.unique:
+        return OSError(e.errno, "another link of kind %s has the same %s" % (kind.name, ", ".join(kind.unique)))
+    if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):
+        names = ", ".join(attr.name for attr in kind.attrs if attr.nla in dict(typed))
+        return OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))
+    return e
 
 
 def do_port(target, base, here):
@@ -1299,7 +1322,7 @@ def do_wireguard_peer(target, change, kernel):
         ips = []
         for text in target.allowed_ips:
             address, dummy, mask = text.partition("/")
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            family = family_of(address)
             ip = attribute(1, struct.pack("=H", family)) + attribute(2, socket.inet_pton(family, address))
             ips.append(attribute(NESTED, ip + attribute(3, struct.pack("=B", int(mask)))))
         # These in the place of all others.
@@ -1336,23 +1359,24 @@ def do_address(target, change, kernel):
         attrs = [("IFA_LOCAL", local), ("IFA_ADDRESS", address.peer.split("/")[0] if address.peer else local)]
         attrs += [("IFA_BROADCAST", address.broadcast)] if address.broadcast and verb == NEWADDR else []
         attrs += [("IFA_LABEL", address.label)] if address.label and verb == NEWADDR else []
-        here.ask(
-            "address",
-            verb,
-            ACK | flags,
-            attrs,
-            index=here.index(address.dev),
-            prefixlen=int(length),
-            family=socket.AF_INET6 if ":" in local else socket.AF_INET,
-            scope=number(SCOPES, address.scope or "global"),
-        )
+        scope = number(SCOPES, address.scope or "global")
+        where = dict(index=here.index(address.dev), prefixlen=int(length), family=family_of(local), scope=scope)
+        try:
+            here.ask("address", verb, ACK | flags, attrs, **where)
+        except OSError as e:
+            links = [link for link, dummy in kernel.read_links(target.netns)[0] if link.name == address.dev]
+            if ":" in local and links[0].mtu < IPV6_LEAST:
+                raise OSError(
+                    e.errno, "%s has an MTU of %d, IPv6 takes no less than %d" % (address.dev, links[0].mtu, IPV6_LEAST)
+                )
+            raise
 
 
 @do.register(Route)
 def do_route(target, change, kernel):
     here = kernel.netlink(target.netns)
     dest, length = target.dest.split("/")
-    family = socket.AF_INET6 if ":" in dest else socket.AF_INET
+    family = family_of(dest)
     attrs = [("RTA_DST", dest)] if int(length) else []
     attrs += [("RTA_TABLE", target.table)]
     attrs += [("RTA_PRIORITY", target.metric)] if target.metric else []
@@ -1393,7 +1417,7 @@ def do_route(target, change, kernel):
 def gateway(hop, family):
     if not hop.via:
         return []
-    own = socket.AF_INET6 if ":" in hop.via else socket.AF_INET
+    own = family_of(hop.via)
     return [("RTA_GATEWAY", hop.via)] if own == family else [("RTA_VIA", {"family": own, "addr": hop.via})]
 
 
@@ -1445,7 +1469,7 @@ def say_neighbour(target, change, kernel, attrs, how, **header):
 
 @do.register(Neighbour)
 def do_neighbour(target, change, kernel):
-    family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
+    family = family_of(target.address)
     attrs = [("NDA_DST", target.address)] + ([("NDA_LLADDR", target.lladdr)] if target.lladdr else [])
     flags = PROXY * target.proxy | ROUTER * bool(target.router)
     say_neighbour(target, change, kernel, attrs, CREATE | REPLACE, family=family, state=PERMANENT, flags=flags)
@@ -1465,11 +1489,10 @@ def do_fdb_entry(target, change, kernel):
 @do.register(MdbEntry)
 def do_mdb_entry(target, change, kernel):
     here, group = kernel.netlink(target.netns), target.grp
-    if group.count(":") == 5 and len(group) == 17:
+    if is_mac(group):
         proto, address = 0, bytes(bytearray(int(byte, 16) for byte in group.split(":")))
     else:
-        six = ":" in group
-        proto, address = 0x86DD if six else 0x0800, socket.inet_pton(socket.AF_INET6 if six else socket.AF_INET, group)
+        proto, address = 0x86DD if ":" in group else 0x0800, socket.inet_pton(family_of(group), group)
     data = struct.pack(MDB, here.index(target.port), 1, 0, target.vid or 0, address, socket.htons(proto))
     verb, flags = (DELMDB, 0) if change.verb == "delete" else (NEWMDB, CREATE | EXCL)
     try:
@@ -1527,9 +1550,7 @@ def do_sysctl(target, change, kernel):
 def do_sysctl_file(target, change, kernel):
     if change.verb == "delete":
         return os.unlink(target.path)
-    with open(target.path + ".new", "w") as f:
-        f.writelines("%s = %d\n" % pair for pair in target.lines)
-    return os.replace(target.path + ".new", target.path)
+    return write(target.path, "".join("%s = %d\n" % pair for pair in target.lines))
 
 
 @do.register(Topology)
@@ -1537,9 +1558,7 @@ def do_topology(target, change, kernel):
     if change.verb == "delete":
         return os.unlink(target.path)
     os.makedirs(RUN_DIR, exist_ok=True)
-    with open(target.path + ".new", "w") as f:
-        f.write(target.text)
-    return os.replace(target.path + ".new", target.path)
+    return write(target.path, target.text)
 
 
 def nft(kernel, netns, commands):
@@ -1559,9 +1578,7 @@ def do_boot(target, change, kernel):
         for path in (*target.files, target.wanted_by):
             os.makedirs(os.path.dirname(path), exist_ok=True)
         for path, text in target.files.items():
-            with open(path + ".new", "w") as f:
-                f.write(text)
-            os.replace(path + ".new", path)
+            write(path, text)
         with suppress(FileExistsError):
             os.symlink("../" + target.unit, target.wanted_by)
     if os.path.isdir("/run/systemd/system"):

@@ -11,11 +11,11 @@ import grp
 import pwd
 import re
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from typing import Any, Optional, Tuple
 
-from ._model import Secret
+from ._model import Secret, is_mac, merged, replace
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Macs(Attr):
 
     def parse(self, value):
         for text in value:
-            if not re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text):
+            if not is_mac(text):
                 raise ValueError("%r is no MAC address like 02:00:5e:00:53:01" % text)
         return tuple(sorted({text.lower() for text in value}))
 
@@ -965,14 +965,14 @@ def settled(link):
     """A link without what the kernel forgets, as the MAC addresses of a macvlan that has another mode, or chooses."""
     attrs = dict(link.attrs)
     if attrs.get("macaddr") and attrs.get("mode") != "source":
-        return replace(link, attrs=tuple(sorted({**attrs, "macaddr": ()}.items())))
+        return replace(link, attrs=merged(attrs, dict(macaddr=())))
     if kind_of(link).bonds:
         gone = dict(updelay=0, downdelay=0) if attrs.get("miimon") == 0 else {}
         gone.update(dict(arp_validate="none") if attrs.get("arp_interval") == 0 else {})
-        return replace(link, attrs=tuple(sorted({**attrs, **gone}.items())))
+        return replace(link, attrs=merged(attrs, gone))
     if link.kind == "wireguard" and link.up and attrs.get("listen_port") == 0:
         # The kernel chooses one.
-        return replace(link, attrs=tuple(sorted({**attrs, "listen_port": None}.items())))
+        return replace(link, attrs=merged(attrs, dict(listen_port=None)))
     return link
 
 
@@ -980,7 +980,7 @@ def eased(have, after):
     """What a link must be before it can be as it is to be: a bond takes no delays without miimon, not even none."""
     if not kind_of(have).bonds or dict(after.attrs).get("miimon") != 0:
         return have
-    return replace(have, attrs=tuple(sorted({**dict(have.attrs), "updelay": 0, "downdelay": 0}.items())))
+    return replace(have, attrs=merged(have.attrs, dict(updelay=0, downdelay=0)))
 
 
 def is_group(value):

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
 from functools import lru_cache, partial
@@ -16,6 +18,7 @@ MAIN, HOST_WIDE = 254, ("all", "default", "")
 RUN_DIR = "/run/virtnet"
 UNITS, BOOT_HEAD = "/etc/systemd/system", "set -e"
 IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "sctp": 132}
+IPV6_LEAST = 1280  # the MTU that RFC 8200 asks of any link
 
 
 # A field that tells how to get there or where a value came from: it is no part of the value.
@@ -27,6 +30,19 @@ def replace(resource, **news):
     new = object.__new__(type(resource))
     new.__dict__.update(resource.__dict__, **news)
     return new
+
+
+def merged(pairs, news):
+    """Pairs of names and values in their order, the news in the place of what they were."""
+    return tuple(sorted({**dict(pairs), **dict(news)}.items()))
+
+
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def is_mac(text):
+    return re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text) is not None
 
 
 @lru_cache(maxsize=None)
@@ -600,7 +616,7 @@ def overlay(have, want):
     given = want.__dict__
     stated = {name: given[name] for name in compared(type(want)) if given[name] is not None}
     for pairs in PAIRS & set(stated) if not isinstance(want, MdbEntry) else ():
-        stated[pairs] = tuple(sorted({**dict(getattr(have, pairs)), **dict(stated[pairs])}.items()))
+        stated[pairs] = merged(getattr(have, pairs), stated[pairs])
     if "hops" in stated and have.hops and len(have.hops) == len(want.hops):
         stated["hops"] = tuple(
             replace(w, dev=w.dev or h.dev) if w.via == h.via else w for w, h in zip(want.hops, have.hops)

@@ -14,6 +14,8 @@ import types
 from functools import lru_cache
 from importlib.machinery import PathFinder
 
+from ._model import family_of
+
 NEWLINK, DELLINK, GETLINK, SETLINK, NEWADDR, DELADDR, GETADDR, NEWROUTE, DELROUTE, GETROUTE = (
     16,
     17,
@@ -164,7 +166,7 @@ def text(value):
 
 
 def ip(value):
-    return socket.inet_pton(socket.AF_INET6 if ":" in value else socket.AF_INET, value)
+    return socket.inet_pton(family_of(value), value)
 
 
 def info(value):

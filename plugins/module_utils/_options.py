@@ -33,6 +33,7 @@ from ._model import (
     SysctlFile,
     WireguardPeer,
     Wish,
+    is_mac,
     replace,
 )
 from ._topology import topology
@@ -88,13 +89,10 @@ def netns_name(option, text):
 
 
 def mac(option, text):
-    if text is None:
-        return None
-    if not re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text):
-        raise Refused(option, "%r is no MAC address like 02:00:5e:00:53:01" % text)
-    if int(text[:2], 16) & 1 or not int(text.replace(":", ""), 16):
+    address = lladdr(option, text)
+    if address is not None and (int(text[:2], 16) & 1 or not int(text.replace(":", ""), 16)):
         raise Refused(option, "%s is a multicast or empty MAC address; a link needs one of its own" % text)
-    return text.lower()
+    return address
 
 
 def within(option, value, low, high):
@@ -546,7 +544,7 @@ def bridge_vlan_wish(p, host_):
 
 def multicast(option, text):
     """A multicast group: an address of IPv4 or IPv6, or a MAC address."""
-    if re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text):
+    if is_mac(text):
         group, good = text.lower(), int(text[:2], 16) & 1
     else:
         group = host(option, text)
@@ -557,7 +555,7 @@ def multicast(option, text):
 
 
 def lladdr(option, text):
-    if text is not None and not re.fullmatch(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", text):
+    if text is not None and not is_mac(text):
         raise Refused(option, "%r is no MAC address like 02:00:5e:00:53:01" % text)
     return text and text.lower()
 

@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from ._kinds import KINDS, OnDevice, bonded, cycled, eased, follows, is_group, kind_of, met, port_kind, said, settled
 from ._model import (
     HOST_WIDE,
+    IPV6_LEAST,
     ON_PORTS,
     Address,
     AltName,
@@ -37,6 +38,7 @@ from ._model import (
     carried,
     fits,
     made_by_kernel,
+    merged,
     order,
     overlay,
     place,
@@ -237,6 +239,8 @@ class _Planner:
         elif isinstance(want, Neighbour) and want.lladdr and kind_of(self.state.links((want.netns, want.dev))).packets:
             raise Refused("lladdr", "%s has no MAC address, and nobody behind it has one" % want.dev)
         elif have is None:
+            if isinstance(want, Address):
+                self.check_address(want)
             if isinstance(want, Route):
                 if connected(self.state, want):
                     return
@@ -251,13 +255,19 @@ class _Planner:
                 self.step(Change(have, after))
                 self.put_back(kept)
 
+    def check_address(self, want):
+        """What a link is too small for."""
+        link = self.state.links((want.netns, want.dev))
+        if ":" in want.address and link.mtu and link.mtu < IPV6_LEAST:
+            text = "%s has an MTU of %d, and IPv6 takes no less than %d"
+            raise Refused("mtu" if link.key in self.wanted else "dev", text % (link.name, link.mtu, IPV6_LEAST))
+
     def make_rule(self, want):
         """Rules have no names: one with this priority that matches the same is the one that is meant."""
         near = [r for r in self.state.within(want.netns, "rule") if r.family == want.family]
         if any(fits(r, want) for r in near):
             return
-        wanted = {other.key for other in self.wish.wanted}
-        meant = [r for r in near if r.matches == want.matches and not made_by_kernel(r) and r.key not in wanted]
+        meant = [r for r in near if r.matches == want.matches and not made_by_kernel(r) and r.key not in self.wanted]
         if meant:
             self.step(Change(meant[0], overlay(replace(meant[0], suppress_prefixlength=-1), want)))
             return
@@ -553,14 +563,13 @@ class _Planner:
             raise Refused("pmtudisc", "%s, %s, has it always with a ttl of its own" % (after.name, called(after)))
         if kind_of(after).packets and want.address:
             raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
-        ends = [attrs[name] for name in ("local", "remote") if name in attrs]
         lower = self.state.links(after.link) if after.link else None
         if kind_of(after).bound and attrs["external"] and after.link and after.link[1]:
             raise Refused("link", "it is for external: false")
         if kind_of(after).overhead and is_group(attrs["remote"]) and not (after.link and after.link[1]):
             raise Refused("link", "to a group packets go by one link")
         if kind_of(after).overhead and want.mtu and lower is not None and lower.mtu:
-            most = lower.mtu - kind_of(after).overhead[any(":" in end for end in ends)]
+            most = lower.mtu - outer(after)
             if want.mtu > most and "as_it_was" not in self.wish.allow:
                 text = "%d is more than %d, what the outer packets leave of the %d of %s"
                 raise Refused("mtu", text % (want.mtu, most, lower.mtu, lower.name))
@@ -737,14 +746,14 @@ def fresh(state, want):
     """A link as the kernel is asked to make it."""
     others = alike(state, want)
     if others:
-        want = replace(want, attrs=tuple(sorted({**dict(others[0].attrs), **dict(want.attrs)}.items())))
+        want = replace(want, attrs=merged(others[0].attrs, want.attrs))
     lower = lower_of(state, want)
     if port_kind(state, want).bonds:
         want = replace(want, up=False)
     if dict(want.attrs).get("primary"):
         want = replace(want, attrs=tuple(pair for pair in want.attrs if pair[0] != "primary"))
     # The alias it forgets: the next pass sets it. What a link has from its lower one it need not be told.
-    told = {"mtu": None} if lower is not None and want.mtu == lower.mtu else {}
+    told = {"mtu": None} if want.mtu is not None and want.mtu == given_mtu(state, want) else {}
     if lower is not None and want.address == lower.address and follows(want) & {"address", "unset address"}:
         told["address"] = None
     return replace(want, alias=None, **told)
@@ -759,7 +768,7 @@ def called(link):
 
 
 def drops_ipv6(have, after):
-    return after.mtu is not None and after.mtu < 1280 <= (have.mtu or 0)
+    return after.mtu is not None and after.mtu < IPV6_LEAST <= (have.mtu or 0)
 
 
 def check_netns(have, want):
@@ -1007,7 +1016,7 @@ def unbound(state, port):
         return
     if dict(bond.attrs).get("primary") == port.name:
         # It is again when it comes back.
-        bond = replace(bond, attrs=tuple(sorted({**dict(bond.attrs), "primary": None}.items())))
+        bond = replace(bond, attrs=merged(bond.attrs, dict(primary=None)))
         state.add(bond)
     if not state.ports[bond.key]:
         empty(state, replace(bond, pinned=frozenset()))
@@ -1065,9 +1074,7 @@ def forward_link(state, change):
         for other in alike(state, now):
             told = {attr.name: value for attr, value, dummy in said(kind_of(now).attrs, (), after.attrs, True)}
             # A mode that is not told is reset, a flag is not.
-            now = replace(
-                now, attrs=tuple(sorted({**dict(now.attrs), "flag": dict(other.attrs)["flag"], **told}.items()))
-            )
+            now = replace(now, attrs=merged(now.attrs, {"flag": dict(other.attrs)["flag"], **told}))
         if kind_of(now).over and now.link is None:
             now = replace(now, link=(now.netns, ""))
         now = inheriting(state, settled(now))
@@ -1133,15 +1140,25 @@ def share(state, link):
         state.add(replace(other, attrs=link.attrs))
 
 
+def outer(link):
+    """The bytes of each packet that a tunnel's outer headers take."""
+    attrs = dict(link.attrs)
+    return kind_of(link).overhead[any(":" in (attrs.get(name) or "") for name in ("local", "remote"))]
+
+
 def inheriting(state, link):
     """A new link with what it has from its lower link."""
-    lower = state.links(link.link) if link.link else None
-    if lower is None or not kind_of(link).stands:
-        return link
-    follow, address = follows(link), link.address
-    if "address" in follow or (address is None and "unset address" in follow):
-        address = lower.address
-    return replace(link, mtu=link.mtu or lower.mtu, address=address)
+    link = replace(link, mtu=link.mtu or given_mtu(state, link))
+    lower, follow = lower_of(state, link), follows(link)
+    if lower is not None and ("address" in follow or (link.address is None and "unset address" in follow)):
+        return replace(link, address=lower.address)
+    return link
+
+
+def given_mtu(state, link):
+    """What a new link has from the one that it stands on, or by which its packets leave."""
+    lower = state.links(link.link) if link.link and (kind_of(link).stands or kind_of(link).overhead) else None
+    return lower and lower.mtu and lower.mtu - (outer(link) if kind_of(link).overhead else 0)
 
 
 def spread(state, before, now):

@@ -11,6 +11,7 @@ THERE = """
 ip netns add n1
 ip link add va up type veth peer name vb; ip link set vb up; ip address add 192.0.2.1/24 dev va
 ip link add vc type veth peer name vd
+ip link add low mtu 1300 type veth peer name small mtu 1279
 ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bridge
 ip tuntap add t0 mode tun
 tc qdisc add dev vd root handle 7: pfifo
@@ -19,6 +20,7 @@ NEIGHBOUR, FDB = {"dev": "va", "address": "192.0.2.2"}, {"dev": "vc", "lladdr": 
 LONG = "sixteen-letters-"
 MACVLAN = {"name": "v1", "link": "va"}
 VXLAN = {"name": "v1", "id": 5}
+VETH = {"name": "x1", "peer": {"name": "x2"}}
 TUNNEL = {"name": "v1", "mode": "gre", "remote": "192.0.2.2"}
 WG, PEER = {"name": "v1"}, {"public_key": KEYS[2]}
 VLAN, ROUTE, NAT = (
@@ -94,6 +96,10 @@ BAD = [
     ("veth", {"name": "x1", "peer": {"name": LONG}}, "peer.name: "),
     ("veth", {"name": "x1", "peer": {"name": "x2", "netns": "n2"}}, "netns: there is no network namespace n2"),
     ("veth", {"name": "x1", "peer": {"name": "x2", "mtu": 1}}, "peer.mtu: "),
+    ("veth", dict(VETH, mtu=1279, addresses=["2001:db8::1/64"]), "mtu: x1 has an MTU of 1279, and IPv6 takes no less"),
+    ("address", {"dev": "small", "address": ["2001:db8::1/64"]}, "dev: small has an MTU of 1279"),
+    ("vxlan", dict(VXLAN, remote="192.0.2.2", link="low", addresses=["2001:db8::1/64"]), "mtu: v1 has an MTU of 1250"),
+    ("ip_tunnel", dict(TUNNEL, link="low", addresses=["2001:db8::1/64"]), "v1 has an MTU of 1276, IPv6 takes", "gre"),
     ("veth", {"name": "x1", "peer": {"name": "x2", "address": "zz"}}, "peer.address: "),
     ("veth", {"name": "va", "peer": {"name": "vc"}}, "peer: the other end of va is vb"),
     ("veth", {"name": "x1", "peer": {"name": "br0"}}, "peer.name: br0"),

@@ -44,8 +44,8 @@ def test_life(host, name):
         after = snapshot(host.observe())
         # The way back is good in a shell, and so is the way there.
         host.shell(*host.filled(wet["rollback_commands"], life.get("keys", {})))
-        assert snapshot(host.observe()) == snapshot(before), wet["rollback_commands"]
         host.settle()
+        assert snapshot(host.observe()) == snapshot(before), wet["rollback_commands"]
         host.shell(*host.filled(wet["commands"], life.get("keys", {})))
         assert snapshot(host.observe(), chance=False) == drop_chance(after)
     if module in ("netns", "route", "nat_masquerade", "address"):
