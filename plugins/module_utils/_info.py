@@ -1,16 +1,19 @@
 # Copyright (c) 2026 virtnet developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is read of links, in the words of the modules' options."""
+"""What is read of links and nodes, in the words of the modules' options."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from ._kinds import kind_of, port_kind
-from ._model import Address, AltName, Refused, WireguardPeer, made_by_kernel
+from ._model import MAIN, Address, AltName, Refused, WireguardPeer, made_by_kernel
 from ._options import OPTIONS, mac, modes, netns_name, unique
 from ._planner import FALLBACK
 
 SPEC = {option: dict(type="list", elements="str") for option in ("netns", "name", "kind")}
+NODES = dict(name=dict(type="str"), netns=dict(type="list", elements="str"))
 
 
 def sought(p):
@@ -94,3 +97,109 @@ def plain_addresses(state, link):
     """The addresses that are no more than that, and not made by the kernel itself."""
     found = [r for r in state.on(link.key) if isinstance(r, Address)]
     return [r.address for r in found if not r.peer and not made_by_kernel(r)]
+
+
+def far_end(state, ref):
+    """Which link this is; of one in a namespace without a name only the index is known."""
+    link = state.links(ref)
+    if link is None and not ref[1]:
+        return dict(netns=ref[0], name=None, index=None)
+    if link is None:
+        return dict(netns=None, name=None, index=int(ref[1]))
+    return dict(netns=link.netns, name=link.name, index=link.index)
+
+
+def describe(state, spaces, links):
+    """These links as a description of nodes and what joins them, and who is connected to whom."""
+    names = {netns: netns or ("host" if "host" not in spaces else "this host") for netns in spaces}
+    shown = {link.ref for link in links}
+    pairs = [(link, state.links(link.peer)) for link in links if link.peer in shown]
+    pairs = [pair for pair in pairs if pair[0].ref < pair[1].ref]
+    paired = {link.ref for pair in pairs for link in pair}
+    alone = [link for link in links if link.ref not in paired]
+    connections = [
+        dict(
+            kind=kind,
+            ends=[dict(found, node=names.get(found["netns"])) for found in map(partial(far_end, state), ends)],
+        )
+        for kind, ends in joined(links)
+    ]
+    return dict(
+        nodes=[as_node(state, names[n], n, [r for r in links if r.netns == n], alone) for n in names],
+        links=[dict(endpoints=[as_endpoint(state, link, names[link.netns]) for link in pair]) for pair in pairs],
+        connections=connections,
+    )
+
+
+def joined(links):
+    """Veth pairs, ports and their masters, links and what they stand on."""
+    out = {}
+    for link in links:
+        for kind, ref in (
+            ("veth", link.peer),
+            ("port", link.master and (link.netns, link.master)),
+            ("link", link.link),
+        ):
+            if ref:
+                out.setdefault((kind, frozenset((link.ref, ref))), (kind, (link.ref, ref)))
+    return list(out.values())
+
+
+def needs_more(address):
+    """Whether an address is more than one that its link can be given."""
+    return any((address.peer, address.label, address.broadcast, address.scope not in (None, "", "global")))
+
+
+def as_node(state, name, netns, links, alone):
+    """A network namespace as a node of a description, with these links of it."""
+    lo = state.links((netns, "lo"))
+    node = dict(name=name, netns=netns, loopback=bool(lo and lo.up), links=[], addresses=[], routes=[])
+    for link in links:
+        found = [r for r in state.on(link.key) if isinstance(r, Address) and not made_by_kernel(r)]
+        node["addresses"] += [as_address(r) for r in found if needs_more(r)]
+        if link in alone and (link.name not in FALLBACK or not all(map(needs_more, found))):
+            node["links"].append(as_link(state, link))
+    devs = {link.name for link in links}
+    routes = [r for r in state.within(netns, "route") if not made_by_kernel(r)]
+    node["routes"] = [as_route(r) for r in routes if {hop.dev for hop in r.hops or ()} <= devs]
+    return {part: value for part, value in node.items() if value != []}
+
+
+def as_link(state, link):
+    """A link of a node: its kind, and the options of its module."""
+    module, options = as_task(state, link)
+    mine = {option: value for option, value in options.items() if option not in ("netns", "tap")}
+    if modes(kind_of(link).maker) and module != "link":
+        mine.pop("mode")
+    return own_addresses(state, link, mine if module == "link" else dict(kind=link.kind, **mine))
+
+
+def as_endpoint(state, link, name):
+    """An end of a veth pair, of this node."""
+    options = as_options(state, link, OPTIONS["veth"][0]["peer"]["options"])
+    options.pop("netns")
+    return own_addresses(state, link, dict(node=name, **options))
+
+
+def own_addresses(state, link, options):
+    """Without the addresses that stand with the node."""
+    more = {r.address for r in state.on(link.key) if isinstance(r, Address) and needs_more(r)}
+    kept = [address for address in options.pop("addresses", ()) if address not in more]
+    return dict(options, addresses=kept) if kept else options
+
+
+def as_address(r):
+    told = {option: getattr(r, option) for option in ("dev", "peer", "label", "broadcast", "scope")}
+    return dict({option: value for option, value in told.items() if value}, address=[r.address])
+
+
+def as_route(r):
+    found = dict(dest=[r.dest], metric=r.metric, type=r.type, src=r.src, mtu=r.mtu)
+    found.update(table=str(r.table) if r.table != MAIN else None, scope=r.scope if r.scope != "global" else None)
+    hops = [{option: getattr(hop, option) for option in ("via", "dev", "onlink", "weight")} for hop in r.hops or ()]
+    hops = [{option: value for option, value in hop.items() if value} for hop in hops]
+    if len(hops) > 1:
+        found["multipath"] = hops
+    else:
+        found.update(*({option: value for option, value in hop.items() if option != "weight"} for hop in hops))
+    return {option: value for option, value in found.items() if value or (option == "metric" and value is not None)}

@@ -12,9 +12,9 @@ import traceback
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._capture import CAPTURE, around, asked, started, stopped
-from ._info import SPEC, as_task, sought
+from ._info import NODES, SPEC, as_task, describe, far_end, sought
 from ._kernel import NEEDS_ROOT, Kernel
-from ._model import Address, Link, Refused
+from ._model import Address, Link, Netns, Refused
 from ._netlink import IMPORT_ERROR
 from ._probe import Answer, probe
 from ._reach import REACH, RULES, differing, report, wanted
@@ -26,7 +26,7 @@ def look(name):
     """Run the module of this name."""
     spec, rules, view = LOOKS[name]
     module = AnsibleModule(spec, **rules)
-    if IMPORT_ERROR and view is link_info:
+    if IMPORT_ERROR and view in (link_info, topology_info):
         module.fail_json(msg=missing_required_lib(PYROUTE2), exception=IMPORT_ERROR)
     kernel = Kernel()
     try:
@@ -97,6 +97,19 @@ def link_info(p, kernel, dummy):
     ), None
 
 
+def topology_info(p, kernel, dummy):
+    record = p["name"] and kernel.made(p["name"])
+    if p["name"] and record is None:
+        raise Refused("name", "there is no topology %s" % p["name"])
+    made = record.made if record else ()
+    spaces = {r.name if isinstance(r, Netns) else r.netns for r in made} if record else {"", *kernel.names()}
+    spaces = sorted(spaces & set(p["netns"]) if p["netns"] is not None else spaces)
+    spaces = [netns for netns in spaces if not netns or kernel.path(netns)]
+    state, own = kernel.observe(spaces, follow=spaces), {r.key for r in made}
+    links = [r for r in state if isinstance(r, Link) and r.netns in spaces and (r.netns or not own or r.key in own)]
+    return dict(describe(state, spaces, sorted(links, key=lambda r: (r.netns, r.index))), changed=False), None
+
+
 def shown(state, link):
     """A link as data: what it is and has, and the task that makes it so."""
     module, options = as_task(state, link)
@@ -107,22 +120,13 @@ def shown(state, link):
     return out
 
 
-def far_end(state, ref):
-    """Which link this is; of one in a namespace without a name only the index is known."""
-    link = state.links(ref)
-    if link is None and not ref[1]:
-        return dict(netns=ref[0], name=None, index=None)
-    if link is None:
-        return dict(netns=None, name=None, index=int(ref[1]))
-    return dict(netns=link.netns, name=link.name, index=link.index)
-
-
 def stated(fields):
     return {name: value for name, value in fields.items() if value or name == "netns"}
 
 
 LOOKS = {
     "link_info": (SPEC, dict(supports_check_mode=True), link_info),
+    "topology_info": (NODES, dict(supports_check_mode=True), topology_info),
     "reachability": (REACH, dict(RULES, supports_check_mode=True), reachability),
     "packet_capture": (CAPTURE, {}, packet_capture),
 }

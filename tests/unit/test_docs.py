@@ -9,6 +9,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _model, _reach
+from ansible_collections.virtnet.linux.plugins.module_utils._info import describe
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Some
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, shown
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
@@ -179,6 +180,18 @@ def test_documents_what_link_info_returns(kind, docs):
     for name in ("peer", "link"):
         assert set(found[name]) == set(known[name]["contains"])
     assert set(found["addresses"][0]) <= set(known["addresses"]["contains"])
+
+
+def test_documents_what_topology_info_returns(docs):
+    links = [
+        _model.Link("", *one, mtu=1500) for one in (("l", "veth", ("", "p")), ("p", "veth", ("", "l")), ("d", "dummy"))
+    ]
+    more = [_model.Address("", "l", "192.0.2.1/24", label="l:1"), _model.Route("", "192.0.2.0/24", type="blackhole")]
+    found, known = describe(_model.State([*links, *more]), [""], links), docs["topology_info"]["return"]
+    assert set(found) == set(known)
+    for part in known:
+        assert set(found[part][0]) == set(known[part]["contains"])
+    assert set(found["connections"][0]["ends"][0]) == set(known["connections"]["contains"]["ends"]["contains"])
 
 
 def test_documents_what_reachability_returns(docs):
