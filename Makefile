@@ -74,10 +74,10 @@ kernel: setup
 	$(RUN) --cases kernel.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
 
 playbooks: setup
-	@$(MAKE) -j2 --output-sync lives turns looks inside
+	@$(MAKE) -j2 --output-sync lives turns looks inside pictures
 
-.PHONY: lives turns looks inside
-lives turns looks inside: setup
+.PHONY: lives turns looks inside pictures
+lives turns looks inside pictures: setup
 	$(RUN) --suite playbooks --cases $@.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/$@.xml tests/playbooks/test_$@.py
 
 demonstration: setup

@@ -62,6 +62,12 @@ CHECK = {
 }
 
 
+def test_a_picture(host, tmp_path):
+    follow("A picture", tmp_path)
+    page = (tmp_path / "network.html").read_text()
+    assert all("<td class=%s>ttl %d</td>" % pair in page.replace('"', "") for pair in (("yes", 64), ("yes", 63)))
+
+
 def test_capture_of_a_vlan_tag_that_is_sent(host, tmp_path):
     host.shell("ip netns add n1", "ip link add va up type veth peer name vb netns n1", "ip -n n1 link set vb up")
     frame = "import socket; s = socket.socket(17, 3); s.bind(('va', 0)); s.send(bytes.fromhex('%s'))"

@@ -1,0 +1,53 @@
+# Copyright (c) 2026 virtnet developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A description of nodes and links as a graph of Graphviz."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: dot
+short_description: A description of nodes and links as a graph of Graphviz
+version_added: 0.1.0
+author: virtnet developers (@virtnet)
+description:
+  - A network namespace is a box with its links and their addresses, a veth pair a line, and so is a link that stands on
+    one in another network namespace.
+options:
+  _input:
+    description:
+      - A dictionary of C(nodes) and C(links) as M(virtnet.linux.topology) takes them, or as
+        M(virtnet.linux.topology_info) returns them.
+    type: dict
+    required: true
+seealso:
+  - module: virtnet.linux.topology_info
+"""
+
+EXAMPLES = r"""
+- name: What is there
+  virtnet.linux.topology_info:
+  register: found
+
+- name: A picture of it
+  ansible.builtin.copy:
+    content: "{{ found | virtnet.linux.dot }}"
+    dest: network.dot
+    mode: "0644"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+_value:
+  description: The text of a graph for dot(1).
+  type: str
+"""
+
+from ansible_collections.virtnet.linux.plugins.plugin_utils.drawing import dot
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self):
+        return {"dot": dot}
