@@ -12,7 +12,7 @@ CACHE := $(CURDIR)/.cache
 RESULTS := $(CACHE)/results
 LOGS := $(CACHE)/logs
 LINK := .venv/collections/ansible_collections/virtnet/linux
-SUITES := lint unit kernel playbooks demonstration $(if $(HOSTS),,fleet) molecule sanity build cells
+SUITES := lint unit kernel $(if $(HOSTS),,fleet) molecule playbooks demonstration sanity build cells
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -21,7 +21,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.venv/collections
 PYENVS := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin)
 EVERY_PYTHON := PATH="$(CURDIR)/.venv/bin:$(subst : ,:,$(addsuffix :,$(PYENVS)))$$PATH"
 
-RUN = @tests/report run $(RESULTS) $@
+RUN = @tests/report run $(RESULTS) $@ --log $(LOGS)/$@.log
 
 # A failing check does not keep the others from running.
 MAKEFLAGS += --keep-going --no-print-directory
@@ -43,7 +43,8 @@ packages:
 
 test: setup
 	@rm -rf $(RESULTS) $(LOGS)
-	@$(MAKE) suites; made=$$?; tests/report table $(RESULTS) && exit $$made || { echo "Logs: $(LOGS)"; exit 1; }
+	@echo "Running the suites, two at a time. What runs writes to $(LOGS)."
+	@$(MAKE) -j2 suites; made=$$?; tests/report table $(RESULTS) && exit $$made || { echo "Logs: $(LOGS)"; exit 1; }
 
 test-all:
 	@$(MAKE) test ALL=yes
@@ -73,8 +74,7 @@ unit: setup
 kernel: setup
 	$(RUN) --cases kernel.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
 
-playbooks: setup
-	@$(MAKE) -j2 --output-sync lives turns looks inside pictures
+playbooks: lives turns looks inside pictures
 
 .PHONY: lives turns looks inside pictures
 lives turns looks inside pictures: setup
@@ -89,12 +89,11 @@ EVERYWHERE := $(if $(ALL),$(SCENARIOS),$(filter netns_pair,$(SCENARIOS)))
 ON_D14 := $(filter-out $(EVERYWHERE),$(SCENARIOS))
 FIRST := $(wordlist 1,$(shell expr $(words $(ON_D14)) / 2),$(ON_D14))
 
-fleet: fleet-build fleet-itself
-	@$(MAKE) -j2 fleet-kernel $(if $(ALL),,fleet-modules)
-molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-shares)
+fleet: fleet-build fleet-itself fleet-kernel $(if $(ALL),,fleet-modules)
+molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-d14-1 molecule-d14-2)
 
 .PHONY: fleet-build fleet-itself fleet-kernel fleet-modules
-.PHONY: molecule-hosts molecule-all molecule-shares molecule-d14-1 molecule-d14-2
+.PHONY: molecule-hosts molecule-all molecule-d14-1 molecule-d14-2
 fleet-build: setup
 	$(RUN) -- tests/fleet/run --build
 fleet-itself: fleet-build
@@ -108,8 +107,8 @@ molecule-hosts: setup
 	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
 molecule-all: fleet-build
 	$(if $(EVERYWHERE),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE))
-molecule-shares: fleet-build
-	@$(MAKE) -j2 molecule-d14-1 molecule-d14-2
+# It looks for what a fleet may leave: none of the others runs meanwhile.
+fleet-kernel fleet-modules molecule-all molecule-d14-1 molecule-d14-2: | $(if $(filter suites,$(MAKECMDGOALS)),fleet-itself)
 molecule-d14-1: SHARE := $(FIRST)
 molecule-d14-2: SHARE := $(filter-out $(FIRST),$(ON_D14))
 molecule-d14-1 molecule-d14-2: fleet-build

@@ -191,6 +191,29 @@ def test_a_persistent_topology_is_there_after_a_reboot(fleet, tmp_path):
     fleet.run(*state, "sh", "-c", "ansible-playbook %s >&2" % (tmp_path / "play.yml"))
 
 
+INSIDE = """- hosts: all
+  gather_facts: false
+  tasks:
+    - virtnet.linux.netns: {name: blue}
+    - ansible.builtin.command: ip netns identify
+      become: true
+      become_method: virtnet.linux.netns
+      vars: {ansible_netns: blue}
+      register: there
+      failed_when: there.stdout != 'blue'
+"""
+
+
+def test_inside_a_namespace_over_ssh(fleet, tmp_path):
+    """By the become plugin, and as a host of the inventory plugin."""
+    (tmp_path / "play.yml").write_text(INSIDE)
+    (tmp_path / "lab.netns.yml").write_text("plugin: virtnet.linux.netns\nhosts: [%s]\n" % HOST)
+    play = "ansible-playbook %s >&2 || exit; " % (tmp_path / "play.yml")
+    inventories = "-i $ANSIBLE_INVENTORY -i %s" % (tmp_path / "lab.netns.yml")
+    said = fleet.run("sh", "-c", play + "ansible %s netns -m command -a 'ip netns identify'" % inventories)
+    assert said.splitlines() == ["blue.%s | CHANGED | rc=0 >>" % HOST, "blue"]
+
+
 def test_shell(fleet):
     make = ["make", "--no-print-directory", "-C", str(RUN.parents[2]), "hosts"]
     process = fleet.start(*make, stdin=subprocess.PIPE)
