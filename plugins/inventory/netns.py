@@ -13,7 +13,8 @@ description:
   - Every named network namespace of the control node, or of O(hosts), becomes an inventory host. Its tasks run in the
     namespace, by the become plugin P(virtnet.linux.netns#become).
   - A namespace of the control node has its own name, one of another host is called C(NETNS.HOST). They are in the group
-    C(netns), and in a group C(netns_HOST).
+    C(netns), in a group C(netns_HOST), and in a group C(topology_NAME) for each topology of M(virtnet.linux.topology)
+    that has made something in it.
   - The file of this inventory is called C(netns.yml), or ends with C(.netns.yml); C(.yaml) will do as well.
 extends_documentation_fragment:
   - constructed
@@ -34,7 +35,7 @@ notes:
   - C(ip -all netns exec) lists the namespaces. It needs root; a user who is not root needs sudo(8) without a password.
   - "Each host has these variables: C(ansible_netns), the name of the namespace; C(netns_host), its host;
     C(netns_addresses), its addresses without prefix length, but those of C(lo) and link-local ones; and C(netns_links),
-    by name the C(kind), C(up), C(mtu), C(address), C(master) and C(addresses) of each link."
+    by name the C(kind), C(up), C(mtu), C(address), C(master) and C(addresses) of each link; and C(netns_topologies)."
   - The connection variables of its host are its own as well, except those of C(become).
 seealso:
   - plugin: virtnet.linux.netns
@@ -67,6 +68,7 @@ from ansible.plugins.loader import connection_loader
 from ansible.utils.vars import combine_vars
 
 COMMAND = (
+    'for f in /run/virtnet/*.json; do [ -r "$f" ] && echo topology: && cat "$f"; done; '
     'PATH="$PATH:/usr/sbin:/sbin"; set -- ip -all netns exec ip -details -json address; '
     '[ "$(id -u)" = 0 ] || set -- sudo -n "$@"; exec "$@"'
 )
@@ -87,8 +89,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             variables = self.variables(host)
             group = inventory.add_group("netns")
             inventory.add_child(group, inventory.add_group(self._sanitize_group_name("netns_" + host)))
-            for netns, links in spaces(self.ask(host, variables)):
-                self.add(host, netns, links, variables)
+            said = self.ask(host, variables)
+            made = topologies(said)
+            for netns, links in spaces(said):
+                self.add(host, netns, links, variables, [name for name, spaces in made.items() if netns in spaces])
 
     def variables(self, host):
         """How a host is reached."""
@@ -124,7 +128,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             raise AnsibleParserError("hosts: %s does not say its network namespaces: %s" % (host, err.decode().strip()))
         return out.decode()
 
-    def add(self, host, netns, links, variables):
+    def add(self, host, netns, links, variables, made):
         name = netns if host == "localhost" else "%s.%s" % (netns, host)
         if name in self.inventory.hosts:
             raise AnsibleParserError("hosts: a network namespace has the name of the inventory host %s" % name)
@@ -135,6 +139,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             ansible_become_method="virtnet.linux.netns",
             ansible_netns=netns,
             netns_host=host,
+            netns_topologies=made,
             netns_links=links,
             netns_addresses=[
                 address.split("/")[0]
@@ -143,12 +148,24 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
                 if link != "lo" and not address.startswith("fe80:")
             ],
         )
+        for topology in made:
+            self.inventory.add_child(self.inventory.add_group(self._sanitize_group_name("topology_" + topology)), name)
         for key, value in variables.items():
             self.inventory.set_variable(name, key, value)
         strict = self.get_option("strict")
         self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
+
+
+def topologies(text):
+    """By name, the namespaces in which a topology has made something."""
+    before = re.split("^netns: ", text, maxsplit=1, flags=re.MULTILINE)[0]
+    records = [json.loads(part) for part in re.split("^topology:\n", before, flags=re.MULTILINE)[1:]]
+    return {
+        record["topology"]: {one["name" if one["resource"] == "Netns" else "netns"] for one in record["made"]}
+        for record in records
+    }
 
 
 def spaces(text):

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import environment
+from conftest import environment, run
 from test_looks import follow
 
 METHOD = ("--become", "--become-method", "virtnet.linux.netns")
@@ -124,6 +124,20 @@ def test_namespaces_as_hosts(spaces, tmp_path):
     assert listed["netns_localhost"]["hosts"] == ["n1", "n2"] and listed["has_va"]["hosts"] == ["n1"]
     said, well = ansible("all", "-i", str(tmp_path / "netns.yml"), "-m", "command", "-a", "ip -o link", method=())
     assert well and said.index("n1 | CHANGED") >= 0 and " va@" in said and " vb@" in said, said
+
+
+def test_groups_of_topologies(spaces, tmp_path):
+    links = [{"endpoints": ["n1:eth0", "n3:eth0"]}]
+    assert run("topology", name="first-lab", nodes=[{"name": "n1"}, {"name": "n3"}], links=links)["changed"]
+    assert run("topology", name="second", nodes=[{"name": "host", "netns": "", "forwarding": [{"ipv4": True}]}])[
+        "changed"
+    ]
+    (tmp_path / "netns.yml").write_text("plugin: virtnet.linux.netns\n")
+    command = ["ansible-inventory", "-i", str(tmp_path / "netns.yml"), "--list"]
+    listed = json.loads(subprocess.run(command, env=environment(), stdout=-1, check=True).stdout)
+    assert listed["topology_first_lab"]["hosts"] == ["n1", "n3"] and "topology_second" not in listed
+    assert plain(listed["_meta"]["hostvars"]["n1"])["netns_topologies"] == ["first-lab"]
+    assert plain(listed["_meta"]["hostvars"]["n2"])["netns_topologies"] == []
 
 
 def plain(value):
