@@ -2,6 +2,8 @@
 # make test      every suite and a table of the results; a suite alone by its name: make unit
 # make test HOSTS=inventory.yml    likewise, with the scenarios on these hosts; HOSTS=local: on this machine
 # make test-all  likewise, and every suite and scenario on every test host
+# make docs      the documentation as HTML, with a page for each module, plugin and role
+# make tutorials  writes the commands in docs/tutorials as the roles of this checkout return them
 # make demo      a bridge LAN behind a router with NAT, built in a sandbox and proven by packets
 # make bench     times of tasks, as ratios to their peers, and of whole topologies beside ip(8)
 # make hosts     a shell among the test hosts
@@ -12,7 +14,7 @@ CACHE := $(CURDIR)/.cache
 RESULTS := $(CACHE)/results
 LOGS := $(CACHE)/logs
 LINK := .venv/collections/ansible_collections/virtnet/linux
-SUITES := lint unit kernel $(if $(HOSTS),,fleet) molecule playbooks demonstration sanity build cells
+SUITES := lint unit kernel $(if $(HOSTS),,fleet) molecule playbooks demonstration documentation sanity build cells
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -25,8 +27,8 @@ RUN = @tests/report run $(RESULTS) $@ --log $(LOGS)/$@.log
 
 # A failing check does not keep the others from running.
 MAKEFLAGS += --keep-going --no-print-directory
-.PHONY: setup packages test test-all test-matrix suites lint unit kernel playbooks demonstration fleet molecule hosts
-.PHONY: sanity build cells demo bench clean
+.PHONY: setup packages test test-all test-matrix suites lint unit documentation kernel playbooks demonstration fleet
+.PHONY: molecule hosts sanity build cells docs tutorials demo bench clean
 
 setup: .venv/ready
 
@@ -51,9 +53,9 @@ test-all:
 
 suites: $(SUITES)
 
-lint: ruff-check ruff-format ansible-lint docs options changelog
+lint: ruff-check ruff-format ansible-lint plugin-docs options changelog
 
-.PHONY: ruff-check ruff-format ansible-lint docs options changelog
+.PHONY: ruff-check ruff-format ansible-lint plugin-docs options changelog
 ruff-check: setup
 	$(RUN) --suite lint -- ruff check --quiet .
 ruff-format: setup
@@ -61,7 +63,7 @@ ruff-format: setup
 ansible-lint: setup
 	@# It looks in the collections of ANSIBLE_HOME first.
 	$(RUN) --suite lint -- env ANSIBLE_HOME=$(CACHE)/home/.ansible ansible-lint -q
-docs: setup
+plugin-docs: setup
 	$(RUN) --suite lint -- antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all .
 options: setup
 	$(RUN) --suite lint -- sh -c 'tests/options-table | diff -u docs/options.md - || { echo "do: tests/options-table >docs/options.md"; false; }'
@@ -70,6 +72,9 @@ changelog: setup
 
 unit: setup
 	$(RUN) --cases unit.xml -- pytest --junit-xml=$(RESULTS)/unit.xml tests/unit
+
+documentation: setup $(CACHE)/docs/ready
+	$(RUN) --cases documentation.xml -- pytest --junit-xml=$(RESULTS)/documentation.xml tests/docs
 
 kernel: setup
 	$(RUN) --cases kernel.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
@@ -125,6 +130,17 @@ build: setup
 
 cells: setup
 	$(RUN) --cases cells.json -- env $(EVERY_PYTHON) nox --tags few --report $(RESULTS)/cells.json
+
+docs: setup $(CACHE)/docs/ready
+	@tests/docs/build $(CACHE)/html
+
+tutorials: setup
+	@tests/sandbox tests/tutorials write
+
+$(CACHE)/docs/ready: tests/docs/requirements.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 demo: setup
 	@tests/demo/run

@@ -1,5 +1,6 @@
 """Each role's defaults, argument spec, README and playbook agree."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,12 @@ def test_a_playbook_runs_it(role):
 
 def test_molecule_plays_its_life(role):
     assert (ROOT / "extensions/molecule" / role / "side_effect.yml").exists()
+
+
+def test_a_tutorial_shows_it(role):
+    page = (ROOT / "docs/tutorials" / (role + ".md")).read_text()
+    for part in ("```mermaid\n", "ansible-playbook virtnet.linux.%s\n" % role, "## Look\n"):
+        assert part in page
+    # A whole fabric takes more commands than anyone reads.
+    assert role == "topology" or re.search(r"^<!-- commands of %s -->\n\n```sh\n# .*\nip " % role, page, re.MULTILINE)
+    assert "](%s.md)" % role in (ROOT / "docs/tutorials/README.md").read_text()
