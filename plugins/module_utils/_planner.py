@@ -280,10 +280,10 @@ class _Planner:
         link = self.state.links((want.netns, want.dev))
         bridge = bridge_of(self.state, link)
         if bridge is None:
-            raise Refused("dev", "%s is no bridge and no port of one" % want.dev)
+            raise Refused("dev", "%s is no port of a bridge" % want.dev)
         have = self.state.get(want.key)
         if have is None:
-            have = PortVlans(want.netns, want.dev, *default_vlans(bridge), own=bridge is link)
+            have = PortVlans(want.netns, want.dev, *default_vlans(bridge), own=link.kind == "bridge")
         was = dict(have.vlans)
         vlans = {} if want.exact else dict(was)
         vlans.update((vid, was.get(vid, False) if untagged is None else untagged) for vid, untagged in want.vlans)
@@ -302,7 +302,7 @@ class _Planner:
             attrs = dict(bridge.attrs)
             if bridge.kind != "bridge":
                 raise Refused("dev", "%s is %s, not a bridge" % (bridge.name, called(bridge)))
-            if port.master != bridge.name:
+            if port.kind is not None and port.master != bridge.name:
                 raise Refused("port", "%s is no port of %s" % (port.name, bridge.name))
             if not bridge.up:
                 raise Refused("dev", "%s is down, and then the kernel takes no groups" % bridge.name)
@@ -1253,16 +1253,34 @@ def missing(wish, observed):
             needs = []
         elif isinstance(want, MdbEntry):
             needs = [("port" if key[2:] == (want.port,) else option, key) for option, key in needs]
+        if isinstance(want, (PortVlans, FdbEntry, MdbEntry)):
+            needs += no_ports(want, observed, {other.key for other in wish.wanted})
         for option, key in needs:
             if key not in observed and key not in coming:
                 gone.setdefault(key, option)
     return [(option, key) for key, option in gone.items() if ("netns", key[1]) not in gone or key[0] == "netns"]
 
 
+def no_ports(want, observed, wished):
+    """The link of an entry of a bridge that is to be a port, and is none: the option, and the place of a port."""
+    option, bridge = ("port", want.dev) if isinstance(want, MdbEntry) else ("dev", "a bridge")
+    link = observed.links((want.netns, getattr(want, option)))
+    if link is None or link.kind in (None, "bridge") or link.key in wished or getattr(want, "self_", False):
+        return []
+    if option == "port":
+        master = observed.links((want.netns, bridge))
+        there = link.master == bridge or (master is not None and master.kind not in (None, "bridge"))
+    else:
+        there = bridge_of(observed, link) is not None
+    return [] if there else [(option, ("port", *link.ref, bridge))]
+
+
 def absent(option, key):
     """The sentence for something that is missing."""
     if key[0] == "netns":
         return Refused(option, "there is no network namespace %s" % key[1])
+    if key[0] == "port":
+        return Refused(option, "%s is no port of %s" % key[2:])
     return Refused(option, "there is no link %s in %s" % (key[2], place(key[1])))
 
 
@@ -1271,7 +1289,11 @@ def assume(observed, wish):
     state = observed.copy()
     for dummy in range(2):
         for dummy, key in missing(wish, state):
-            forward(state, Change(None, Netns(key[1]))) if key[0] == "netns" else state.add(Link(key[1], key[2]))
+            if key[0] == "netns":
+                forward(state, Change(None, Netns(key[1])))
+            else:
+                known = state.links(key[1:3])
+                state.add(replace(known, kind=None) if known else Link(key[1], key[2]))
     return state
 
 

@@ -320,7 +320,7 @@ BAD = [
     ("bridge_vlan", {"dev": "vc", "vid": ["10-20", "15"]}, "vid: 15 is given twice"),
     ("bridge_vlan", {"dev": "vc", "untagged": ["x"]}, "untagged: 'x' is no VLAN"),
     ("bridge_vlan", {"dev": "vc", "pvid": 4095}, "pvid: 4095 is not between 0 and 4094"),
-    ("bridge_vlan", {"dev": "va", "vid": ["5"]}, "dev: va is no bridge and no port of one"),
+    ("bridge_vlan", {"dev": "va", "vid": ["5"]}, "dev: va is no port of a bridge"),
     ("bridge_vlan", {"dev": "eth9", "vid": ["5"]}, "dev: there is no link eth9"),
     ("neighbour", dict(NEIGHBOUR), "lladdr: say the MAC address of 192.0.2.2"),
     ("neighbour", dict(NEIGHBOUR, lladdr="02:00"), "lladdr: '02:00' is no MAC address"),

@@ -28,6 +28,26 @@ def test_without_root_one_sentence(host):
     assert said["failed"] and "needs root" in said["msg"]
 
 
+def test_a_port_that_an_earlier_task_of_the_dry_run_would_have_made(host):
+    host.shell("ip link add va type veth peer name vb; ip link add br0 up type bridge")
+    tasks = {
+        "bridge_vlan": (dict(dev="va", vid=["5"]), "bridge vlan add dev va vid 5"),
+        "bridge_fdb": (
+            dict(dev="va", lladdr="02:00:00:00:00:09"),
+            "bridge fdb replace 02:00:00:00:00:09 dev va master static",
+        ),
+        "bridge_mdb": (
+            dict(dev="br0", port="va", grp=["239.1.1.1"]),
+            "bridge mdb add dev br0 port va grp 239.1.1.1 permanent",
+        ),
+    }
+    for module, (options, command) in tasks.items():
+        assert run(module, check=True, **options)["commands"] == [command]
+        assert run(module, **options)["msg"].startswith(
+            ("dev: va is no port of a bridge", "port: va is no port of br0")
+        )
+
+
 def test_without_pyroute2_one_sentence(host):
     lines = [
         "import sys",
