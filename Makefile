@@ -4,7 +4,7 @@
 # make test-all  likewise, and every suite and scenario on every test host
 # make docs      the documentation as HTML, with a page for each module, plugin and role
 # make tutorials  writes the commands in docs/tutorials as the roles of this checkout return them
-# make demo      a bridge LAN behind a router with NAT, built in a sandbox and proven by packets
+# make demo      a bridge LAN behind a router with NAT, built in a sandbox, with who reaches whom and what passes
 # make bench     times of tasks, as ratios to their peers, and of whole topologies beside ip(8)
 # make hosts     a shell among the test hosts
 # make test-matrix  a bit of every suite on every supported pair of Python and ansible-core with every pyroute2

@@ -25,27 +25,32 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         if find_spec("scapy") is None:
             return dict(result, failed=True, msg="packet_capture needs scapy on the control node: pip install scapy")
-        result.update(self._execute_module(task_vars=task_vars))
-        captures = result.pop("captures", None)
+        # Its start takes as long as the module: both go on at once.
+        decoder = subprocess.Popen(
+            [sys.executable, str(DECODE)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            result.update(self._execute_module(task_vars=task_vars))
+            captures = result.pop("captures", None)
+            said, complaint = decoder.communicate(json.dumps([one["pcap"] for one in captures or ()]))
+        finally:
+            decoder.kill()
+            decoder.wait()
         if captures is None:
             return result
         folder = self._task.args.get("pcap")
         if folder and captures:
             result["files"] = keep(self._loader.path_dwim(folder), captures)
-        done = subprocess.run(
-            [sys.executable, str(DECODE)],
-            input=json.dumps([one["pcap"] for one in captures]),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            return dict(result, failed=True, msg="cannot decode the captures: %s" % done.stderr)
+        if decoder.returncode:
+            return dict(result, failed=True, msg="cannot decode the captures: %s" % complaint)
         result["packets"] = sorted(
             (
                 dict(packet, netns=one["netns"], dev=one["dev"])
-                for one, packets in zip(captures, json.loads(done.stdout))
+                for one, packets in zip(captures, json.loads(said))
                 for packet in packets
             ),
             key=lambda packet: packet["time"],

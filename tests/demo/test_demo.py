@@ -45,11 +45,17 @@ def test_demo(who):
         *(as_user("tests/demo/run", TOP, Path(sys.base_prefix)) if ordinary else [quote(str(TOP / "tests/demo/run"))])
     )
     assert done.returncode == 0, done.stdout
-    built, again, proof, dry, removed = done.stdout.split("\n== ")[1:]
+    built, again, dry, removed, looked = done.stdout.split("\n== ")[1:]
     assert "changed=7" in built and "changed=0" in again
-    assert "from guest1 to 203.0.113.2: a reply with ttl 63" in proof
-    assert "on br0 in the host: 192.168.1.10 > 203.0.113.2 request" in proof
-    assert "on uplink0 in the host: 203.0.113.1 > 203.0.113.2 request" in proof
     assert "ip netns add guest3" in dry and "ip link add name tap2" in dry
     assert "  lo " in removed and "br0" not in removed and "table" not in removed
+    lines = looked.splitlines()
+    assert [line.split() for line in lines if line.startswith("  guest1")] == ["guest1 ttl 64 ttl 64 ttl 63".split()]
+    assert ["outside"] + 2 * ["network", "unreachable"] + ["ttl", "64"] in [line.split() for line in lines]
+    assert lines[-4:] == [
+        "  br0 in the host: 192.168.1.10 > 203.0.113.2 request",
+        "  uplink0 in the host: 203.0.113.1 > 203.0.113.2 request",
+        "  uplink0 in the host: 203.0.113.2 > 203.0.113.1 reply",
+        "  br0 in the host: 203.0.113.2 > 192.168.1.10 reply",
+    ]
     assert sh(NETWORK).stdout == before

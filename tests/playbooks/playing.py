@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-# How a verification that fails names what it saw of a ping and of a capture.
+# How a verification that fails names what it saw of a ping.
 LOST = "from %s to %s: expected a reply with ttl %d, seen %s"
-SEEN = "on %s: expected %s, seen %s"
 
 
 @dataclass
@@ -30,7 +29,7 @@ class Played:
         for line in self.output.splitlines():
             task = line.strip(" *") if line.startswith("TASK") else task
             if line.startswith("changed:"):
-                found.append((task, line))
+                found.append((task, line.split(" => {")[0]))
         return found
 
 

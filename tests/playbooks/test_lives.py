@@ -28,12 +28,12 @@ class Life:
 LIVES = {
     "netns_pair": Life(
         disturb=["ip -n ns1 link delete tap1"],
-        lost=[LOST % ("ns1", "192.168.40.2", 64, "Network is unreachable")],
+        lost=[LOST % ("ns1", "192.168.40.2", 64, "network unreachable")],
         repair=['"link ns1 tap1"', '"link ns2 tap2"'],
     ),
     "tap": Life(
         disturb=["ip -n ns_test link set tap_test netns 1", "ip address add 192.168.100.1/24 dev tap_test"],
-        lost=[LOST % ("ns_test", "192.168.50.1", 64, "Network is unreachable")],
+        lost=[LOST % ("ns_test", "192.168.50.1", 64, "network unreachable")],
         repair=["192.168.50.1/24"],
     ),
     "bridge_lan": Life(
@@ -41,7 +41,7 @@ LIVES = {
         lost=[
             LOST % ("ns1", "192.168.50.3", 64, "no reply"),
             LOST % ("ns3", "192.168.50.2", 64, "no reply"),
-            LOST % ("ns4", "192.168.50.1", 64, "Network is unreachable"),
+            LOST % ("ns4", "192.168.50.1", 64, "network unreachable"),
         ],
         repair=['"up": true', "192.168.50.4/24"],
     ),
@@ -49,7 +49,7 @@ LIVES = {
         disturb=["sysctl -qw net.ipv4.ip_forward=0", "ip -n ns6 route delete 192.168.100.0/24"],
         lost=[
             LOST % ("ns5", "192.168.200.2", 63, "no reply"),
-            LOST % ("ns6", "192.168.100.2", 63, "Network is unreachable"),
+            LOST % ("ns6", "192.168.100.2", 63, "network unreachable"),
         ],
         repair=["ip_forward", "192.168.100.0/24"],
         forwards=True,
@@ -74,7 +74,7 @@ LIVES = {
     "return_routes": Life(
         disturb=["ip -n net2 route delete default", "ip netns exec net1 sysctl -qw net.ipv4.ip_forward=0"],
         lost=[
-            LOST % ("net2", "10.168.111.1", 62, "Network is unreachable"),
+            LOST % ("net2", "10.168.111.1", 62, "network unreachable"),
             LOST % ("station", "10.167.2.2", 62, "no reply"),
         ],
         repair=["ip_forward", '"via": "10.167.2.1"'],
@@ -107,8 +107,8 @@ LIVES = {
     "ipvlan": Life(
         disturb=["ip -n net1 link set ipvlan1 down", "ip -n net2 route delete default"],
         lost=[
-            LOST % ("net1", "192.168.12.1", 64, "Network is unreachable"),
-            LOST % ("net2", "192.168.11.1", 64, "Network is unreachable"),
+            LOST % ("net1", "192.168.12.1", 64, "network unreachable"),
+            LOST % ("net2", "192.168.11.1", 64, "network unreachable"),
         ],
         repair=['"up": true', "0.0.0.0/0"],
         needs=["ipvlan"],
