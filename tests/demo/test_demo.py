@@ -2,6 +2,7 @@
 """The demo does what it shows, as root and as an ordinary user, and leaves this host's network alone."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,11 +46,14 @@ def test_demo(who):
         *(as_user("tests/demo/run", TOP, Path(sys.base_prefix)) if ordinary else [quote(str(TOP / "tests/demo/run"))])
     )
     assert done.returncode == 0, done.stdout
-    built, again, dry, removed, looked = done.stdout.split("\n== ")[1:]
+    built, again, dry, removed, looked, drawn = done.stdout.split("\n== ")[1:]
     assert "changed=7" in built and "changed=0" in again
     assert "ip netns add guest3" in dry and "ip link add name tap2" in dry
     assert "  lo " in removed and "br0" not in removed and "table" not in removed
-    lines = looked.splitlines()
+    page = Path(drawn.rstrip().rpartition("file://")[2])
+    assert page.read_text().count(">guest1<") > 1
+    shutil.rmtree(page.parent)
+    lines = looked.rstrip().splitlines()
     assert [line.split() for line in lines if line.startswith("  guest1")] == ["guest1 ttl 64 ttl 64 ttl 63".split()]
     assert ["outside"] + 2 * ["network", "unreachable"] + ["ttl", "64"] in [line.split() for line in lines]
     assert lines[-4:] == [
