@@ -41,6 +41,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import (
 )
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
+from ansible_collections.virtnet.linux.plugins.module_utils._see import SIGHTS
 
 KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in range(8, 14)]
 MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
@@ -84,7 +85,7 @@ def each_of(modules):
     return pytest.mark.parametrize("name", [needing(m, *known[m]) for m in modules])
 
 
-EACH_MODULE = each_of([*OPTIONS, *LOOKS])
+EACH_MODULE = each_of([*OPTIONS, *LOOKS, *SIGHTS])
 
 
 @lru_cache

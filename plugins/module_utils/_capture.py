@@ -18,8 +18,8 @@ import time
 from base64 import b64encode
 
 from ._model import Refused
-from ._options import link_name, netns_name, unique, within
 from ._reach import PROBE, address, fitting, manner_of
+from ._words import link_name, netns_name, unique, within
 
 HOME = "/run/virtnet-linux"
 PR_SET_PDEATHSIG = 1

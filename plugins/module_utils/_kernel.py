@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import ctypes
 import errno
 import fcntl
 import json
@@ -18,9 +17,8 @@ import struct
 import subprocess
 import time
 from collections import defaultdict
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import singledispatch
-from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 from ._confirm import waiting
 from ._kinds import DEVICE, KINDS, PLAIN, OnDevice, OnWireguard, Port, apart, encoded, kind_of, met
@@ -104,11 +102,10 @@ from ._netlink import (
     nested,
     rare_message,
 )
+from ._spaces import CLONE_NEWNET, NETNS_DIR, Spaces, check, is_namespace, libc
 
 UNKNOWN = "Unknown device type"
-IFF_UP, CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 0x40000000, 4096, 16384, 1 << 20, 2
-NETNS_DIR = "/run/netns"
-NEEDS_ROOT = "this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN) on the managed host: use become: true"
+IFF_UP, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 4096, 16384, 1 << 20, 2
 ROOT = 0xFFFFFFFF
 TUN_TYPES = {"tun": 1, "tap": 2}
 TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP = 0x400454CA, 0x400454CB, 0x400454CC, 0x400454CE
@@ -136,7 +133,6 @@ ONLINK = 4
 SYSCTLS = {"ipv4": {"forwarding": 2, "rp_filter": 3, "proxy_arp": 5}, "ipv6": {"forwarding": 2}}
 ADDRESS, IFNAME, MTU, LINK, MASTER, TXQLEN = 1, 3, 4, 5, 10, 13  # IFLA_ADDRESS and so on
 LINKINFO, IFALIAS, LINK_NETNSID, PROP_LIST = 18, 20, 37, 52
-libc = ctypes.CDLL(None, use_errno=True)
 
 
 def number(table, word):
@@ -145,21 +141,12 @@ def number(table, word):
     return numbers[word] if word in numbers else int(word)
 
 
-def check(result):
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-
-
-class Kernel:
-    """The kernel's namespaces, opened once each."""
+class Kernel(Spaces):
+    """What is in the namespaces, read and changed by a socket in each."""
 
     def __init__(self):
-        # Each namespace takes two descriptors.
-        most = getrlimit(RLIMIT_NOFILE)[1]
-        setrlimit(RLIMIT_NOFILE, (most, most))
-        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self.sockets, self.files, self.paths, self.generic = {"": Netlink()}, {"": self.home}, {}, {}
+        super().__init__()
+        self.sockets, self.generic = {"": Netlink()}, {}
         self.leaving, self.coming, self.devices = [], [], []
         self.family = None  # of WireGuard, by which generic netlink knows it
         self.held = None  # the lock
@@ -170,8 +157,9 @@ class Kernel:
     def close(self):
         for netlink in [*self.sockets.values(), *self.generic.values(), *list(self.atlas or ())[:1]]:
             netlink.socket.close()
-        for fd in list(self.files.values()) + [self.held] * (self.held is not None):
-            os.close(fd)
+        if self.held is not None:
+            os.close(self.held)
+        super().close()
 
     # Topologies
 
@@ -228,31 +216,6 @@ class Kernel:
             return None
         self.paths[name] = path
         return os.stat(path).st_ino
-
-    def path(self, name):
-        own = "%s/%s" % (NETNS_DIR, name)
-        return own if is_namespace(own) else self.paths.get(name)
-
-    def names(self):
-        try:
-            return [n for n in os.listdir(NETNS_DIR) if is_namespace("%s/%s" % (NETNS_DIR, n))]
-        except FileNotFoundError:
-            return []
-
-    def file(self, name):
-        if name not in self.files:
-            self.files[name] = os.open(self.path(name) or NETNS_DIR + "/" + name, os.O_RDONLY | os.O_CLOEXEC)
-        return self.files[name]
-
-    @contextmanager
-    def inside(self, name):
-        if name:
-            check(libc.setns(self.file(name), CLONE_NEWNET))
-        try:
-            yield
-        finally:
-            if name:
-                check(libc.setns(self.home, CLONE_NEWNET))
 
     def netlink(self, name):
         if name not in self.sockets:
@@ -771,14 +734,6 @@ def read_file(path):
     except FileNotFoundError:
         return None
     return SysctlFile("", path, tuple(sorted((key.strip(), int(value)) for key, dummy, value in pairs)))
-
-
-def is_namespace(path):
-    """Whether a namespace is mounted here, not only the empty file of one that is gone."""
-    try:
-        return os.stat(path).st_dev == os.stat("/proc/thread-self/ns/net").st_dev
-    except FileNotFoundError:
-        return False
 
 
 # Messages to resources

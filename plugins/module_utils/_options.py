@@ -37,6 +37,7 @@ from ._model import (
     replace,
 )
 from ._topology import topology
+from ._words import host, link_name, netns_name, unique, within
 
 STATE = dict(state=dict(type="str", choices=["present", "absent"], default="present"))
 NETNS = dict(netns=dict(type="str"))
@@ -66,39 +67,11 @@ TABLES = {"main": 254, "default": 253}
 # Values
 
 
-def link_name(option, text):
-    """A link's name as the kernel takes it."""
-    if not 0 < len(text.encode()) <= 15:
-        raise Refused(option, "the name %r has %d bytes; a link's name has 1 to 15" % (text, len(text.encode())))
-    if text in (".", "..") or re.search(r"[\s/:]", text) or text[0] == "-":
-        raise Refused(
-            option, "%r is no name for a link: no '/', ':' or white space, not '.' or '..', no '-' at the start" % text
-        )
-    return text
-
-
-def netns_name(option, text):
-    if not text:
-        return ""
-    if len(text.encode()) > 255 or text in (".", "..") or re.search(r"[\s/\0]", text) or text[0] == "-":
-        raise Refused(
-            option,
-            "%r is no name for a network namespace: no '/' or white space, not '.' or '..', no '-' at the start" % text,
-        )
-    return text
-
-
 def mac(option, text):
     address = lladdr(option, text)
     if address is not None and (int(text[:2], 16) & 1 or not int(text.replace(":", ""), 16)):
         raise Refused(option, "%s is a multicast or empty MAC address; a link needs one of its own" % text)
     return address
-
-
-def within(option, value, low, high):
-    if value is not None and not low <= value <= high:
-        raise Refused(option, "%d is not between %d and %d" % (value, low, high))
-    return value
 
 
 def interface(option, text):
@@ -117,27 +90,11 @@ def interface(option, text):
     return "%s/%d" % (parsed.ip, parsed.network.prefixlen)
 
 
-def host(option, text):
-    if text is None:
-        return None
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        raise Refused(option, "%r is no IP address (without a prefix length)" % text)
-
-
 def network(option, text):
     try:
         return str(ip_network(text))
     except ValueError as e:
         raise Refused(option, "%r is no network like 192.0.2.0/24 (%s)" % (text, e))
-
-
-def unique(option, items):
-    for item in items:
-        if items.count(item) > 1:
-            raise Refused(option, "%s is given twice" % item)
-    return items
 
 
 # Links

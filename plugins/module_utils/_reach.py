@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ._model import Refused
-from ._options import host, link_name, netns_name, unique, within
 from ._probe import HEADERS, TOKEN, Manner, family_of
+from ._words import host, link_name, netns_name, unique, within
 
 REASONS = [
     "blackhole",

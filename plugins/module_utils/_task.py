@@ -18,7 +18,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._commands import commands
 from ._confirm import arm
-from ._kernel import NEEDS_ROOT, Kernel
+from ._kernel import Kernel
 from ._kinds import kind_of
 from ._model import (
     PAIRS,
@@ -50,6 +50,7 @@ from ._model import (
 from ._netlink import IMPORT_ERROR
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
+from ._spaces import NEEDS_ROOT
 
 PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
 # What of a link cannot change without notice for what stands on it.

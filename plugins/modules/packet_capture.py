@@ -231,11 +231,11 @@ files:
   elements: str
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils._look import look
+from ansible_collections.virtnet.linux.plugins.module_utils._see import see
 
 
 def main():
-    look("packet_capture")
+    see("packet_capture")
 
 
 if __name__ == "__main__":

@@ -178,11 +178,11 @@ differs:
   sample: ["from red to 192.0.2.2: expected a reply with ttl 64, seen no reply"]
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils._look import look
+from ansible_collections.virtnet.linux.plugins.module_utils._see import see
 
 
 def main():
-    look("reachability")
+    see("reachability")
 
 
 if __name__ == "__main__":

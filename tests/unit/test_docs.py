@@ -15,9 +15,10 @@ from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, 
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, plan
 from ansible_collections.virtnet.linux.plugins.module_utils._probe import Answer
+from ansible_collections.virtnet.linux.plugins.module_utils._see import SIGHTS
 from ansible_collections.virtnet.linux.plugins.module_utils._task import foretold, report
 
-SPECS = {name: entry[0] for name, entry in {**OPTIONS, **LOOKS}.items()}
+SPECS = {name: entry[0] for name, entry in {**OPTIONS, **LOOKS, **SIGHTS}.items()}
 CHECKED = ("type", "default", "choices", "required", "elements")
 # A task of each module that uses all that it can return.
 TASKS = {
