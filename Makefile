@@ -3,7 +3,6 @@
 # make test HOSTS=inventory.yml    likewise, with the scenarios on these hosts; HOSTS=local: on this machine
 # make test-all  likewise, and every suite and scenario on every test host
 # make docs      the documentation as HTML, with a page for each module, plugin and role
-# make tutorials  writes the commands in docs/tutorials as the roles of this checkout return them
 # make demo      a bridge LAN behind a router with NAT, built in a sandbox, with who reaches whom and what passes
 # make bench     times of tasks, as ratios to their peers, and of whole topologies beside ip(8)
 # make hosts     a shell among the test hosts
@@ -28,7 +27,7 @@ RUN = @tests/report run $(RESULTS) $@ --log $(LOGS)/$@.log
 # A failing check does not keep the others from running.
 MAKEFLAGS += --keep-going --no-print-directory
 .PHONY: setup packages test test-all test-matrix suites lint unit documentation kernel playbooks demonstration fleet
-.PHONY: molecule hosts sanity build cells docs tutorials demo bench clean
+.PHONY: molecule hosts sanity build cells docs demo bench clean
 
 setup: .venv/ready
 
@@ -133,9 +132,6 @@ cells: setup
 
 docs: setup $(CACHE)/docs/ready
 	@tests/docs/build $(CACHE)/html
-
-tutorials: setup
-	@tests/sandbox tests/tutorials write
 
 $(CACHE)/docs/ready: tests/docs/requirements.txt
 	@$(PYTHON) -m venv $(@D)

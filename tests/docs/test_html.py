@@ -71,6 +71,13 @@ def test_module(browser):
     assert "parameter-peer/name" in page.ids
 
 
+def test_tutorial(browser):
+    page = browser("docs/tutorials/bridge_lan.html")
+    assert "tap1 192.168.50.1/24" in page.text  # in the picture
+    assert "ip link add name br1 up type bridge" in page.text
+    assert "../../roles/bridge_lan/README.html" in page.links
+
+
 def test_search(browser):
     assert "collection/vxlan_module.html" in {link.partition("?")[0] for link in browser("search.html?q=vxlan").links}
 
