@@ -204,8 +204,12 @@ class Probing:
         it.setsockopt(level, errors, 1)
         it.setsockopt(level, received, 1)
         it.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        for buffer in (SO_SNDBUFFORCE, SO_RCVBUFFORCE):
-            it.setsockopt(socket.SOL_SOCKET, buffer, 1 << 23)
+        for forced, buffer in ((SO_SNDBUFFORCE, socket.SO_SNDBUF), (SO_RCVBUFFORCE, socket.SO_RCVBUF)):
+            try:
+                it.setsockopt(socket.SOL_SOCKET, forced, 1 << 23)
+            except PermissionError:
+                # In the user namespace of an ordinary user: as much as the system gives.
+                it.setsockopt(socket.SOL_SOCKET, buffer, 1 << 23)
         # IP_PMTUDISC_PROBE (3): what was learned of the path before does not count, so that the router itself answers.
         it.setsockopt(level, discover, 3 if self.manner.dont_fragment else 0)
         if family == socket.AF_INET6:
