@@ -237,6 +237,8 @@ class Packets(Probing):
     def __init__(self, *args):
         super().__init__(*args)
         self.token, self.sockets, self.numbers = os.urandom(TOKEN), {}, {}
+        # For NAT, requests with the identifier of earlier ones would be theirs, and be translated as they were.
+        self.first = int.from_bytes(self.token[:2], "big")
 
     def line(self, number):
         netns, address = self.pairs[number]
@@ -256,7 +258,7 @@ class Packets(Probing):
         netns, address = self.pairs[number]
         line, data = self.line(number), payload_of(self.manner, address, self.token)
         if self.manner.protocol == "icmp":
-            data = echo_request(family_of(address), number, turn, data)
+            data = echo_request(family_of(address), (self.first + number) & 0xFFFF, turn, data)
         try:
             where = self.where(number)
             self.numbers[netns, socket.inet_pton(family_of(address), where[0]), where[3:]] = number
@@ -318,9 +320,10 @@ class Packets(Probing):
         if len(data) < 8:
             return None, None
         ident, turn = struct.unpack_from("!HH", data, 4)
-        if ident >= len(self.pairs) or (self.pairs[ident][0], family_of(self.pairs[ident][1])) != place:
+        number = (ident - self.first) & 0xFFFF
+        if number >= len(self.pairs) or (self.pairs[number][0], family_of(self.pairs[number][1])) != place:
             return None, None
-        return ident, turn
+        return number, turn
 
 
 class Connections(Probing):
