@@ -50,7 +50,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The lines. That of a packet in a tunnel has the outer addresses first, as in
+    - >-
+      The lines. That of a packet in a tunnel has the outer addresses first, as in
       C(uplink0 in the host: 198.51.100.1 > 203.0.113.1: 192.0.2.1 > 192.0.2.2 reply).
   type: list
   elements: str
