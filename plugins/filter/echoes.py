@@ -36,7 +36,7 @@ EXAMPLES = r"""
 - name: The router's address is on the uplink, and the guest's is not
   ansible.builtin.assert:
     that: seen | symmetric_difference(expected) == []
-    fail_msg: "not seen: {{ expected | difference(seen) }}; not expected: {{ seen | difference(expected) }}"
+    fail_msg: "expected {{ expected }}, seen {{ seen }}"
   vars:
     seen: "{{ passed.packets | virtnet.linux.echoes }}"
     expected:
@@ -50,9 +50,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - >-
-      The lines. That of a packet in a tunnel has the outer addresses first, as in
-      C(uplink0 in the host: 198.51.100.1 > 203.0.113.1: 192.0.2.1 > 192.0.2.2 reply).
+    - "The lines. That of a packet in a tunnel has the outer addresses first, as in
+      V(uplink0 in the host: 198.51.100.1 > 203.0.113.1: 192.0.2.1 > 192.0.2.2 reply)."
   type: list
   elements: str
   sample: ["trunk1 in switch1: 802.1Q 100 192.0.2.1 > 192.0.2.2 request"]

@@ -160,20 +160,27 @@ def listen(process, path, text):
         time.sleep(0.005)
 
 
-def end(pid, gone):
-    """End a capture when it has read all that has come."""
+def end(captures):
+    """End captures, each (pid, gone), when they have read all that has come."""
     limit = time.monotonic() + 5
-    # A tcpdump that sleeps waits for the next packet.
-    while not gone() and sleeping(pid) is False and time.monotonic() < limit:
-        time.sleep(0.005)
+    for pid, gone in captures:
+        # A tcpdump that sleeps waits for the next packet.
+        while not gone() and sleeping(pid) is False and time.monotonic() < limit:
+            time.sleep(0.005)
+    # The kernel takes a while to close each, so all at once.
     for number in (signal.SIGINT, signal.SIGKILL):
         limit = time.monotonic() + 5
-        while not gone() and time.monotonic() < limit:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                return
-            time.sleep(0.005)
+        while captures and time.monotonic() < limit:
+            captures = [(pid, gone) for pid, gone in captures if not gone() and told(pid, number)]
+            time.sleep(0.005 if captures else 0)
+
+
+def told(pid, number):
+    try:
+        os.kill(pid, number)
+        return True
+    except ProcessLookupError:
+        return False
 
 
 def sleeping(pid):
@@ -203,9 +210,9 @@ def around(inside, places, p, seconds, act=None):
         # The processes have the files open: their names need not outlive this task.
         shutil.rmtree(folder)
     done = act() if act else None
+    if act:
+        end([(process.pid, lambda process=process: process.poll() is not None) for process in running])
     for process in running:
-        if act:
-            end(process.pid, lambda process=process: process.poll() is not None)
         process.wait()
     try:
         return content(places, files), done
@@ -264,8 +271,8 @@ def stopped(name):
     capture = known(name)
     if capture is None:
         return None
-    for number, pid in enumerate(capture["pids"]):
-        end(pid, lambda number=number, pid=pid: not alive(name, number, pid))
+    pids = enumerate(capture["pids"])
+    end([(pid, lambda number=number, pid=pid: not alive(name, number, pid)) for number, pid in pids])
     files = [open(pcap(folder_of(name), number), "rb") for number in range(len(capture["places"]))]
     try:
         return content(capture["places"], files)
