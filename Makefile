@@ -13,7 +13,9 @@ CACHE := $(CURDIR)/.cache
 RESULTS := $(CACHE)/results
 LOGS := $(CACHE)/logs
 LINK := .venv/collections/ansible_collections/virtnet/linux
-SUITES := lint unit kernel $(if $(HOSTS),,fleet) molecule playbooks demonstration documentation sanity build cells
+# The longest first, and beside those that take turns with each other something else.
+SUITES := lint unit $(if $(HOSTS),molecule-hosts kernel,fleet-build fleet-kernel kernel molecule-d14-1 molecule-d14-2 lives)
+SUITES += playbooks $(if $(HOSTS),,fleet molecule) demonstration documentation sanity cells build
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -75,14 +77,17 @@ unit: setup
 documentation: setup $(CACHE)/docs/ready
 	$(RUN) --cases documentation.xml -- pytest --junit-xml=$(RESULTS)/documentation.xml tests/docs
 
+# The devices of macvtaps have names that all sandboxes share.
+IN_TURN = flock --close $(CACHE)/devices
 kernel: setup
-	$(RUN) --cases kernel.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
+	$(RUN) --cases kernel.xml -- $(IN_TURN) tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
 
 playbooks: lives turns looks inside pictures
 
 .PHONY: lives turns looks inside pictures
+lives: TURN := $(IN_TURN)
 lives turns looks inside pictures: setup
-	$(RUN) --suite playbooks --cases $@.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/$@.xml tests/playbooks/test_$@.py
+	$(RUN) --suite playbooks --cases $@.xml -- $(TURN) tests/sandbox pytest --junit-xml=$(RESULTS)/$@.xml tests/playbooks/test_$@.py
 
 demonstration: setup
 	$(RUN) --cases demonstration.xml -- pytest --junit-xml=$(RESULTS)/demonstration.xml tests/demo
@@ -93,30 +98,30 @@ EVERYWHERE := $(if $(ALL),$(SCENARIOS),$(filter netns_pair,$(SCENARIOS)))
 ON_D14 := $(filter-out $(EVERYWHERE),$(SCENARIOS))
 FIRST := $(wordlist 1,$(shell expr $(words $(ON_D14)) / 2),$(ON_D14))
 
-fleet: fleet-build fleet-itself fleet-kernel $(if $(ALL),,fleet-modules)
+fleet: fleet-build fleet-kernel $(if $(ALL),,fleet-modules) fleet-itself
 molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-d14-1 molecule-d14-2)
 
 .PHONY: fleet-build fleet-itself fleet-kernel fleet-modules
 .PHONY: molecule-hosts molecule-all molecule-d14-1 molecule-d14-2
+# What looks for what a fleet may leave runs when none of the others does.
+FLEET = flock --close --shared $(CACHE)/fleet.lock
 fleet-build: setup
 	$(RUN) -- tests/fleet/run --build
 fleet-itself: fleet-build
-	$(RUN) --suite fleet --cases $@.xml -- pytest --junit-xml=$(RESULTS)/$@.xml tests/fleet/test_fleet.py
+	$(RUN) --suite fleet --cases $@.xml -- flock --close $(CACHE)/fleet.lock pytest --junit-xml=$(RESULTS)/$@.xml tests/fleet/test_fleet.py
 fleet-kernel: export EXAMPLES := $(if $(ALL),60)
 fleet-kernel: fleet-build
-	$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS)/$@ $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py)
+	$(RUN) --suite fleet --cases '$@-d*.xml' -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS)/$@ $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py)
 fleet-modules: fleet-build
-	$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py tests/kernel/test_topology_info.py -m needs
+	$(RUN) --suite fleet --cases '$@-d*.xml' -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py tests/kernel/test_topology_info.py -m needs
 molecule-hosts: setup
 	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
 molecule-all: fleet-build
-	$(if $(EVERYWHERE),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE))
-# It looks for what a fleet may leave: none of the others runs meanwhile.
-fleet-kernel fleet-modules molecule-all molecule-d14-1 molecule-d14-2: | $(if $(filter suites,$(MAKECMDGOALS)),fleet-itself)
+	$(if $(EVERYWHERE),$(RUN) --suite molecule --cases $@.xml -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE))
 molecule-d14-1: SHARE := $(FIRST)
 molecule-d14-2: SHARE := $(filter-out $(FIRST),$(ON_D14))
 molecule-d14-1 molecule-d14-2: fleet-build
-	$(if $(SHARE),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SHARE))
+	$(if $(SHARE),$(RUN) --suite molecule --cases $@.xml -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SHARE))
 
 hosts: fleet-build
 	@tests/fleet/run sh -c 'echo "ansible all -m ping; ssh -F $$FLEET/ssh_config d12; exit ends them"; exec $${SHELL:-bash}'
@@ -128,7 +133,7 @@ build: setup
 	$(RUN) -- tests/artifact $(CACHE)/artifact
 
 cells: setup
-	$(RUN) --cases cells.json -- env $(EVERY_PYTHON) nox --tags few --report $(RESULTS)/cells.json
+	$(RUN) --cases cells.json -- $(IN_TURN) env $(EVERY_PYTHON) nox --tags few --report $(RESULTS)/cells.json
 
 docs: setup $(CACHE)/docs/ready
 	@tests/docs/build $(CACHE)/html
