@@ -26,6 +26,7 @@ from ._model import (
     Neighbour,
     Netns,
     Pending,
+    PortForward,
     PortVlans,
     Route,
     Rule,
@@ -375,8 +376,9 @@ def nat_table_lines(target, change):
     return [inside(target.netns) + ["nft", verb, "table", NFT_FAMILY[target.family], TABLE]]
 
 
+@lines.register(PortForward)
 @lines.register(Masquerade)
-def masquerade_lines(target, change):
+def nat_lines(target, change):
     out = []
     for rule, adding in ((change.before, False), (change.after, True)):
         if rule is None:

@@ -39,6 +39,7 @@ from ._model import (
     Neighbour,
     Netns,
     Pending,
+    PortForward,
     PortVlans,
     Refused,
     Route,
@@ -1551,8 +1552,9 @@ def do_nat_table(target, change, kernel):
     nft(kernel, target.netns, [{verb: {"table": {"family": NFT_FAMILY[target.family], "name": TABLE}}}])
 
 
+@do.register(PortForward)
 @do.register(Masquerade)
-def do_masquerade(target, change, kernel):
+def do_nat_rule(target, change, kernel):
     rules = [(rule, rule is change.after) for rule in (change.before, change.after) if rule is not None]
     commands = [c for rule, adding in rules if rule.backend == "nft" for c in nft_json(rule, adding)]
     if commands:

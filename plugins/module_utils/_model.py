@@ -458,7 +458,31 @@ class Masquerade:
         return ("masquerade", self.netns, self.family, self.name)
 
     def requires(self):
-        return of_netns(self) if self.backend == "iptables" else [("nat_table", self.netns, self.family)]
+        return nat_place(self)
+
+
+@dataclass(frozen=True)
+class PortForward:
+    """A rule that sends what comes to a port of the router to a host behind it."""
+
+    netns: str
+    name: str
+    family: str
+    backend: Optional[str] = None
+    protocol: Optional[str] = None
+    dport: Optional[str] = None
+    to: Optional[str] = None
+    to_port: Optional[int] = None  # 0 leaves it as it is
+    in_interface: Optional[str] = None
+    destination: Optional[str] = None
+    source: Optional[str] = None
+
+    @property
+    def key(self):
+        return ("port_forward", self.netns, self.family, self.name)
+
+    def requires(self):
+        return nat_place(self)
 
 
 @dataclass(frozen=True)
@@ -558,6 +582,7 @@ TELLS = {
     Address: ("netns", "dev", "address", "peer"),
     Route: ("netns", "dest", "table", "metric"),
     Masquerade: ("netns", "name", "family"),
+    PortForward: ("netns", "name", "family"),
     PortVlans: ("netns", "dev"),
     Impairment: ("netns", "dev"),
     Neighbour: ("netns", "dev", "address", "proxy"),
@@ -580,17 +605,23 @@ def bare(resource):
 
 ORDER = (
     "netns link altname wireguard_peer vlans address impairment neighbour fdb mdb sysctl route rule sysctl_file"
-    " nat_table masquerade topology boot pending"
+    " nat_table masquerade port_forward topology boot pending"
 )
 RANK = {kind: rank for rank, kind in enumerate(ORDER.split())}
 ON_PORTS = (PortVlans, FdbEntry, MdbEntry)  # what goes when a port leaves its bridge
 PAIRS = {"attrs", "port", "lines"}  # fields of names with values
+NAT_RULES = (Masquerade, PortForward)
 RARE = (Rule, PortVlans, Neighbour, FdbEntry, MdbEntry, Impairment)  # read only where a task can touch them
 
 
 def of_netns(resource):
     """The namespace that a resource needs; the module's own is always there."""
     return [("netns", resource.netns)] if resource.netns else []
+
+
+def nat_place(rule):
+    """What a rule of NAT needs: with nftables the table of its family."""
+    return of_netns(rule) if rule.backend == "iptables" else [("nat_table", rule.netns, rule.family)]
 
 
 def order(resource):

@@ -24,6 +24,7 @@ from ._model import (
     NatTable,
     Neighbour,
     Netns,
+    PortForward,
     PortVlans,
     Refused,
     Route,
@@ -648,9 +649,7 @@ def nat_masquerade_wish(p, host_):
         raise Refused("exclude_destinations" if not p["family"] else "family", "IPv4 and IPv6 do not mix in one rule")
     family = families.pop() if families else "ipv4"
     device = p["out_interface"] and link_name("out_interface", p["out_interface"])
-    name = p["name"] or re.sub(r"[^A-Za-z0-9_./-]+", "_", "-".join(word for word in (source, device) if word))
-    if not re.fullmatch(r"[A-Za-z0-9_./-]{1,64}", name):
-        raise Refused("name", "%r must be 1 to 64 letters, digits and _ . / -" % name)
+    name = nat_name(p["name"], source, device)
     if p["to_ports"] is not None and p["to_ports"] != "":
         port_range("to_ports", p["to_ports"])
         if not p["protocol"]:
@@ -674,6 +673,34 @@ def nat_masquerade_wish(p, host_):
     )
     tables = (NatTable(netns, family),) if backend == "nft" else ()
     return Wish(tables + (rule,), returns=returns)
+
+
+def nat_port_forward_wish(p, host_):
+    netns, dport = netns_name("netns", p["netns"]), p["dport"] and port_range("dport", p["dport"])
+    to, destination = host("to", p["to"]), p["destination"] and host("destination", p["destination"])
+    source = p["source"] and network("source", p["source"])
+    families = {"ipv6" if ":" in text else "ipv4" for text in (to, destination, source) if text}
+    families |= {p["family"]} if p["family"] else set()
+    if len(families) > 1:
+        raise Refused("family" if p["family"] else "to", "IPv4 and IPv6 do not mix in one rule")
+    family = families.pop() if families else "ipv4"
+    device = p["in_interface"] and link_name("in_interface", p["in_interface"])
+    name = nat_name(p["name"], device, destination, p["protocol"], dport)
+    returns = (("port_forward", ("port_forward", netns, family, name)),)
+    if p["state"] == "absent":
+        return Wish(unwanted=(PortForward(netns, name, family),), returns=returns)
+    to_port = within("to_port", p["to_port"], 0, 65535)
+    backend = host_.nat_backend(netns, family) if p["backend"] == "auto" else p["backend"]
+    rule = PortForward(netns, name, family, backend, p["protocol"], dport, to, to_port, device, destination, source)
+    return Wish(((NatTable(netns, family),) if backend == "nft" else ()) + (rule,), returns=returns)
+
+
+def nat_name(name, *parts):
+    """The name of a rule, made of these if it has none of its own."""
+    name = name or re.sub(r"[^A-Za-z0-9_./-]+", "_", "-".join(filter(None, parts)))
+    if not re.fullmatch(r"[A-Za-z0-9_./-]{1,64}", name):
+        raise Refused("name", "%r must be 1 to 64 letters, digits and _ . / -" % name)
+    return name
 
 
 def port_range(option, text, last=65535):
@@ -951,6 +978,24 @@ OPTIONS = {
         ),
         dict(required_one_of=[("name", "source", "out_interface")]),
         nat_masquerade_wish,
+    ),
+    "nat_port_forward": (
+        dict(
+            STATE,
+            **NETNS,
+            name=dict(type="str"),
+            family=dict(type="str", choices=["ipv4", "ipv6"]),
+            protocol=dict(type="str", choices=["tcp", "udp", "sctp"], default="tcp"),
+            dport=dict(type="str"),
+            to=dict(type="str"),
+            to_port=dict(type="int"),
+            in_interface=dict(type="str"),
+            destination=dict(type="str"),
+            source=dict(type="str"),
+            backend=dict(type="str", choices=["auto", "nft", "iptables"], default="auto"),
+        ),
+        dict(required_one_of=[("name", "dport")], required_if=[("state", "present", ("dport", "to"))]),
+        nat_port_forward_wish,
     ),
 }
 PEER = dict(

@@ -13,6 +13,7 @@ from ._kinds import KINDS, OnDevice, bonded, cycled, eased, follows, is_group, k
 from ._model import (
     HOST_WIDE,
     IPV6_LEAST,
+    NAT_RULES,
     ON_PORTS,
     Address,
     AltName,
@@ -20,7 +21,6 @@ from ._model import (
     FdbEntry,
     Impairment,
     Link,
-    Masquerade,
     MdbEntry,
     NatTable,
     Neighbour,
@@ -219,7 +219,7 @@ class _Planner:
     def remove_empty_tables(self):
         dropped = {r.key for r in self.wish.dropped}
         for table in [r for r in self.state if isinstance(r, NatTable)]:
-            used = table.key in dropped or any(isinstance(r, Masquerade) for r in self.observed.on(table.key))
+            used = table.key in dropped or any(isinstance(r, NAT_RULES) for r in self.observed.on(table.key))
             if used and not table.shared and not self.state.on(table.key):
                 self.remove(table)
 
@@ -1249,7 +1249,7 @@ def missing(wish, observed):
             needs += [("link_netns", ("netns", want.link[0]))] if want.link and want.link[0] else []
             if not comes(want, observed):
                 needs.append((want.option, want.key))
-        elif isinstance(want, Masquerade):
+        elif isinstance(want, NAT_RULES):
             needs = []
         elif isinstance(want, MdbEntry):
             needs = [("port" if key[2:] == (want.port,) else option, key) for option, key in needs]

@@ -21,6 +21,7 @@ from ._confirm import arm
 from ._kernel import Kernel
 from ._kinds import kind_of
 from ._model import (
+    NAT_RULES,
     PAIRS,
     RARE,
     Address,
@@ -28,7 +29,6 @@ from ._model import (
     Boot,
     Change,
     Link,
-    Masquerade,
     MdbEntry,
     NatTable,
     Netns,
@@ -163,7 +163,7 @@ def scope(wish):
         follow=follow,
         above=above or gone,
         sysctls=deep or any(isinstance(r, Sysctl) for r in wish),
-        nat=any(isinstance(r, (NatTable, Masquerade)) for r in wish) or gone,
+        nat=any(isinstance(r, (NatTable, *NAT_RULES)) for r in wish) or gone,
         rare=RARE if gone else {type(r) for r in wish if isinstance(r, RARE)},
         files=[r.path for r in wish if isinstance(r, SysctlFile)],
         topologies=[r.name for r in wish if isinstance(r, (Topology, Pending))],

@@ -27,6 +27,7 @@ PARTS = {
     "impairments": "link_impairment",
     "forwarding": "sysctl_forward",
     "masquerade": "nat_masquerade",
+    "port_forwards": "nat_port_forward",
 }
 ENTRIES = dict(type="list", elements="dict")
 

@@ -115,6 +115,12 @@ options:
           - Masquerading, each entry with the options of M(virtnet.linux.nat_masquerade), but for C(netns) and C(state).
         type: list
         elements: dict
+      port_forwards:
+        description:
+          - Forwarded ports, each entry with the options of M(virtnet.linux.nat_port_forward), but for C(netns) and
+            C(state).
+        type: list
+        elements: dict
   links:
     description: Veth pairs between nodes.
     type: list

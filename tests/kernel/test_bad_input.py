@@ -28,6 +28,7 @@ VLAN, ROUTE, NAT = (
     {"dest": ["198.51.100.0/24"]},
     {"netns": "n1", "backend": "nft"},
 )
+FORWARD = {"dport": "80", "to": "192.0.2.1"}
 BRIDGE = {"kind": "bridge", "name": "b", "addresses": ["192.0.2.1/24"]}
 
 
@@ -396,6 +397,18 @@ BAD = [
     ("nat_masquerade", dict(NAT, name='x"; flush ruleset', source="192.168.1.0/24"), "name: "),
     ("nat_masquerade", dict(NAT, netns="n2", source="192.168.1.0/24"), "netns: there is no network namespace n2"),
     ("nat_masquerade", dict(NAT, source="192.168.1.0/24", family="ipv6"), "family: "),
+    ("nat_port_forward", dict(NAT, dport="80"), "missing: to"),
+    ("nat_port_forward", dict(NAT, name="web"), "missing: dport, to"),
+    ("nat_port_forward", dict(NAT, name="web", state="absent", dport="80-"), "dport: '80-' is no port or range"),
+    ("nat_port_forward", dict(NAT, dport="0", to="192.0.2.1"), "dport: '0' is no port or range"),
+    ("nat_port_forward", dict(NAT, dport="80", to="192.0.2.0/24"), "to: '192.0.2.0/24' is no IP address"),
+    ("nat_port_forward", dict(NAT, **FORWARD, to_port=65536), "to_port: 65536 is not between 0 and 65535"),
+    ("nat_port_forward", dict(NAT, **FORWARD, destination="2001:db8::1"), "to: IPv4 and IPv6 do not mix in one rule"),
+    ("nat_port_forward", dict(NAT, **FORWARD, family="ipv6"), "family: IPv4 and IPv6 do not mix in one rule"),
+    ("nat_port_forward", dict(NAT, **FORWARD, source="192.0.2.1/24"), "source: "),
+    ("nat_port_forward", dict(NAT, **FORWARD, in_interface=LONG), "in_interface: the name"),
+    ("nat_port_forward", dict(NAT, **FORWARD, name='x"; flush ruleset'), "name: "),
+    ("nat_port_forward", dict(FORWARD, netns="n2"), "netns: there is no network namespace n2"),
     ("reachability", {"netns": ["n2"], "to": ["192.0.2.1"]}, "netns: there is no network namespace n2"),
     ("reachability", {"netns": ["../n1"], "to": ["192.0.2.1"]}, "netns: "),
     ("reachability", {"to": ["nowhere"]}, "to: 'nowhere' is no IP address"),

@@ -24,7 +24,7 @@ def test_examples_run_and_settle(name, plain_host, tmp_path):
     tasks = []
     for task in examples(name):
         # What waits for its confirmation is not said again meanwhile.
-        waits = "confirm" in task.get("virtnet.linux." + name, {})
+        waits = "confirm" in (task.get("virtnet.linux." + name) or {})
         tasks += [task] if waits else [task, {**task, **again}]
     playbook(tasks, tmp_path / "play.yml")
 

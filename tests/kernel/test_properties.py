@@ -37,6 +37,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     NatTable,
     Neighbour,
     Netns,
+    PortForward,
     PortVlans,
     Refused,
     Route,
@@ -195,6 +196,23 @@ def rules(netns):
     )
 
 
+def port_forwards(netns):
+    return st.builds(
+        PortForward,
+        st.just(netns),
+        st.just("f"),
+        st.just("ipv4"),
+        st.just("nft"),
+        st.sampled_from(["tcp", "udp"]),
+        st.sampled_from(["80", "8000-8010"]),
+        st.sampled_from(["10.1.0.20", "10.1.0.21"]),
+        to_port=st.sampled_from([None, 0, 8080]),
+        in_interface=st.sampled_from([None, "", "l1"]),
+        destination=st.sampled_from([None, "", "192.0.2.91"]),
+        source=st.sampled_from([None, "10.9.0.0/16"]),
+    )
+
+
 def leaving(draw, link, links):
     """A tunnel: where its outer packets are, and by which of the other links they leave."""
     if KINDS[link.kind].packets:
@@ -265,7 +283,20 @@ def beneath(link, links):
     return {link.ref}.union(*(beneath(other, links) for other in near))
 
 
-GOING = (Link, Address, WireguardPeer, Route, Rule, Neighbour, FdbEntry, MdbEntry, Impairment, Netns, Masquerade)
+GOING = (
+    Link,
+    Address,
+    WireguardPeer,
+    Route,
+    Rule,
+    Neighbour,
+    FdbEntry,
+    MdbEntry,
+    Impairment,
+    Netns,
+    Masquerade,
+    PortForward,
+)
 # What this kernel does not have: kinds, their attributes as KIND.ATTRIBUTE, and nft. Found out below, not written here.
 MISSING = set()
 NAT = (NatTable("", "ipv4"), Masquerade("", "try", "ipv4", "nft", "10.1.0.0/24"))
@@ -381,6 +412,8 @@ def wishes(draw, kind_name=None):
                     random=draw(st.booleans()),
                 ),
             ]
+        if "nft" not in MISSING and draw(st.integers(0, 4)) == 0:
+            wanted += [NatTable(netns, "ipv4"), draw(port_forwards(netns))]
     unique = {r.key: r for r in wanted}
     return Wish(tuple(links) + tuple(unique.values()), allow=ALLOW)
 
@@ -397,6 +430,10 @@ def changes(draw, kind_name=None):
         else []
     )
     gone = [replace(r, peer=None) if isinstance(r, Link) else r for r in gone]
+    if mode == "both":
+        # One without a priority means all that match the same.
+        kept = {replace(r, priority=None).matches for r in second.wanted if isinstance(r, Rule)}
+        gone = [r for r in gone if not isinstance(r, Rule) or replace(r, priority=None).matches not in kept]
     if mode == "remove":
         second = Wish((), tuple(gone), allow=ALLOW)
     elif gone:

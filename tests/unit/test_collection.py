@@ -38,7 +38,8 @@ def test_documents_its_attributes(path, docs):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_main_is_short(path):
+def test_main_is_short_and_runs_this_module(path):
     defs = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
     assert [d.name for d in defs] == ["main"]
     assert defs[0].end_lineno - defs[0].lineno <= 5
+    assert [node.value for node in ast.walk(defs[0]) if isinstance(node, ast.Constant)] == [path.stem]

@@ -49,6 +49,7 @@ TASKS = {
     "rule": dict(table="100"),
     "sysctl_forward": dict(ipv4=True),
     "nat_masquerade": dict(out_interface="uplink"),
+    "nat_port_forward": dict(dport="80", to="192.0.2.1"),
     "topology": dict(name="lab", nodes=[dict(name="red")]),
 }
 RESOURCES = {
@@ -65,6 +66,7 @@ RESOURCES = {
     "rule": _model.Rule,
     "sysctls": _model.Sysctl,
     "masquerade": _model.Masquerade,
+    "port_forward": _model.PortForward,
     "topology": _model.Topology,
 }
 
