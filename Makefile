@@ -4,7 +4,7 @@
 # make test-all  likewise, and every suite and scenario on every test host
 # make docs      the documentation as HTML, with a page for each module, plugin and role
 # make demo      a bridge LAN behind a router with NAT, built in a sandbox, with who reaches whom and what passes
-# make bench     times of tasks, as ratios to their peers, and of whole topologies beside ip(8)
+# make bench     times of tasks, of whole topologies and of probes, as ratios to their peers
 # make hosts     a shell among the test hosts
 # make test-matrix  a bit of every suite on every supported pair of Python and ansible-core with every pyroute2
 
@@ -151,6 +151,8 @@ bench: setup $(CACHE)/ifstate
 	@tests/sandbox tests/bench/one_task
 	@echo "Whole topologies, beside the same made by ip(8), in the same run:"
 	@tests/sandbox tests/bench/topology
+	@echo "Who reaches whom, beside pings in the same run:"
+	@tests/sandbox tests/bench/reach
 
 $(CACHE)/ifstate: tests/bench/requirements.txt
 	@$(PYTHON) -m venv $@
