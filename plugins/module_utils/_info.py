@@ -5,14 +5,42 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import partial
 
 from ._kinds import kind_of, port_kind
-from ._model import MAIN, Address, AltName, Refused, WireguardPeer, made_by_kernel
+from ._model import (
+    MAIN,
+    Address,
+    AltName,
+    FdbEntry,
+    Impairment,
+    Masquerade,
+    MdbEntry,
+    Neighbour,
+    PortForward,
+    PortVlans,
+    Refused,
+    Rule,
+    Sysctl,
+    WireguardPeer,
+    made_by_kernel,
+)
 from ._options import OPTIONS, mac, modes, netns_name, unique
 from ._planner import FALLBACK
 
 SPEC = {option: dict(type="list", elements="str") for option in ("netns", "name", "kind")}
+# What of a node is told in the words of its modules, one entry each.
+ENTRIES = {
+    "rules": ("rule", Rule),
+    "vlans": ("vlans", PortVlans),
+    "neighbours": ("neighbour", Neighbour),
+    "fdb": ("fdb", FdbEntry),
+    "mdb": ("mdb", MdbEntry),
+    "impairments": ("impairment", Impairment),
+    "masquerade": ("masquerade", Masquerade),
+    "port_forwards": ("port_forward", PortForward),
+}
 NODES = dict(name=dict(type="str"), netns=dict(type="list", elements="str"))
 
 
@@ -109,8 +137,10 @@ def far_end(state, ref):
     return dict(netns=link.netns, name=link.name, index=link.index)
 
 
-def describe(state, spaces, links):
-    """These links as a description of nodes and what joins them, and who is connected to whom."""
+def describe(state, spaces, links, asked=lambda r: True):
+    """These links as a description of nodes and what joins them, and who is connected to whom; of the rest what is
+    asked for.
+    """
     names = {netns: netns or ("host" if "host" not in spaces else "this host") for netns in spaces}
     shown = {link.ref for link in links}
     pairs = [(link, state.links(link.peer)) for link in links if link.peer in shown]
@@ -125,7 +155,7 @@ def describe(state, spaces, links):
         for kind, ends in joined(links)
     ]
     return dict(
-        nodes=[as_node(state, names[n], n, [r for r in links if r.netns == n], alone) for n in names],
+        nodes=[as_node(state, names[n], n, [r for r in links if r.netns == n], alone, asked) for n in names],
         links=[dict(endpoints=[as_endpoint(state, link, names[link.netns]) for link in pair]) for pair in pairs],
         connections=connections,
     )
@@ -150,7 +180,7 @@ def needs_more(address):
     return any((address.peer, address.label, address.broadcast, address.scope not in (None, "", "global")))
 
 
-def as_node(state, name, netns, links, alone):
+def as_node(state, name, netns, links, alone, asked):
     """A network namespace as a node of a description, with these links of it."""
     lo = state.links((netns, "lo"))
     node = dict(name=name, netns=netns, loopback=bool(lo and lo.up), links=[], addresses=[], routes=[])
@@ -160,9 +190,62 @@ def as_node(state, name, netns, links, alone):
         if link in alone and (link.name not in FALLBACK or not all(map(needs_more, found))):
             node["links"].append(as_link(state, link))
     devs = {link.name for link in links}
-    routes = [r for r in state.within(netns, "route") if not made_by_kernel(r)]
+    routes = [r for r in state.within(netns, "route") if not made_by_kernel(r) and asked(r)]
     node["routes"] = [as_route(r) for r in routes if {hop.dev for hop in r.hops or ()} <= devs]
+    for part, (sort, dummy) in ENTRIES.items():
+        found = [r for r in state.within(netns, sort) if not made_by_kernel(r) and asked(r) and told(state, r, devs)]
+        node[part] = [as_entry(r) for r in sorted(found, key=lambda r: tuple(map(str, r.key)))]
+    node["forwarding"] = forwarding(state, netns, devs, asked)
     return {part: value for part, value in node.items() if value != []}
+
+
+def told(state, r, devs):
+    """Whether this is of these links, and more than the kernel would do by itself."""
+    if getattr(r, "dev", None) is not None and r.dev not in devs:
+        return False
+    if isinstance(r, PortVlans):
+        link = state.links((r.netns, r.dev))
+        bridge = link if link.kind == "bridge" else state.links((r.netns, link.master))
+        return bridge is not None and dict(bridge.attrs).get("vlan_filtering")
+    return not getattr(r, "foreign", None)
+
+
+def as_entry(r):
+    """A resource in the options of its module."""
+    if isinstance(r, PortVlans):
+        vids, untagged = [str(vid) for vid, dummy in r.vlans], [str(vid) for vid, own in r.vlans if own]
+        return dict(dev=r.dev, vid=vids, untagged=untagged, pvid=r.pvid, exclusive=True)
+    found = {f.name.rstrip("_"): getattr(r, f.name) for f in fields(r) if f.compare and f.name != "netns"}
+    if isinstance(r, Rule):
+        nothing = dict(type=None) if r.type == "lookup" else dict(table=None)
+        suppress = r.suppress_prefixlength if r.suppress_prefixlength != -1 else None
+        found.update(dict(table=str(r.table), suppress_prefixlength=suppress), **nothing)
+    elif isinstance(r, FdbEntry):
+        found.update(vlan=r.vlan or None, vni=r.vni or None)
+    elif isinstance(r, MdbEntry):
+        found.update(grp=[r.grp], vid=r.vid or None)
+    nothing = (None, "", ())
+    return {
+        option: list(value) if isinstance(value, tuple) else value
+        for option, value in found.items()
+        if value not in nothing and value is not False
+    }
+
+
+def forwarding(state, netns, devs, asked):
+    """Whether a node forwards, and the links that differ from it."""
+    wide, out = (
+        {"ipv4": Sysctl(netns, "ipv4", "", "ip_forward"), "ipv6": Sysctl(netns, "ipv6", "all", "forwarding")},
+        [],
+    )
+    values = {family: getattr(state.get(r.key), "value", None) for family, r in wide.items() if asked(r)}
+    if any(values.values()):
+        out.append({family: bool(value) for family, value in values.items() if value is not None})
+    for dev in sorted(devs):
+        own = {family: state.get(Sysctl(netns, family, dev, "forwarding").key) for family in values}
+        news = {family: bool(r.value) for family, r in own.items() if r is not None and r.value != values[family]}
+        out += [dict(news, dev=dev)] * bool(news)
+    return out
 
 
 def as_link(state, link):

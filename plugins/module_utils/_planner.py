@@ -96,10 +96,12 @@ class _Planner:
         """Before anything else, note what this topology makes: a task that dies leaves nothing that nobody owns."""
         have = self.state.get(want.key)
         made = {r.key: r for r in have.made} if have else {}
+        own = [r for r in made.values() if isinstance(r, Rule)]
         for r in want.made:
             was = self.observed.get(r.key)
             if isinstance(r, Rule):
-                was = next((have for have in self.observed.within(r.netns, "rule") if fits(have, r)), None)
+                was = next((there for there in self.observed.within(r.netns, "rule") if fits(there, r)), None)
+                was = None if was and any(fits(was, other) for other in own) else was
             elif isinstance(was, PortVlans):
                 bridge = bridge_of(self.observed, self.observed.links((r.netns, r.dev)))
                 was = None if bridge and (was.vlans, was.pvid) == default_vlans(bridge) else was
@@ -125,8 +127,10 @@ class _Planner:
     def drop(self, r):
         """Take away what a topology made, as far as it is still that."""
         if isinstance(r, Rule):
+            # It may have been wished for without its number, and be wished for with it.
             for have in matching(self.state, r):
-                self.remove(have)
+                if not any(isinstance(want, Rule) and fits(have, want) for want in self.wish.wanted):
+                    self.remove(have)
         have = self.state.get(r.key)
         if have is None or made_by_kernel(have) or isinstance(r, NatTable):
             return

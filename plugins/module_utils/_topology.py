@@ -226,8 +226,8 @@ def check_addresses(wanted):
         alone, around = {}, []
         for (low, high), ip, where, r in sorted(found, key=lambda one: (one[0][0], -one[0][1])):
             around = [one for one in around if one[0] >= low]
-            rivals = [one for end, one in around if low < high and one.dev != r.dev] + [alone.get(ip)]
-            for rival in filter(None, rivals):
+            rivals = [one for end, one in around if low < high] + [alone.get(ip, r)]
+            for rival in [one for one in rivals if one.dev != r.dev]:
                 text = "%s on %s and %s on %s in %s overlap; allow_overlap: true takes that"
                 raise Refused(where, text % (r.address, r.dev, rival.address, rival.dev, place(r.netns)))
             alone[ip] = r

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: topology_info
-short_description: All nodes, their links, addresses and routes, and who is connected to whom
+short_description: All nodes and all that is in them, and who is connected to whom
 version_added: 0.1.0
 author: virtnet developers (@virtnet)
 description:
   - Reads one, some or all network namespaces, and says what is there as a description in the words of
     M(virtnet.linux.topology), whoever made it.
-  - Of routing rules, forwarding, masquerading, static neighbours and the like it says nothing. Who gives what it says
-    to M(virtnet.linux.topology) under the name of a topology that has these takes them away.
+  - Of C(rp_filter) and C(proxy_arp) it says nothing. Who gives what it says to M(virtnet.linux.topology) under the name
+    of a topology that has these puts them back to what they were.
 extends_documentation_fragment:
   - virtnet.linux.looks
 requirements:
@@ -78,6 +78,42 @@ nodes:
       elements: dict
     routes:
       description: Routes with the options of M(virtnet.linux.route). Those that the kernel made are left out.
+      type: list
+      elements: dict
+    rules:
+      description: Routing rules with the options of M(virtnet.linux.rule). Those that the kernel made are left out.
+      type: list
+      elements: dict
+    vlans:
+      description: The VLANs of bridges that filter them, and of their ports, as in M(virtnet.linux.bridge_vlan).
+      type: list
+      elements: dict
+    neighbours:
+      description: Permanent neighbours with the options of M(virtnet.linux.neighbour).
+      type: list
+      elements: dict
+    fdb:
+      description: Static MAC addresses with the options of M(virtnet.linux.bridge_fdb).
+      type: list
+      elements: dict
+    mdb:
+      description: Static multicast groups with the options of M(virtnet.linux.bridge_mdb).
+      type: list
+      elements: dict
+    impairments:
+      description: Delay, loss, rate and the like with the options of M(virtnet.linux.link_impairment).
+      type: list
+      elements: dict
+    forwarding:
+      description: Whether it forwards, and the links that differ in that, as in M(virtnet.linux.sysctl_forward).
+      type: list
+      elements: dict
+    masquerade:
+      description: Masquerading by M(virtnet.linux.nat_masquerade), with its options.
+      type: list
+      elements: dict
+    port_forwards:
+      description: Forwarded ports of M(virtnet.linux.nat_port_forward), with its options.
       type: list
       elements: dict
 links:

@@ -82,10 +82,9 @@ class Drawing:
 
     def describe(self, box, node):
         """What a node has in itself."""
-        words = [("forwarding", "router", ("ipv4", "ipv6")), ("masquerade", "NAT", ())]
-        for part, word, on in words:
-            if any(not on or any(entry.get(name) for name in on) for entry in node.get(part) or ()):
-                box.notes.append(word)
+        if any(entry.get("ipv4") or entry.get("ipv6") for entry in node.get("forwarding") or ()):
+            box.notes.append("router")
+        box.notes += ["NAT"] * bool(node.get("masquerade") or node.get("port_forwards"))
         for link in node.get("links") or ():
             if link["name"] == "lo" and not link.get("addresses"):
                 continue
@@ -99,9 +98,10 @@ class Drawing:
         for address in node.get("addresses") or ():
             box.row(address["dev"]).addresses += address["address"]
         for entry in node.get("vlans") or ():
-            tagged = ["%s" % vid for vid in entry.get("tagged") or ()]
-            pvid = ["pvid %s" % entry["pvid"]] if entry.get("pvid") else []
-            box.row(entry["dev"]).notes += pvid + (["tagged " + ",".join(tagged)] if tagged else [])
+            pvid = entry.get("pvid")
+            others = [str(vid) for vid in entry.get("vid") or () if str(vid) != str(pvid)]
+            told = ["pvid %s" % pvid] * bool(pvid) + ["VLAN " + ",".join(others)] * bool(others)
+            box.row(entry["dev"]).notes += told
 
     def join(self, homes, box, link):
         """The lines of a link of a node: to its peer, and to what it stands on in another node."""

@@ -417,6 +417,23 @@ def test_a_task_that_fails_leaves_nothing_that_waits(host, monkeypatch):
     assert host.output("ls /run/virtnet") == ""
 
 
+def test_a_routing_rule_gets_a_number_and_another_one(host):
+    rule, numbers = {"from": "198.51.100.0/24", "table": "7"}, []
+    for more in ({}, {"priority": 32765}, {"priority": 100}, {}):
+        lab = dict(name="lab", nodes=[dict(name="n1", rules=[dict(rule, **more)])])
+        done(lab)
+        assert done(lab) == ()
+        numbers += [line.split(":")[0] for line in host.output("ip -n n1 rule").splitlines() if "198.51.100" in line]
+    assert numbers == ["32765", "32765", "100", "100"]
+
+
+def test_addresses_of_one_link_with_peers_of_their_own(host):
+    addresses = [dict(dev="a0", address=["198.51.100.1/32"], peer="203.0.113.%d/32" % n) for n in (1, 2)]
+    lab = dict(name="lab", nodes=[dict(name="n1", links=[dict(kind="bridge", name="a0")], addresses=addresses)])
+    assert done(lab)
+    assert done(lab) == ()
+
+
 def test_two_tasks_take_turns(host):
     host.shell("mkdir -p /run/virtnet")
     with open("/run/virtnet/lock", "w") as lock:

@@ -5,11 +5,18 @@ import pytest
 from conftest import run, snapshot
 from test_modules import LIVES, lives
 
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 
 LAB = {
     "nodes": [
-        {"name": "host", "netns": "", "links": [{"kind": "bridge", "name": "br0", "ports": [{"name": "p1"}]}]},
+        {
+            "name": "host",
+            "netns": "",
+            "links": [{"kind": "bridge", "name": "br0", "ports": [{"name": "p1"}]}],
+            "forwarding": [{"ipv4": True}],
+            "rules": [{"from": "198.51.100.0/24", "table": "7"}],
+            "fdb": [{"dev": "p1", "lladdr": "02:00:00:00:00:09"}],
+        },
         {
             "name": "n1",
             "addresses": [{"dev": "eth0", "address": ["192.0.2.1/32"], "peer": "192.0.2.9/32", "label": "eth0:1"}],
@@ -19,6 +26,12 @@ LAB = {
                 {"dest": ["203.0.113.0/24"], "type": "blackhole", "table": "7", "metric": 5, "mtu": 1400},
                 {"dest": ["default"], "via": "192.0.2.9", "src": "192.0.2.1"},
             ],
+            "rules": [{"priority": 9, "to": "198.51.100.0/24", "table": "main", "suppress_prefixlength": 0}],
+            "forwarding": [{"ipv4": True}, {"dev": "eth0", "ipv4": False}],
+            "masquerade": [{"name": "out", "out_interface": "eth0", "exclude_destinations": ["10.0.0.0/8"]}],
+            "port_forwards": [{"name": "web", "dport": "80", "to": "192.0.2.9", "to_port": 8080}],
+            "impairments": [{"dev": "eth0", "rate": 8000}],
+            "neighbours": [{"dev": "eth0", "address": "192.0.2.77", "lladdr": "02:00:00:00:00:01"}],
         },
     ],
     "links": [
@@ -44,20 +57,22 @@ def steps(told):
 def lab(host):
     assert run("topology", name="lab", **LAB)["changed"]
     host.shell(
-        "ip netns add other; ip link add mine type veth peer name eth9 netns n1; ip -n n1 link add out type bridge"
+        "ip rule add priority 5 fwmark 7 table 7 protocol static",
+        "ip netns add other; ip link add mine type veth peer name eth9 netns n1; ip -n n1 link add out type bridge",
     )
     return host
 
 
 def test_what_is_read_makes_the_same(lab):
     before = snapshot(lab.observe())
-    again = run("topology", name="lab", **read(name="lab")[0])
-    assert steps(again) == []
+    found = read(name="lab")[0]
+    again = run("topology", name="lab", **found)
+    assert steps(again) == [], found
     assert snapshot(lab.observe(topologies=[])) == {k: v for k, v in before.items() if k[0] != "topology"}
 
 
-@lives(*filter(makes, OPTIONS))
-def test_of_each_kind(host, name):
+@lives(*(name for name in OPTIONS if name != "topology"))
+def test_what_each_module_makes(host, name):
     life = LIVES[name]
     host.shell(*life.get("there", []))
     assert run(life["module"], **life["make"])["changed"]
@@ -67,7 +82,9 @@ def test_of_each_kind(host, name):
 def test_a_topology_alone(lab):
     found, connections = read(name="lab")
     assert [node["name"] for node in found["nodes"]] == ["host", "n1"]
-    assert [link["name"] for link in found["nodes"][0]["links"]] == ["br0"]
+    node = found["nodes"][0]
+    assert [link["name"] for link in node["links"]] == ["br0"] and node["forwarding"] == [{"ipv4": True}]
+    assert [rule["from"] for rule in node["rules"]] == ["198.51.100.0/24"] and "routes" not in node
     ends = [[end["node"] + ":" + end["name"] for end in link["endpoints"]] for link in found["links"]]
     assert ends == [["host:p1", "n1:eth0"], ["host:spare", "n1:eth1"]]
     told = [[one["kind"], *("%(node)s:%(name)s" % end for end in one["ends"])] for one in connections]

@@ -9,7 +9,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _model, _reach
-from ansible_collections.virtnet.linux.plugins.module_utils._info import describe
+from ansible_collections.virtnet.linux.plugins.module_utils._info import ENTRIES, describe
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Some
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, shown
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
@@ -193,7 +193,8 @@ def test_documents_what_topology_info_returns(docs):
     found, known = describe(_model.State([*links, *more]), [""], links), docs["topology_info"]["return"]
     assert set(found) == set(known)
     for part in known:
-        assert set(found[part][0]) == set(known[part]["contains"])
+        assert set(found[part][0]) <= set(known[part]["contains"])
+    assert set(ENTRIES) <= set(known["nodes"]["contains"])
     assert set(found["connections"][0]["ends"][0]) == set(known["connections"]["contains"]["ends"]["contains"])
 
 

@@ -16,7 +16,7 @@ LAB = {
             "name": "sw",
             "netns": "",
             "links": [{"kind": "bridge", "name": "br0", "vlan_filtering": True, "ports": [{"name": "p1"}]}],
-            "vlans": [{"dev": "p1", "pvid": 10, "tagged": [20, 30]}],
+            "vlans": [{"dev": "p1", "pvid": 10, "vid": ["10", "20-30"]}],
         },
         {
             "name": "red",
@@ -47,7 +47,7 @@ def test_boxes_rows_and_lines():
     )
     assert sw == [
         ("br0", "bridge", True, ["filters VLANs"], [], 0),
-        ("p1", "veth", True, ["pvid 10", "tagged 20,30"], [], 1),
+        ("p1", "veth", True, ["pvid 10", "VLAN 20-30"], [], 1),
     ]
     assert red == [
         ("m0", "macvlan", False, ["mode bridge"], [], 0),
@@ -62,8 +62,7 @@ def test_boxes_rows_and_lines():
 def test_mermaid():
     assert mermaid(LAB).splitlines() == [
         "flowchart LR",
-        '  n0["<b>sw</b><br><b>br0</b> bridge filters VLANs'
-        '<br>&nbsp;&nbsp;&nbsp;&nbsp;<b>p1</b> pvid 10 tagged 20,30"]',
+        '  n0["<b>sw</b><br><b>br0</b> bridge filters VLANs<br>&nbsp;&nbsp;&nbsp;&nbsp;<b>p1</b> pvid 10 VLAN 20-30"]',
         '  n1["<b>red (router, NAT)</b><br><b>m0</b> macvlan mode bridge down<br><b>eth0</b> 192.0.2.3/24 192.0.2.2/24'
         '<br>&nbsp;&nbsp;&nbsp;&nbsp;<b>eth0.5</b> vlan id 5"]',
         '  n1 -.-|"m0 - br0"| n0',
