@@ -14,7 +14,8 @@ RESULTS := $(CACHE)/results
 LOGS := $(CACHE)/logs
 LINK := .venv/collections/ansible_collections/virtnet/linux
 # The longest first, and beside those that take turns with each other something else.
-SUITES := lint unit $(if $(HOSTS),molecule-hosts kernel,fleet-build fleet-kernel kernel molecule-d14-1 molecule-d14-2 lives)
+SUITES := $(if $(HOSTS),,fleet-build) lint unit
+SUITES += $(if $(HOSTS),molecule-hosts kernel,fleet-kernel kernel molecule-d14-1 lives molecule-d14-2 fleet-modules)
 SUITES += playbooks $(if $(HOSTS),,fleet molecule) demonstration documentation sanity cells build
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
