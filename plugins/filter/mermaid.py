@@ -13,15 +13,8 @@ author: virtnet developers (@virtnet)
 description:
   - A network namespace is a box with its links and their addresses, a veth pair a line, and so is a link that stands on
     one in another network namespace.
-options:
-  _input:
-    description:
-      - A dictionary of C(nodes) and C(links) as M(virtnet.linux.topology) takes them, or as
-        M(virtnet.linux.topology_info) returns them.
-    type: dict
-    required: true
-seealso:
-  - module: virtnet.linux.topology_info
+extends_documentation_fragment:
+  - virtnet.linux.drawing
 """
 
 EXAMPLES = r"""

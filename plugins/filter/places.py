@@ -12,15 +12,8 @@ version_added: 0.1.0
 author: virtnet developers (@virtnet)
 description:
   - Brings together what a description says of a node in several places, in the same order as the boxes of a picture.
-options:
-  _input:
-    description:
-      - A dictionary of C(nodes) and C(links) as M(virtnet.linux.topology) takes them, or as
-        M(virtnet.linux.topology_info) returns them.
-    type: dict
-    required: true
-seealso:
-  - module: virtnet.linux.topology_info
+extends_documentation_fragment:
+  - virtnet.linux.drawing
 """
 
 EXAMPLES = r"""

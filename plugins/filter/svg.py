@@ -15,15 +15,8 @@ description:
     one in another network namespace.
 requirements:
   - graphviz on the control node
-options:
-  _input:
-    description:
-      - A dictionary of C(nodes) and C(links) as M(virtnet.linux.topology) takes them, or as
-        M(virtnet.linux.topology_info) returns them.
-    type: dict
-    required: true
-seealso:
-  - module: virtnet.linux.topology_info
+extends_documentation_fragment:
+  - virtnet.linux.drawing
 """
 
 EXAMPLES = r"""

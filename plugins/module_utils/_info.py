@@ -14,11 +14,7 @@ from ._model import (
     Address,
     AltName,
     FdbEntry,
-    Impairment,
-    Masquerade,
     MdbEntry,
-    Neighbour,
-    PortForward,
     PortVlans,
     Refused,
     Rule,
@@ -30,16 +26,16 @@ from ._options import OPTIONS, mac, modes, netns_name, unique
 from ._planner import FALLBACK
 
 SPEC = {option: dict(type="list", elements="str") for option in ("netns", "name", "kind")}
-# What of a node is told in the words of its modules, one entry each.
+# What of a node is told in the words of its modules, one entry each, and what these are called here.
 ENTRIES = {
-    "rules": ("rule", Rule),
-    "vlans": ("vlans", PortVlans),
-    "neighbours": ("neighbour", Neighbour),
-    "fdb": ("fdb", FdbEntry),
-    "mdb": ("mdb", MdbEntry),
-    "impairments": ("impairment", Impairment),
-    "masquerade": ("masquerade", Masquerade),
-    "port_forwards": ("port_forward", PortForward),
+    "rules": "rule",
+    "vlans": "vlans",
+    "neighbours": "neighbour",
+    "fdb": "fdb",
+    "mdb": "mdb",
+    "impairments": "impairment",
+    "masquerade": "masquerade",
+    "port_forwards": "port_forward",
 }
 NODES = dict(name=dict(type="str"), netns=dict(type="list", elements="str"))
 
@@ -192,7 +188,7 @@ def as_node(state, name, netns, links, alone, asked):
     devs = {link.name for link in links}
     routes = [r for r in state.within(netns, "route") if not made_by_kernel(r) and asked(r)]
     node["routes"] = [as_route(r) for r in routes if {hop.dev for hop in r.hops or ()} <= devs]
-    for part, (sort, dummy) in ENTRIES.items():
+    for part, sort in ENTRIES.items():
         found = [r for r in state.within(netns, sort) if not made_by_kernel(r) and asked(r) and told(state, r, devs)]
         node[part] = [as_entry(r) for r in sorted(found, key=lambda r: tuple(map(str, r.key)))]
     node["forwarding"] = forwarding(state, netns, devs, asked)
