@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import fields
 from functools import partial
 
@@ -138,11 +139,12 @@ def describe(state, spaces, links, asked=lambda r: True):
     asked for.
     """
     names = {netns: netns or ("host" if "host" not in spaces else "this host") for netns in spaces}
-    shown = {link.ref for link in links}
+    shown, by_home = {link.ref for link in links}, defaultdict(list)
+    for link in links:
+        by_home[link.netns].append(link)
     pairs = [(link, state.links(link.peer)) for link in links if link.peer in shown]
     pairs = [pair for pair in pairs if pair[0].ref < pair[1].ref]
     paired = {link.ref for pair in pairs for link in pair}
-    alone = [link for link in links if link.ref not in paired]
     connections = [
         dict(
             kind=kind,
@@ -151,7 +153,7 @@ def describe(state, spaces, links, asked=lambda r: True):
         for kind, ends in joined(links)
     ]
     return dict(
-        nodes=[as_node(state, names[n], n, [r for r in links if r.netns == n], alone, asked) for n in names],
+        nodes=[as_node(state, name, netns, by_home[netns], paired, asked) for netns, name in names.items()],
         links=[dict(endpoints=[as_endpoint(state, link, names[link.netns]) for link in pair]) for pair in pairs],
         connections=connections,
     )
@@ -176,14 +178,14 @@ def needs_more(address):
     return any((address.peer, address.label, address.broadcast, address.scope not in (None, "", "global")))
 
 
-def as_node(state, name, netns, links, alone, asked):
-    """A network namespace as a node of a description, with these links of it."""
+def as_node(state, name, netns, links, paired, asked):
+    """A network namespace as a node of a description, with these links of it, but for the pairs."""
     lo = state.links((netns, "lo"))
     node = dict(name=name, netns=netns, loopback=bool(lo and lo.up), links=[], addresses=[], routes=[])
     for link in links:
         found = [r for r in state.on(link.key) if isinstance(r, Address) and not made_by_kernel(r)]
         node["addresses"] += [as_address(r) for r in found if needs_more(r)]
-        if link in alone and (link.name not in FALLBACK or not all(map(needs_more, found))):
+        if link.ref not in paired and (link.name not in FALLBACK or not all(map(needs_more, found))):
             node["links"].append(as_link(state, link))
     devs = {link.name for link in links}
     routes = [r for r in state.within(netns, "route") if not made_by_kernel(r) and asked(r)]
