@@ -16,7 +16,7 @@ LINK := .venv/collections/ansible_collections/virtnet/linux
 # The longest first, and beside those that take turns with each other something else.
 SUITES := $(if $(HOSTS),,fleet-build) lint unit
 SUITES += $(if $(HOSTS),molecule-hosts kernel,fleet-kernel kernel molecule-d14-1 lives molecule-d14-2 fleet-modules)
-SUITES += playbooks $(if $(HOSTS),,fleet molecule) demonstration documentation sanity cells build
+SUITES += playbooks $(if $(HOSTS),,molecule) demonstration documentation sanity cells build $(if $(HOSTS),,fleet)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
