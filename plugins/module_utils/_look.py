@@ -9,7 +9,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._info import NODES, SPEC, as_task, describe, far_end, sought
 from ._kernel import Kernel
-from ._model import RARE, Address, Link, Netns, Refused, Rule
+from ._model import RARE, Address, Link, Netns, Refused, Rule, fits
 from ._netlink import IMPORT_ERROR
 from ._see import perform
 from ._task import PYROUTE2, described, plain
@@ -43,22 +43,15 @@ def topology_info(p, kernel, dummy):
     spaces = sorted(spaces & set(p["netns"]) if p["netns"] is not None else spaces)
     spaces = [netns for netns in spaces if not netns or kernel.path(netns)]
     state = kernel.observe(spaces, follow=spaces, sysctls=True, nat=True, rare=RARE)
+    keys, rules = {r.key for r in made}, [r for r in made if isinstance(r, Rule)]
 
     def asked(r):
         # Of the host's own network namespace only what the topology made.
-        return r.netns in spaces and (r.netns or not made or any(type(r) is type(m) and alike(r, m) for m in made))
+        own = r.key in keys or (isinstance(r, Rule) and any(fits(r, rule) for rule in rules))
+        return r.netns in spaces and (r.netns or not made or own)
 
     links = sorted((r for r in state if isinstance(r, Link) and asked(r)), key=lambda r: (r.netns, r.index))
     return dict(describe(state, spaces, links, asked), changed=False), None
-
-
-def alike(r, known):
-    """Whether this is what a record tells of, where a rule has no name."""
-    return (
-        r.matches[:2] + r.matches[3:] == known.matches[:2] + known.matches[3:]
-        if isinstance(r, Rule)
-        else r.key == known.key
-    )
 
 
 def shown(state, link):

@@ -642,12 +642,7 @@ def nat_masquerade_wish(p, host_):
         excluded = tuple(
             sorted(unique("exclude_destinations", [network("exclude_destinations", net) for net in excluded]))
         )
-    families = {"ipv6" if ":" in net else "ipv4" for net in ([source] if source else []) + list(excluded or ())}
-    if p["family"]:
-        families.add(p["family"])
-    if len(families) > 1:
-        raise Refused("exclude_destinations" if not p["family"] else "family", "IPv4 and IPv6 do not mix in one rule")
-    family = families.pop() if families else "ipv4"
+    family = nat_family(p, "exclude_destinations", source, *(excluded or ()))
     device = p["out_interface"] and link_name("out_interface", p["out_interface"])
     name = nat_name(p["name"], source, device)
     if p["to_ports"] is not None and p["to_ports"] != "":
@@ -679,11 +674,7 @@ def nat_port_forward_wish(p, host_):
     netns, dport = netns_name("netns", p["netns"]), p["dport"] and port_range("dport", p["dport"])
     to, destination = host("to", p["to"]), p["destination"] and host("destination", p["destination"])
     source = p["source"] and network("source", p["source"])
-    families = {"ipv6" if ":" in text else "ipv4" for text in (to, destination, source) if text}
-    families |= {p["family"]} if p["family"] else set()
-    if len(families) > 1:
-        raise Refused("family" if p["family"] else "to", "IPv4 and IPv6 do not mix in one rule")
-    family = families.pop() if families else "ipv4"
+    family = nat_family(p, "to", to, destination, source)
     device = p["in_interface"] and link_name("in_interface", p["in_interface"])
     name = nat_name(p["name"], device, destination, p["protocol"], dport)
     returns = (("port_forward", ("port_forward", netns, family, name)),)
@@ -693,6 +684,15 @@ def nat_port_forward_wish(p, host_):
     backend = host_.nat_backend(netns, family) if p["backend"] == "auto" else p["backend"]
     rule = PortForward(netns, name, family, backend, p["protocol"], dport, to, to_port, device, destination, source)
     return Wish(((NatTable(netns, family),) if backend == "nft" else ()) + (rule,), returns=returns)
+
+
+def nat_family(p, option, *texts):
+    """The family of a rule, that of its addresses and networks."""
+    families = {"ipv6" if ":" in text else "ipv4" for text in texts if text}
+    families |= {p["family"]} if p["family"] else set()
+    if len(families) > 1:
+        raise Refused("family" if p["family"] else option, "IPv4 and IPv6 do not mix in one rule")
+    return families.pop() if families else "ipv4"
 
 
 def nat_name(name, *parts):

@@ -1243,7 +1243,7 @@ def missing(wish, observed):
     """The (option, key) of all that the wish takes for granted and that is not there."""
     coming = {want.key for want in wish.wanted if not isinstance(want, Link) or comes(want, observed)}
     coming |= {("link", want.name, "lo") for want in wish.wanted if isinstance(want, Netns)}
-    gone = {}
+    wished, gone = {want.key for want in wish.wanted}, {}
     for want in wish.wanted:
         needs = [("netns" if key[0] == "netns" else "dev", key) for key in want.requires()]
         if isinstance(want, Link):
@@ -1258,7 +1258,7 @@ def missing(wish, observed):
         elif isinstance(want, MdbEntry):
             needs = [("port" if key[2:] == (want.port,) else option, key) for option, key in needs]
         if isinstance(want, (PortVlans, FdbEntry, MdbEntry)):
-            needs += no_ports(want, observed, {other.key for other in wish.wanted})
+            needs += no_ports(want, observed, wished)
         for option, key in needs:
             if key not in observed and key not in coming:
                 gone.setdefault(key, option)
