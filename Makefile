@@ -116,7 +116,7 @@ fleet-kernel: fleet-build
 fleet-modules: fleet-build
 	$(RUN) --suite fleet --cases '$@-d*.xml' -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py tests/kernel/test_topology_info.py -m needs
 molecule-hosts: setup
-	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml tests/sandbox,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
+	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
 molecule-all: fleet-build
 	$(if $(EVERYWHERE),$(RUN) --suite molecule --cases $@.xml -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE))
 molecule-d14-1: SHARE := $(FIRST)

@@ -45,6 +45,15 @@ options:
     description: Whether a link may be taken from another master. Without it, a task that asks for another master fails.
     type: bool
     default: false
+  take_over_addresses:
+    description:
+      - Whether the master takes over the addresses and routes of a link that is its port, all but those that the kernel
+        made. They are on both while the link becomes a port, and if a step fails, everything is put back.
+      - IPv6 addresses can be used there a second or two later, when the kernel knows that nobody else has them.
+      - Without it, a link that carries the default route, or the SSH connection by which the task came, does not become
+        a port of a bridge or bond.
+    type: bool
+    default: false
 """
 
     # What a link has that a module makes.

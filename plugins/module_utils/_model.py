@@ -722,10 +722,11 @@ class Wish:
     wanted: Tuple[Any, ...] = ()
     unwanted: Tuple[Any, ...] = ()  # patterns: a field that is None fits all
     exclusive: Tuple[Tuple[type, Tuple[Tuple[str, Any], ...]], ...] = ()  # (type, fields): such strangers go
-    allow: frozenset = frozenset()  # of recreate, take_over, each alone or with the key of the link that it is for
+    allow: frozenset = frozenset()  # of recreate, take_over and the like, each alone or with the key of the link
     returns: Tuple[Tuple[str, Any], ...] = ()  # (name, key, list of keys, or pattern): what the task gives back
     dropped: Tuple[Any, ...] = ()  # what a topology made and does not want any more
     persistent: Optional[bool] = None  # whether it comes back after a boot
+    controller: str = ""  # the address of this host by which it is told
 
     def __iter__(self):
         return iter(self.wanted + self.unwanted + self.dropped)

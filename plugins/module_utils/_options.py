@@ -53,7 +53,7 @@ END = dict(
 )
 NEW_END = dict(END, up=dict(type="bool", default=True))
 NAME = dict(name=dict(type="str", required=True))
-ALLOW = dict(take_over=dict(type="bool", default=False))
+ALLOW = {word: dict(type="bool", default=False) for word in ("take_over", "take_over_addresses")}
 RECREATE = dict(recreate=dict(type="bool", default=False))
 MORE = dict(  # what an address has beside itself
     peer=dict(type="str"),
@@ -149,7 +149,7 @@ def strangers(p, kind, netns, dev, option="addresses"):
 
 
 def allowed(p):
-    return frozenset(name for name in ("recreate", "take_over") if p.get(name))
+    return frozenset(name for name in (*ALLOW, *RECREATE) if p.get(name))
 
 
 def netns_wish(p, host_):

@@ -13,6 +13,7 @@ from ._kinds import KINDS, OnDevice, bonded, cycled, eased, follows, is_group, k
 from ._model import (
     HOST_WIDE,
     IPV6_LEAST,
+    MAIN,
     NAT_RULES,
     ON_PORTS,
     Address,
@@ -47,6 +48,7 @@ from ._model import (
 
 NO_ARP = {"802.3ad", "balance-tlb", "balance-alb"}
 NO_PRIMARY = {"balance-rr", "balance-xor", "broadcast", "802.3ad"}
+DEFAULT = {"0.0.0.0/0", "::/0"}
 MOVING = (Link, AltName, WireguardPeer)  # what of a link goes along to another namespace
 # The kernel makes these with a tunnel module and does not delete them.
 FALLBACK = {"lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6tnl0", "ip6_vti0", "ip6gre0"}
@@ -230,7 +232,9 @@ class _Planner:
     def make(self, want):
         have = self.state.get(want.key)
         if isinstance(want, Link):
+            near = self.lent(want, have)
             self.make_link(want, have)
+            self.hand_over(want, near)
         elif isinstance(want, Rule):
             self.make_rule(want)
         elif isinstance(want, PortVlans):
@@ -513,6 +517,51 @@ class _Planner:
             option = master_option(want)
             text = "%s is a port of %s; take_over: true gives it to %s"
             raise Refused(option, text % (have.name, have.master, want.master))
+
+    def lent(self, want, have):
+        """What a port hands over to its master, which has the addresses as well before the link is its port."""
+        master = self.state.links((want.netns, want.master)) if want.master else None
+        if have is None or master is None or kind_of(master).takes == "any" or "as_it_was" in self.wish.allow:
+            return []
+        near = [r for r in self.state.on(have.key) if isinstance(r, (Address, Route)) and not made_by_kernel(r)]
+        if not self.allows("take_over_addresses", want):
+            if have.master != want.master:
+                self.check_uplink(have, want)
+            return []
+        if near and master.up is False:
+            text = "%s is down; up, it can take over the addresses and routes of %s"
+            raise Refused(master_option(want), text % (master.name, have.name))
+        for r in near:
+            if r.key in self.wanted:
+                text = "%s is wished for on %s, which gives what it has to %s"
+                raise Refused("take_over_addresses", text % (r.key[3], have.name, master.name))
+            if isinstance(r, Address):
+                there = replace(renamed(r, have.ref, master.ref), label="" if r.label else r.label)
+                if there.key not in self.state:
+                    self.step(Change(None, there))
+        return near
+
+    def hand_over(self, want, near):
+        """The routes of a port become its master's, and then its addresses go."""
+        master, addresses = (want.netns, want.master), [r for r in near if isinstance(r, Address)]
+        for r in near:
+            if isinstance(r, Route):
+                self.step(Change(self.state.get(r.key), renamed(r, want.ref, master)))
+        self.unwanted |= {r.key for r in addresses}
+        # Not every host lets secondaries go with their primary: net.ipv4.conf.*.promote_secondaries.
+        for r in sorted(addresses, key=lambda r: not r.secondary):
+            self.remove(r)
+
+    def check_uplink(self, have, want):
+        """Nothing takes the way to the host from under it."""
+        near, what = self.state.on(have.key), None
+        if any(isinstance(r, Address) and r.address.split("/")[0] == self.wish.controller for r in near):
+            what = "the connection by which this task came" if not have.netns else None
+        if any(isinstance(r, Route) and r.table == MAIN and r.dest in DEFAULT for r in near):
+            what = "the default route"
+        if what:
+            text = "%s carries %s; take_over_addresses: true gives its addresses and routes to %s"
+            raise Refused(master_option(want), text % (have.name, what, want.master))
 
     def check_upper(self, after, want):
         """A link whose frames go to macvlans or the like, or to a program, is no port of a bridge."""
@@ -959,7 +1008,9 @@ def fallen_with_address(state, gone):
     if len(fallen) == len(same):
         fallen += [r.key for r in link if isinstance(r, Route) and ":" not in r.dest]
         fallen += [r.key for r in link if isinstance(r, Neighbour) and ":" not in r.address]
-    return fallen + [r.key for r in state.routes_from(gone)]
+    others = state.within(gone.netns, "address")
+    still = any(host(a) == host(gone) for a in others if a.key != gone.key)
+    return fallen + [r.key for r in state.routes_from(gone) if not still]
 
 
 def network(address):

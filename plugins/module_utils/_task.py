@@ -50,7 +50,7 @@ from ._model import (
 from ._netlink import IMPORT_ERROR
 from ._options import OPTIONS
 from ._planner import absent, assume, forward, missing, plan, reach, restore
-from ._spaces import NEEDS_ROOT
+from ._spaces import NEEDS_ROOT, controller
 
 PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
 # What of a link cannot change without notice for what stands on it.
@@ -72,7 +72,7 @@ def task(name):
     try:
         if "lock_timeout" in module.params:
             kernel.lock(module.params["lock_timeout"])
-        wish = wish_of(module.params, kernel)
+        wish = replace(wish_of(module.params, kernel), controller=controller())
         sight = scope(wish)
         before = kernel.observe(**sight)
         steps = None if missing(wish, before) else planned(wish, before)
@@ -238,6 +238,10 @@ def planned(wish, state):
         return steps
     boot = None
     if record in wish.wanted and wish.persistent is not False:
+        for want in wish.wanted:
+            if any(secret.text for secret in secrets(want)):
+                text = "%s has a key, which the script for the boot, as any command line, does not tell"
+                raise Refused("persistent", text % want.key[2])
         # What a host has that has just booted: all but this.
         after = foretold(state, steps)
         made = after.get(record.key).made
@@ -249,6 +253,12 @@ def planned(wish, state):
         lines = [line for change in plan(wish, bare) for line in commands(change)]
         boot = Boot(record.name, tuple(part for line in lines for part in line.split("\n")))
     return steps + ((Change(have, boot),) if have != boot else ())
+
+
+def secrets(resource):
+    """The keys of a resource."""
+    values = [*vars(resource).values(), *dict(getattr(resource, "attrs", ())).values()]
+    return [value for value in values if isinstance(value, Secret)]
 
 
 def forget(pending):

@@ -178,6 +178,13 @@ EXAMPLES = r"""
       - name: eth2
     take_over: true
 
+- name: The network card by which the host is reached, with its addresses and routes
+  virtnet.linux.linux_bridge:
+    name: br1
+    ports:
+      - name: uplink
+    take_over_addresses: true
+
 - name: The first bridge deleted
   virtnet.linux.linux_bridge:
     name: br0

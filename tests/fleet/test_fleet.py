@@ -238,3 +238,7 @@ def test_lent_to_molecule(fleet, victim):
 
 def test_card(fleet):
     fleet.run("ansible-playbook", str(RUN.with_name("card.yml")))
+
+
+def test_uplink(fleet):
+    fleet.run("ansible-playbook", str(RUN.with_name("uplink.yml")))

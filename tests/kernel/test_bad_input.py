@@ -486,6 +486,11 @@ BAD = [
         "circle",
     ),
     ("topology", lab({"name": "b", "master": "br9"}, BRIDGE), "master: there is no link br9 in network namespace n1"),
+    (
+        "topology",
+        dict(lab({"kind": "wireguard", "name": "wg0", "private_key": KEYS[0]}), persistent=True),
+        "persistent: wg0 has a key, which the script for the boot",
+    ),
     ("topology", lab({"name": "eth9"}), "name: there is no link eth9 in network namespace n1"),
     ("topology", joined("n1:a", "n2:a"), "links[0].endpoints[1]: there is no node n2"),
     ("topology", joined("n1:a"), "links[0].endpoints: a link has two, and 1 are given"),

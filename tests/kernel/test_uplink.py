@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The link by which a host is reached becomes a port of a bridge or a bond, and the host stays reachable."""
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from conftest import run, snapshot
+
+from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
+from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
+from ansible_collections.virtnet.linux.plugins.module_utils._planner import plan
+
+# A card with two addresses, one with a label, routes by gateways and from one of them, and behind it a router.
+BEFORE = """
+ip netns add out
+ip link add card type veth peer name far netns out
+sysctl -qw net.ipv4.conf.card.promote_secondaries=1
+ip link set card up; ip -n out link set far up; ip -n out link set lo up
+ip -n out address add 192.0.2.254/24 dev far; ip -n out address add 2001:db8::fe/64 dev far nodad
+ip -n out address add 203.0.113.1/32 dev lo; ip -n out address add 2001:db8:3::1/128 dev lo nodad
+ip address add 192.0.2.1/24 dev card; ip address add 192.0.2.2/24 dev card label card:1
+ip address add 2001:db8::1/64 dev card nodad
+ip route add default via 192.0.2.254; ip -6 route add default via 2001:db8::fe dev card metric 5
+ip route add 198.51.100.0/24 via 192.0.2.254 dev card src 192.0.2.2 metric 7
+ip link add br0 address 02:00:00:00:00:09 up type bridge; ip link add br1 type bridge
+ip address add 10.0.0.1/24 dev br0
+"""
+PORT = dict(name="br0", ports=[dict(name="card")])
+PINGS = [
+    "ping -n -c 1 -W 2 203.0.113.1",
+    "ping -n -c 1 -W 2 -I 192.0.2.2 192.0.2.254",
+    "ip netns exec out ping -n -c 1 -W 2 192.0.2.1",
+]
+PINGS_6 = ["ping -n -c 1 -W 2 2001:db8:3::1", "ip netns exec out ping -n -c 1 -W 2 2001:db8::1"]
+
+
+@pytest.fixture
+def uplink(host):
+    host.shell(BEFORE, *PINGS, *PINGS_6)
+    return host
+
+
+@pytest.mark.parametrize(
+    "module, options, option",
+    [
+        ("linux_bridge", PORT, "ports"),
+        ("link", dict(name="card", master="br0"), "master"),
+    ],
+)
+def test_the_default_route_is_not_cut_off(uplink, module, options, option):
+    before = snapshot(uplink.observe())
+    said = run(module, **options)
+    assert said["msg"] == option + (
+        ": card carries the default route; take_over_addresses: true gives its addresses and routes to br0"
+    )
+    assert snapshot(uplink.observe()) == before
+
+
+def test_nor_is_the_connection_by_which_the_task_came(uplink):
+    uplink.shell("ip route delete default; ip -6 route delete default")
+
+    def came_by(address):
+        """A shell of sshd's, and sudo(8), which forgets the environment."""
+        sudo = 'env -i "PATH=$PATH" "PYTHONPATH=$PYTHONPATH" "$@"; :'
+        prefix = ["env", "SSH_CONNECTION=192.0.2.254 50000 %s 22" % address, "sh", "-c", sudo, "sh"]
+        return run("linux_bridge", prefix=prefix, check=True, **PORT)
+
+    for address in ("192.0.2.2", "2001:db8::1"):
+        said = came_by(address)["msg"]
+        assert said.startswith("ports: card carries the connection by which this task came; take_over_addresses: true")
+    assert came_by("192.0.2.9")["changed"]
+
+
+def test_what_the_master_cannot_have(uplink):
+    said = run("link", name="card", master="br1", take_over_addresses=True)
+    assert said["msg"] == "master: br1 is down; up, it can take over the addresses and routes of card"
+    said = run("link", name="card", master="br0", take_over_addresses=True, addresses=["192.0.2.1/24"])
+    assert said["msg"].startswith("take_over_addresses: 192.0.2.1/24 is wished for on card, which gives what it has to")
+
+
+def test_the_master_takes_over(uplink):
+    before = snapshot(uplink.observe())
+    dry = run("linux_bridge", check=True, take_over_addresses=True, **PORT)
+    assert snapshot(uplink.observe()) == before
+    wet = run("linux_bridge", take_over_addresses=True, **PORT)
+    assert wet["commands"] == dry["commands"]
+    assert {key for key in wet["diff"]["after"] if "link" not in key} == {
+        key for key in dry["diff"]["after"] if "link" not in key
+    }
+    own = ["10.0.0.1/24", "192.0.2.1/24", "192.0.2.2/24", "2001:db8::1/64"]
+    assert [a for a in wet["link"]["addresses"] if not a.startswith("fe80:")] == own
+    after = snapshot(uplink.observe())
+    assert not [key for key in after if key[0] == "address" and key[2] == "card"]
+    routes = {r["dest"]: r for key, r in after.items() if key[0] == "route" and key[1] == ""}
+    assert {d: [hop.dev for hop in r["hops"]] for d, r in routes.items()} == {
+        d: ["br0"] for d in ("0.0.0.0/0", "::/0", "198.51.100.0/24")
+    }
+    assert routes["198.51.100.0/24"]["src"] == "192.0.2.2"
+    uplink.shell(*PINGS, "sleep 2", *PINGS_6)
+    assert not run("linux_bridge", take_over_addresses=True, **PORT)["changed"]
+    assert not run("linux_bridge", **PORT)["changed"]
+    uplink.shell(*wet["rollback_commands"])
+    # Who made a route is not told to ip(8).
+    assert {k: dict(r, label=None) for k, r in snapshot(uplink.observe()).items()} == {
+        k: dict(r, label=None) for k, r in before.items()
+    }
+
+
+def test_it_is_reachable_after_each_step_and_the_next_run_goes_on(uplink):
+    spec, rules, wish_of = OPTIONS["linux_bridge"]
+    given = ArgumentSpecValidator(spec, **rules).validate(dict(PORT, take_over_addresses=True)).validated_parameters
+    steps = plan(wish_of(given, Kernel()), uplink.observe())
+    assert len(steps) > 7
+    for step in steps[:-2]:
+        uplink.execute([step])
+        uplink.shell(*PINGS)
+    assert run("linux_bridge", take_over_addresses=True, **PORT)["changed"]
+    uplink.shell(*PINGS)
+    assert not [r for r in snapshot(uplink.observe()) if r[0] == "address" and r[2] == "card"]
+
+
+@pytest.mark.needs("bond")
+def test_a_bond_takes_over(uplink):
+    uplink.shell("ip link add bo1 up type bond")
+    options = dict(name="bo1", take_over_addresses=True, ports=[dict(name="card")])
+    assert run("bond", check=True, **options)["commands"] == run("bond", **options)["commands"]
+    uplink.shell(*PINGS, "sleep 2", *PINGS_6)
+    assert not run("bond", **options)["changed"]
