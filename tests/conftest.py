@@ -184,7 +184,8 @@ class Host:
         self.shell(*("ip link delete %s 2>/dev/null || true" % name for name in sorted(links)))
         tables = ["add table %s virtnet; delete table %s virtnet" % (family, family) for family in ("ip", "ip6")]
         self.shell("nft '%s' 2>/dev/null || true" % "; ".join(tables), "rm -rf /run/virtnet")
-        self.shell(*("ip %s rule flush protocol static" % family for family in ("-4", "-6")))
+        for family in ("-4", "-6"):
+            self.shell("ip %s rule flush protocol static" % family, "ip %s route flush proto static" % family)
         Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
         Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("0")
 
