@@ -835,6 +835,7 @@ KINDS = {
         ),
         Kind("dummy"),
         Kind("ifb", steady=True),
+        Kind("nlmon", packets=True, bare=True),
         Kind("tun", packets=True, bare=True, **TUNTAP),
         Kind("tap", **TUNTAP),
         Kind(

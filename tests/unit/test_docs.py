@@ -36,6 +36,7 @@ TASKS = {
     "wireguard": dict(name="wg0", peers=[dict(public_key="A" * 43 + "=", allowed_ips=["192.0.2.2/32"])]),
     "dummy": dict(name="dummy0"),
     "ifb": dict(name="ifb0"),
+    "nlmon": dict(name="nlmon0"),
     "tuntap": dict(name="tap0", mode="tap"),
     "vrf": dict(name="red", table=10),
     "bond": dict(name="bond0"),

@@ -1,0 +1,141 @@
+#!/usr/bin/python
+# Copyright (c) 2026 virtnet developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nlmon
+short_description: A link that shows the messages of netlink
+version_added: 0.1.0
+author: virtnet developers (@virtnet)
+description:
+  - Makes a link by which each message passes that programs and the kernel exchange over netlink in its network
+    namespace, so that C(tcpdump) can show what is done there to links, addresses and routes; see netlink(7).
+  - O(state=absent) deletes it.
+  - Where no default is given here, an option that is left out stays as it is.
+extends_documentation_fragment:
+  - virtnet.linux.attributes
+  - virtnet.linux.state
+  - virtnet.linux.netns
+  - virtnet.linux.link
+  - virtnet.linux.link.new
+  - virtnet.linux.link.one
+  - virtnet.linux.link.moved
+seealso:
+  - module: virtnet.linux.packet_capture
+"""
+
+EXAMPLES = r"""
+- name: A link on which the messages can be captured
+  virtnet.linux.nlmon:
+    name: nlmon0
+
+- name: It is deleted
+  virtnet.linux.nlmon:
+    name: nlmon0
+    state: absent
+"""
+
+RETURN = r"""
+link:
+  description:
+    - The link as it is after the task; null if it is not there.
+  returned: success
+  type: dict
+  contains:
+    netns:
+      description: The network namespace where the link is; empty is the module's own.
+      type: str
+    name:
+      description: The name of the link.
+      type: str
+    kind:
+      description: The kind, as C(ip link add type) names it; empty for a network card.
+      type: str
+    peer:
+      description: The other end of a veth pair.
+      type: dict
+      contains:
+        netns:
+          description: The network namespace of the other end.
+          type: str
+        name:
+          description: The name of the other end.
+          type: str
+    link:
+      description: The link that this one stands on.
+      type: dict
+      contains:
+        netns:
+          description: The network namespace of that link.
+          type: str
+        name:
+          description: The name of that link.
+          type: str
+    master:
+      description: The master of which the link is a port; empty if it has none.
+      type: str
+    mtu:
+      description: The largest packet in bytes.
+      type: int
+    address:
+      description: The MAC address.
+      type: str
+    up:
+      description: Whether the link is set up.
+      type: bool
+    alias:
+      description: The text kept with the link.
+      type: str
+    txqueuelen:
+      description: The length of the transmit queue in packets.
+      type: int
+    addresses:
+      description: The IP addresses with their prefix lengths, link-local ones included.
+      type: list
+      elements: str
+    altnames:
+      description: The alternative names.
+      type: list
+      elements: str
+commands:
+  description:
+    - What is done, or in check mode would be done, as command lines of ip(8), bridge(8), sysctl(8), nft(8) or
+      iptables(8).
+    - They run as they stand in a root shell.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - ip link add name nlmon0 up type nlmon
+rollback_commands:
+  description: Command lines that lead back to what was there before the task.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - ip link delete dev nlmon0
+diff:
+  description: The resources that differ, before and after the task.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: These resources before the task, by their names.
+      type: dict
+    after:
+      description: These resources after the task, by their names.
+      type: dict
+"""
+
+from ansible_collections.virtnet.linux.plugins.module_utils._task import task
+
+
+def main():
+    task("nlmon")
+
+
+if __name__ == "__main__":
+    main()
