@@ -47,7 +47,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._see import SIGHTS
 
 KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in range(8, 14)]
 MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
-# One has more bits than ip(8) keeps, another with its IPv4 address as many as the kernel takes.
+# Each has, with the IPv4 addresses, as many bits as the kernel takes.
 SIXRDS = [("2001:db8:99::/48", "192.0.0.0/16"), ("2001:db8::/32", "0.0.0.0/0"), ("2001:db8:8000::/40", "10.0.0.0/8")]
 EVERYTHING = dict(sysctls=True, nat=True, rare=RARE)
 GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
@@ -270,6 +270,8 @@ def snapshot(state, chance=True):
             }
             if not chance and isinstance(r, Link) and not str(r.address).startswith("02:00:00:"):
                 fields.pop("address")
+            if not chance and isinstance(r, Link) and r.link and r.link[1].isdigit():
+                fields["link"] = (r.link[0], "gone")
             if not chance and isinstance(r, Link):
                 # The kernel chooses a port from 32768 on.
                 fields["attrs"] = tuple(a for a in r.attrs if a[0] != "listen_port" or (a[1] or 0) < 32768)

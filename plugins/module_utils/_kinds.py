@@ -312,7 +312,7 @@ class EitherIp(Ip):
 
 @dataclass(frozen=True)
 class Sixrd(Attr):
-    """An IPv6 prefix, and the IPv4 prefix that all relays have."""
+    """The IPv6 prefix of a domain, and the IPv4 prefix of its addresses."""
 
     def parse(self, value):
         prefix, relay = IPv6Network(value["prefix"]), IPv4Network(value["relay_prefix"])
@@ -326,18 +326,17 @@ class Sixrd(Attr):
     def shown(self, value):
         return dict(zip(("prefix", "relay_prefix"), value))
 
+    def names(self):
+        return self.nla, self.nla.replace("PREFIX", "RELAY_PREFIX")
+
     def encode(self, value, old):
-        (prefix, length), (relay, relay_length) = (text.split("/") for text in value)
-        names = ("PREFIX", prefix), ("PREFIXLEN", int(length))
-        names += ("RELAY_PREFIX", relay), ("RELAY_PREFIXLEN", int(relay_length))
-        return {self.nla + name: raw for name, raw in names}
+        pairs = [(name, *text.split("/")) for name, text in zip(self.names(), value)]
+        return {key: raw for name, ip, length in pairs for key, raw in ((name, ip), (name + "LEN", int(length)))}
 
     def read(self, get):
-        if get(self.nla + "PREFIX") is None:
+        if get(self.nla) is None:
             return self.default
-        return tuple(
-            "%s/%d" % (get(self.nla + name), get(self.nla + name + "LEN")) for name in ("PREFIX", "RELAY_PREFIX")
-        )
+        return tuple("%s/%d" % (get(name), get(name + "LEN")) for name in self.names())
 
     def words(self, value, old):
         return ["6rd-prefix", value[0], "6rd-relay_prefix", value[1]]
@@ -968,8 +967,7 @@ KINDS = {
                 *iptun(4, {"ip6ip": 41, "ipip": 4, "mplsip": 137, "any": 0}),
                 Flag("isatap", "IFLA_IPTUN_FLAGS", default=False, fixed=True),
                 Routers("prl", "SIOCADDPRL", "list", default=(), only=("isatap", True)),
-                # Of one that it is not told again ip(8) keeps 32 bits.
-                Sixrd("sixrd", "IFLA_IPTUN_6RD_", "dict", default=("2002::/16", "0.0.0.0/0"), again=True),
+                Sixrd("sixrd", "IFLA_IPTUN_6RD_PREFIX", "dict", default=("2002::/16", "0.0.0.0/0")),
                 packets=True,
             ),
         ),
