@@ -37,12 +37,13 @@ setup: .venv/ready
 packages:
 	@tests/packages $(PYTHON)
 
-.venv/ready: requirements.txt tests/requirements.txt | packages
+.venv/ready: requirements.txt tests/requirements.txt tests/openvswitch | packages
 	@echo "Making .venv with the tools of tests/requirements.txt."
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r tests/requirements.txt
 	@mkdir -p $(dir $(LINK))
 	@ln -sfn ../../../.. $(LINK)
+	@tests/openvswitch .venv/collections
 	@touch $@
 
 test: setup

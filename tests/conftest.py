@@ -26,6 +26,8 @@ from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
     Number,
     Port,
     PrivateKey,
+    Routers,
+    Sixrd,
     Some,
     kind_of,
     met,
@@ -45,6 +47,8 @@ from ansible_collections.virtnet.linux.plugins.module_utils._see import SIGHTS
 
 KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in range(8, 14)]
 MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
+# Each has, with the IPv4 addresses, as many bits as the kernel takes.
+SIXRDS = [("2001:db8:99::/48", "192.0.0.0/16"), ("2001:db8::/32", "0.0.0.0/0"), ("2001:db8:8000::/40", "10.0.0.0/8")]
 EVERYTHING = dict(sysctls=True, nat=True, rare=RARE)
 GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
 
@@ -210,6 +214,10 @@ def other_value(attr):
         return 2 * attr.only[1]
     if isinstance(attr, Macs):
         return (MACS[0],)
+    if isinstance(attr, Routers):
+        return (("192.0.2.99", True),)
+    if isinstance(attr, Sixrd):
+        return SIXRDS[0]
     if isinstance(attr, Number):
         return attr.values[-1]
     choices = attr.values if isinstance(attr.values, range) else list(attr.values or (True, False))
@@ -263,6 +271,8 @@ def snapshot(state, chance=True):
             }
             if not chance and isinstance(r, Link) and not str(r.address).startswith("02:00:00:"):
                 fields.pop("address")
+            if not chance and isinstance(r, Link) and r.link and r.link[1].isdigit():
+                fields["link"] = (r.link[0], "gone")
             if not chance and isinstance(r, Link):
                 # The kernel chooses a port from 32768 on.
                 fields["attrs"] = tuple(a for a in r.attrs if a[0] != "listen_port" or (a[1] or 0) < 32768)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import singledispatch
 from shlex import quote
 
-from ._kinds import KINDS, OnDevice, OnWireguard, apart, kind_of
+from ._kinds import KINDS, OnDevice, OnWireguard, apart, kind_of, routers
 from ._kinds import words as spelled
 from ._model import (
     IP_PROTOCOLS,
@@ -118,6 +118,10 @@ def link_lines(target, change):
     port = spelled(ports, () if fresh else base.port, target.port, fresh)
     if port:
         out.append(ip(target.netns, "link", "set", "dev", target.name, "type", target.slave_kind + "_slave", *port))
+    for address, was, default in routers(change):
+        gone = ["prl-delete"] if was is not None else []
+        for word in gone + ([] if default is None else ["prl-default" if default else "prl-nodefault"]):
+            out.append(ip(target.netns, "tunnel", "prl", "dev", target.name, word, address))
     return out + device_lines(target, apart(change, OnDevice)) + wireguard_lines(target, apart(change, OnWireguard))
 
 

@@ -18,10 +18,11 @@ import subprocess
 import time
 from collections import defaultdict
 from contextlib import suppress
+from ctypes import addressof, create_string_buffer
 from functools import singledispatch
 
 from ._confirm import waiting
-from ._kinds import DEVICE, KINDS, PLAIN, OnDevice, OnWireguard, Port, apart, encoded, kind_of, met
+from ._kinds import DEVICE, KINDS, PLAIN, OnDevice, OnWireguard, Port, apart, encoded, kind_of, met, routers
 from ._model import (
     IP_PROTOCOLS,
     IPV6_LEAST,
@@ -110,6 +111,8 @@ IFF_UP, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 1, 4096, 16384, 1 << 20, 2
 ROOT = 0xFFFFFFFF
 TUN_TYPES = {"tun": 1, "tap": 2}
 TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP = 0x400454CA, 0x400454CB, 0x400454CC, 0x400454CE
+SIOCGETPRL, SIOCADDPRL, SIOCDELPRL, SIOCCHGPRL = 0x89F4, 0x89F5, 0x89F6, 0x89F7
+PRL, PRL_MOST = struct.Struct("=4sHHII"), 1024  # a router, or what asks for so many of them
 TUN_EXCL, TUN_NO_PI = 0x8000, 0x1000
 TUN_FLAGS = {"vnet_hdr": 0x4000, "multi_queue": 0x100}
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
@@ -392,6 +395,8 @@ class Kernel(Spaces):
                 far = data.get_attr(over) if data else 0
             if DEVICE[0] in kind_of(link).attrs:
                 link = replace(link, attrs=merged(link.attrs, self.read_device(link)))
+            if dict(link.attrs).get("isatap"):
+                link = replace(link, attrs=merged(link.attrs, dict(prl=self.read_routers(link))))
             if link.kind == "wireguard":
                 found, peers = self.read_wireguard(link)
                 link = replace(link, attrs=merged(link.attrs, found))
@@ -445,6 +450,24 @@ class Kernel(Spaces):
                 ips = first.allowed_ips if first is peer else first.allowed_ips + peer.allowed_ips
                 peers[peer.key] = replace(first, allowed_ips=tuple(sorted(ips)))
         return found, list(peers.values())
+
+    def read_routers(self, link):
+        """The potential routers of a tunnel of ISATAP."""
+        data = self.prl(
+            link.ref, SIOCGETPRL, PRL.pack(bytes(4), 0, 0, PRL.size * PRL_MOST, 0) + bytes(PRL.size * PRL_MOST)
+        )
+        head, *entries = PRL.iter_unpack(data)
+        found = entries[: head[3] // PRL.size]
+        return tuple(sorted((socket.inet_ntop(socket.AF_INET, entry[0]), bool(entry[1] & 1)) for entry in found))
+
+    def prl(self, ref, request, data):
+        """Change or ask for the potential routers of a tunnel; what the kernel leaves in the place of `data`."""
+        buffer = create_string_buffer(data, len(data))
+        with self.inside(ref[0]):
+            asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with asking:
+            fcntl.ioctl(asking, request, struct.pack("16sP16x", ref[1].encode(), addressof(buffer)))
+        return buffer.raw
 
     def read_device(self, link):
         """Owner, group and mode of the character device of a link."""
@@ -1149,6 +1172,9 @@ def do_link(target, change, kernel):
     do_port(target, base, here)
     do_device(target, apart(change, OnDevice), kernel)
     do_wireguard(target, apart(change, OnWireguard), kernel)
+    for address, was, default in routers(change):
+        request = SIOCADDPRL if was is None else SIOCDELPRL if default is None else SIOCCHGPRL
+        kernel.prl(target.ref, request, PRL.pack(socket.inet_aton(address), bool(default), 0, 0, 0))
 
 
 def tunnelled(target, base, kind, kernel):

@@ -12,7 +12,7 @@ import pwd
 import re
 import struct
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import Any, Optional, Tuple
 
 from ._model import Secret, is_mac, merged, replace
@@ -311,6 +311,42 @@ class EitherIp(Ip):
 
 
 @dataclass(frozen=True)
+class Sixrd(Attr):
+    """The IPv6 prefix of a domain, and the IPv4 prefix of its addresses."""
+
+    def parse(self, value):
+        prefix, relay = IPv6Network(value["prefix"]), IPv4Network(value["relay_prefix"])
+        if not prefix.prefixlen:
+            raise ValueError("%s is no prefix" % prefix)
+        if prefix.prefixlen + 32 - relay.prefixlen > 64:
+            text = "%s and the %d bits of an IPv4 address that %s leaves are more than 64 bits"
+            raise ValueError(text % (prefix, 32 - relay.prefixlen, relay))
+        return str(prefix), str(relay)
+
+    def shown(self, value):
+        return dict(zip(("prefix", "relay_prefix"), value))
+
+    def names(self):
+        return self.nla, self.nla.replace("PREFIX", "RELAY_PREFIX")
+
+    def encode(self, value, old):
+        pairs = [(name, *text.split("/")) for name, text in zip(self.names(), value)]
+        return {key: raw for name, ip, length in pairs for key, raw in ((name, ip), (name + "LEN", int(length)))}
+
+    def read(self, get):
+        if get(self.nla) is None:
+            return self.default
+        return tuple("%s/%d" % (get(name), get(name + "LEN")) for name in self.names())
+
+    def words(self, value, old):
+        return ["6rd-prefix", value[0], "6rd-relay_prefix", value[1]]
+
+    def spec(self):
+        prefixes = dict(prefix=dict(type="str", required=True), relay_prefix=dict(type="str", default="0.0.0.0/0"))
+        return dict(type="dict", options=prefixes)
+
+
+@dataclass(frozen=True)
 class Beside(Flag):
     """A flag of a vxlan that is told where its packets go; it learns nothing then."""
 
@@ -427,6 +463,31 @@ class OnDevice(Apart):
 
 class OnWireguard(Apart):
     """What WireGuard is told by messages of its own, and wg(8)."""
+
+
+class OnIsatap(Apart):
+    """What a tunnel of ISATAP is told by ioctl(2), and ip-tunnel(8)."""
+
+
+@dataclass(frozen=True)
+class Routers(OnIsatap, Attr):
+    """The addresses of routers, and which of them are default routers."""
+
+    def parse(self, value):
+        routers = {}
+        for router in value:
+            address = Ip(self.name, "").parse(router["address"])
+            if not address or address in routers:
+                raise ValueError("%s is %s" % (router["address"], "given twice" if address else "no router"))
+            routers[address] = router["default"]
+        return tuple(sorted(routers.items()))
+
+    def shown(self, value):
+        return [dict(address=address, default=default) for address, default in value]
+
+    def spec(self):
+        router = dict(address=dict(type="str", required=True), default=dict(type="bool", default=False))
+        return dict(type="list", elements="dict", options=router)
 
 
 @dataclass(frozen=True)
@@ -546,6 +607,15 @@ def apart(change, sort):
     attrs = [attr for attr in kind_of(after).attrs if isinstance(attr, sort)]
     fresh = before is None or (sort is OnDevice and before.netns != after.netns)
     return {attr.name: value for attr, value, dummy in said(attrs, () if fresh else before.attrs, after.attrs, fresh)}
+
+
+def routers(change):
+    """The (address, what it was, what it is to be) of routers that come, go or change; None is no router."""
+    if "prl" not in apart(change, OnIsatap):
+        return []
+    old, new = (dict(dict(link.attrs).get("prl") or ()) if link else {} for link in (change.before, change.after))
+    trios = [(address, old.get(address), new.get(address)) for address in sorted({**old, **new})]
+    return [trio for trio in trios if trio[1] != trio[2]]
 
 
 def words(attrs, old, new, fresh=False, more=False):
@@ -897,6 +967,8 @@ KINDS = {
                 4,
                 *iptun(4, {"ip6ip": 41, "ipip": 4, "mplsip": 137, "any": 0}),
                 Flag("isatap", "IFLA_IPTUN_FLAGS", default=False, fixed=True),
+                Routers("prl", "SIOCADDPRL", "list", default=(), only=("isatap", True)),
+                Sixrd("sixrd", "IFLA_IPTUN_6RD_PREFIX", "dict", default=("2002::/16", "0.0.0.0/0")),
                 packets=True,
             ),
         ),

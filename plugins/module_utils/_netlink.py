@@ -66,8 +66,9 @@ def pyroute2_messages():
     ipvlan = {"nla_map": ((1, "IFLA_IPVLAN_MODE", "uint16"), (2, "IFLA_IPVLAN_FLAGS", "uint16"))}
     # Those of tunnels have other types in each kind.
     iptun = "LINK:uint32 LOCAL:{ip} REMOTE:{ip} TTL:uint8 TOS:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:{flags}"
-    iptun += " PROTO:uint8 PMTUDISC:uint8 - - - - ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16 ENCAP_SPORT:be16"
-    iptun += " ENCAP_DPORT:be16 COLLECT_METADATA:flag FWMARK:uint32"
+    iptun += " PROTO:uint8 PMTUDISC:uint8 6RD_PREFIX:ip6addr 6RD_RELAY_PREFIX:ip4addr 6RD_PREFIXLEN:uint16"
+    iptun += " 6RD_RELAY_PREFIXLEN:uint16 ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16 ENCAP_SPORT:be16 ENCAP_DPORT:be16"
+    iptun += " COLLECT_METADATA:flag FWMARK:uint32"
     gre = "LINK:uint32 IFLAGS:be16 OFLAGS:be16 IKEY:be32 OKEY:be32 LOCAL:{ip} REMOTE:{ip} TTL:uint8 TOS:uint8"
     gre += " PMTUDISC:uint8 ENCAP_LIMIT:uint8 FLOWINFO:be32 FLAGS:uint32 ENCAP_TYPE:uint16 ENCAP_FLAGS:uint16"
     gre += " ENCAP_SPORT:be16 ENCAP_DPORT:be16 COLLECT_METADATA:flag IGNORE_DF:uint8 FWMARK:uint32"

@@ -9,6 +9,7 @@ import base64
 import re
 from functools import partial
 from ipaddress import ip_address, ip_interface, ip_network
+from socket import inet_ntop
 
 from ._kinds import KINDS, key_of
 from ._model import (
@@ -34,6 +35,7 @@ from ._model import (
     SysctlFile,
     WireguardPeer,
     Wish,
+    family_of,
     is_mac,
     replace,
 )
@@ -88,7 +90,8 @@ def interface(option, text):
         )
     if parsed.ip.is_multicast or parsed.ip.is_unspecified or "%" in text:
         raise Refused(option, "%s cannot be the address of a link" % text)
-    return "%s/%d" % (parsed.ip, parsed.network.prefixlen)
+    # The kernel's reader spells ::192.0.2.1 with dots.
+    return "%s/%d" % (inet_ntop(family_of(text), parsed.ip.packed), parsed.network.prefixlen)
 
 
 def network(option, text):

@@ -93,8 +93,42 @@ options:
     description:
       - Whether a V(sit) tunnel is one of ISATAP. The kernel's value is V(false). Only a new link takes it; see
         O(recreate).
-      - The list of its routers is not kept here; use C(ip tunnel prl).
     type: bool
+  prl:
+    description:
+      - The potential routers of a V(sit) tunnel with O(isatap=true), all of them, as C(ip tunnel prl) adds them. The
+        tunnel takes packets whose source is no address of ISATAP from these alone.
+    type: list
+    elements: dict
+    suboptions:
+      address:
+        description: The IPv4 address of the router.
+        type: str
+        required: true
+      default:
+        description: Whether it is a default router, what ip(8) calls C(prl-default); or else C(prl-nodefault).
+        type: bool
+        default: false
+  sixrd:
+    description:
+      - The 6rd domain of a V(sit) tunnel, as C(ip tunnel 6rd) sets it. A packet to an address in it goes to the IPv4
+        address that follows the prefix in that address, if O(remote) is V(any). The kernel's value is V(2002::/16) with
+        the relay prefix V(0.0.0.0/0), which is 6to4.
+      - A kernel without C(CONFIG_IPV6_SIT_6RD) has none.
+    type: dict
+    suboptions:
+      prefix:
+        description:
+          - The IPv6 prefix of the domain, for instance V(2001:db8::/32). ip(8) calls it C(6rd-prefix). With the bits of
+            the IPv4 address that follow, it has no more than 64 bits.
+        type: str
+        required: true
+      relay_prefix:
+        description:
+          - The IPv4 prefix that all addresses of the domain have, and that is left out of the IPv6 addresses. ip(8)
+            calls it C(6rd-relay_prefix).
+        type: str
+        default: 0.0.0.0/0
   key:
     description:
       - Both O(ikey) and O(okey).
@@ -206,6 +240,18 @@ EXAMPLES = r"""
     remote: 192.0.2.2
     key: "5"
     seq: true
+
+- name: A site of ISATAP, with its router
+  virtnet.linux.ip_tunnel:
+    name: isatap0
+    netns: red
+    mode: sit
+    local: 192.0.2.1
+    proto: ip6ip
+    isatap: true
+    prl:
+      - address: 192.0.2.9
+        default: true
 
 - name: A tunnel for Ethernet frames over IPv6
   virtnet.linux.ip_tunnel:
@@ -339,6 +385,13 @@ link:
     isatap:
       description: The value of O(isatap).
       type: bool
+    prl:
+      description: The value of O(prl).
+      type: list
+      elements: dict
+    sixrd:
+      description: The value of O(sixrd).
+      type: dict
     flowlabel:
       description: The value of O(flowlabel).
       type: str

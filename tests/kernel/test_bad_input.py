@@ -22,6 +22,7 @@ MACVLAN = {"name": "v1", "link": "va"}
 VXLAN = {"name": "v1", "id": 5}
 VETH = {"name": "x1", "peer": {"name": "x2"}}
 TUNNEL = {"name": "v1", "mode": "gre", "remote": "192.0.2.2"}
+SIT = {"name": "v1", "mode": "sit", "local": "192.0.2.1"}
 WG, PEER = {"name": "v1"}, {"public_key": KEYS[2]}
 VLAN, ROUTE, NAT = (
     {"name": "v1", "link": "va", "id": 5},
@@ -179,6 +180,18 @@ BAD = [
         dict(TUNNEL, mode="sit", ttl="5", pmtudisc=False),
         "pmtudisc: v1, a sit, has it always with a ttl of its own",
     ),
+    ("ip_tunnel", dict(SIT, prl=[{"address": "any"}]), "prl: any is no router"),
+    ("ip_tunnel", dict(SIT, prl=[{"address": "192.0.2.9"}] * 2), "prl: 192.0.2.9 is given twice"),
+    ("ip_tunnel", dict(SIT, prl=[{"address": "2001:db8::9"}]), "prl: 2001:db8::9 is no IPv4 address"),
+    ("ip_tunnel", dict(SIT, prl=[{"address": "192.0.2.9"}]), "prl: it is for isatap: true"),
+    ("ip_tunnel", dict(SIT, sixrd={"prefix": "2001:db8::1/32"}), "sixrd: 2001:db8::1/32 has host bits set"),
+    ("ip_tunnel", dict(SIT, sixrd={"prefix": "::/0"}), "sixrd: ::/0 is no prefix"),
+    (
+        "ip_tunnel",
+        dict(SIT, sixrd={"prefix": "2001:db8::/41", "relay_prefix": "10.0.0.0/8"}),
+        "sixrd: 2001:db8::/41 and the 24 bits of an IPv4 address that 10.0.0.0/8 leaves are more than 64 bits",
+    ),
+    ("ip_tunnel", dict(TUNNEL, sixrd={"prefix": "2001:db8::/32"}), "sixrd: a link of kind gre has none"),
     ("ip_tunnel", dict(TUNNEL, external=True), "remote: it is for external: false"),
     ("ip_tunnel", dict(TUNNEL, encap="esp"), "encap"),
     ("ip_tunnel", dict(TUNNEL, encap_dport=65536), "encap_dport: 65536 is not between 0 and 65535"),

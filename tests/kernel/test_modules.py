@@ -86,3 +86,19 @@ def test_what_is_read_and_fed_back_changes_nothing(host, name):
         again = run(module, **options)
         assert again.get("changed") is False, (module, options, again)
     assert snapshot(host.observe()) == before
+
+
+@pytest.mark.needs("sit.sixrd")
+def test_an_address_of_6rd_tells_where_its_packets_go(host):
+    host.shell(
+        "ip netns add far; ip link add low type veth peer name high netns far",
+        "ip address add 10.0.2.1/8 dev low; ip link set low up",
+        "ip -n far address add 10.1.2.3/8 dev high; ip -n far link set high up",
+    )
+    ends = (("", "10.0.2.1", "2001:db8:2:100::1"), ("far", "10.1.2.3", "2001:db8:102:300::1"))
+    domains = {"none": dict(prefix="2002::/16"), "all": dict(prefix="2001:db8::/32", relay_prefix="10.0.0.0/8")}
+    for reached, sixrd in domains.items():
+        for netns, local, own in ends:
+            options = dict(name="sit1", netns=netns, mode="sit", local=local, addresses=[own + "/32"], sixrd=sixrd)
+            assert not run("ip_tunnel", **options).get("failed")
+        assert not run("reachability", to=[ends[1][2]], expect=reached, wait=20).get("failed")

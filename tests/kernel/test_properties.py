@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import FEATURES, KEYS, MACS, Host, example, known_gaps, needing, other_value, snapshot
+from conftest import FEATURES, KEYS, MACS, SIXRDS, Host, example, known_gaps, needing, other_value, snapshot
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import assume as only_if
 from hypothesis import strategies as st
@@ -21,6 +21,8 @@ from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
     Map,
     Number,
     PrivateKey,
+    Routers,
+    Sixrd,
     follows,
     kind_of,
     met,
@@ -91,6 +93,11 @@ def drawn(attr):
         return st.sampled_from([["192.0.2.%d", "2001:db8::%d"][attr.version == 6] % n for n in (91, 92, 93)])
     if isinstance(attr, Ips):
         return st.lists(st.sampled_from(["192.0.2.91", "192.0.2.92"]), unique=True).map(lambda ips: tuple(sorted(ips)))
+    if isinstance(attr, Routers):
+        routers = st.dictionaries(st.sampled_from(["192.0.2.94", "192.0.2.95", "192.0.2.96"]), st.booleans())
+        return routers.map(lambda d: tuple(sorted(d.items())))
+    if isinstance(attr, Sixrd):
+        return st.sampled_from([*SIXRDS, attr.default])
     if attr.name in INTERVALS:
         return st.sampled_from(INTERVALS[attr.name])
     if isinstance(attr, PrivateKey):

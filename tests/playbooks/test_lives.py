@@ -4,7 +4,9 @@
 The rest of its life is played by Molecule: see extensions/molecule/config.yml.
 """
 
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Sequence
 
 import pytest
@@ -138,3 +140,16 @@ def test_life(host, name):
         host.shell("sysctl -qw net.ipv4.ip_forward=0")
     host.settle()
     assert snapshot(host.observe()) == start
+
+
+def test_ovs_lan_tells_that_there_is_no_open_vswitch(host):
+    assert "Open vSwitch does not run on localhost. Install it" in play("ovs_lan", fails=True).output
+
+
+def test_ovs_lan_tells_that_its_collection_is_missing(host, monkeypatch, tmp_path):
+    (tmp_path / "ansible_collections/virtnet").mkdir(parents=True)
+    (tmp_path / "ansible_collections/virtnet/linux").symlink_to(Path(__file__).parents[2])
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(tmp_path))
+    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "virtnet.linux.ovs_lan"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert "ansible-galaxy collection install openvswitch.openvswitch" in done.stdout

@@ -134,8 +134,9 @@ def test_documents_what_the_table_of_kinds_says(name, docs):
         said = option["description"]
         text = " ".join((said if isinstance(said, str) else " ".join(said)).split())
         if attr.default not in (None, ()) and attr.shown(attr.default) != "" and not attr.needed:
-            values = text.partition("kernel's value is ")[2]
-            assert "V(%s)" % word_of(attr.shown(attr.default)) in values, attr
+            values, shown = text.partition("kernel's value is ")[2], attr.shown(attr.default)
+            for value in shown.values() if isinstance(shown, dict) else [shown]:
+                assert "V(%s)" % word_of(value) in values, attr
         if isinstance(attr.values, range):
             assert str(attr.values[-1]) in re.findall("[0-9]+", text), attr
         if attr.fixed:

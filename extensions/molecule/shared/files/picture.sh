@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # A picture of the host's networks goes to the file $1; if it is there, it must be the same picture.
-# Left out is what differs from one making to the next: numbers and order of links, MAC addresses and the IPv6 made of them.
+# Left out is what differs from one making to the next: numbers and order of links, MAC addresses and the IPv6 made of them,
+# and how much passed a chain.
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 draw() {
     ip "$@" -br link | awk '{ sub("@.*", "", $1); print "link", $1, $2 }' | sort
@@ -15,7 +16,7 @@ picture() {
     for netns in $(ip netns list | sed "s/ .*//" | sort); do
         echo "$netns:"
         draw -n "$netns"
-        ip netns exec "$netns" sh -c 'cat /proc/sys/net/ipv4/ip_forward; { nft list ruleset; iptables-save -t nat; } 2>/dev/null' | grep -v ^#
+        ip netns exec "$netns" sh -c 'cat /proc/sys/net/ipv4/ip_forward; { nft list ruleset; iptables-save -t nat; } 2>/dev/null' | grep -v '^[#:]'
     done
 }
 if [ -e "$1" ]; then
