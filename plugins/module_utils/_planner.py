@@ -63,6 +63,7 @@ class _Planner:
     def __init__(self, wish, observed):
         self.wish, self.observed, self.state, self.steps = wish, observed, observed.copy(), []
         self.wanted = {want.key for want in wish.wanted}
+        self.kinds = {want.key: want.kind for want in wish.wanted if isinstance(want, Link) and want.kind}
         self.unwanted = {r.key for r in wish.unwanted + wish.dropped}
         self.sweeps = defaultdict(set)
         for kind, where in wish.exclusive:
@@ -175,6 +176,7 @@ class _Planner:
         for r in ordered(resources):
             unwanted = r.key in self.unwanted or self.is_stranger(r)
             if isinstance(r, Link):
+                unwanted = unwanted or self.kinds.get(r.key, r.kind) != r.kind
                 self.relink(r)
             have = self.state.get(r.key)
             if isinstance(r, Link) and have is not None and r.up is not None and have.up != r.up:

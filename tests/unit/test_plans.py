@@ -106,3 +106,12 @@ def test_an_ipvlan_gets_its_address_back_with_its_lower_link():
         "ip link set dev eth1 nomaster",
         "ip link set dev br0 address 02:00:00:00:00:01",
     ]
+
+
+def test_what_becomes_another_kind_is_not_put_back_first():
+    """A vlan cannot stand on what its lower link becomes."""
+    low = Link("", "b", "bridge", up=True, mtu=1500, address="02:00:00:00:00:01")
+    there = [low, Link("", "v", "vlan", link=low.ref, up=True, mtu=1500, address=low.address, attrs=(("id", 5),))]
+    wish = Wish((Link("", "b", "wireguard"), Link("", "v", "dummy")), allow={"recreate"})
+    steps = plan(wish, State(there))
+    assert not any("type vlan" in line for step in steps for line in commands(step))
