@@ -127,15 +127,21 @@ def place(name, file=""):
     return "%s/%s/%s" % (HOME, name, file) if file else "%s/%s" % (HOME, name)
 
 
+def record(name):
+    """The file with the options of a machine that was started: out of reach of its user."""
+    return "%s/.%s.json" % (HOME, name)
+
+
 def known():
-    """The names of the machines that have a folder."""
-    return sorted(os.listdir(HOME)) if os.path.isdir(HOME) else []
+    """The names of the machines that were started."""
+    files = os.listdir(HOME) if os.path.isdir(HOME) else []
+    return sorted(name[1 : -len(".json")] for name in files if name[0] == ".")
 
 
 def process(name):
     """The process that runs a machine; None if none does. QEMU has its pid file locked as long as it lives."""
     try:
-        fd = os.open(place(name, "pid"), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(place(name, "pid"), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
     try:
@@ -150,7 +156,7 @@ def running(name):
     """The options with which a machine runs; None if it does not."""
     if process(name) is None:
         return None
-    with open(place(name, "machine.json")) as f:
+    with open(record(name)) as f:
         return json.load(f)
 
 
@@ -241,7 +247,7 @@ def starting(name, m):
     """A machine's start as command lines."""
     return [
         "install -d -m 0700 -o %s %s" % (shlex.quote(m["user"]), place(name)),
-        "echo %s >%s" % (shlex.quote(json.dumps(m)), place(name, "machine.json")),
+        "echo %s >%s" % (shlex.quote(json.dumps(m)), record(name)),
         " ".join(map(shlex.quote, words(name, m))),
     ]
 
@@ -293,7 +299,7 @@ def start(name, m):
     """Start a machine; return what QEMU says all the same."""
     shutil.rmtree(place(name), ignore_errors=True)
     os.mkdir(place(name), 0o700)
-    with open(place(name, "machine.json"), "w") as f:
+    with open(record(name), "w") as f:
         json.dump(m, f)
     os.chown(place(name), account(m["user"]).pw_uid, -1)
     try:
@@ -357,6 +363,8 @@ def end(name, timeout):
         while process(name) is not None and time.monotonic() < limit:
             time.sleep(0.05)
     shutil.rmtree(place(name), ignore_errors=True)
+    with suppress(FileNotFoundError):
+        os.unlink(record(name))
 
 
 # The task

@@ -128,7 +128,8 @@ options:
     default: 30.0
 notes:
   - What belongs to a machine is in C(/run/virtnet/machines/NAME), for O(user) and root alone - its pid file C(pid), the
-    socket C(qmp) by which it is managed, and C(console), its serial line, as a socket.
+    socket C(qmp) by which it is managed, and C(console), its serial line, as a socket. C(.NAME.json) beside it says
+    with which options it was started.
   - A machine has no screen, and nothing of it listens on the network.
   - It does not come back by itself after the host has booted.
 seealso:
