@@ -5,6 +5,7 @@ import base64
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -85,7 +86,7 @@ def needing(value, *kinds):
 
 
 def each_of(modules):
-    known = {m: [kind.name for kind in makes(m)] + [m] * (m in FEATURES) for m in modules}
+    known = {m: [kind.name for kind in makes(m)] + [m] * (m in (*FEATURES, "virtual_machine")) for m in modules}
     return pytest.mark.parametrize("name", [needing(m, *known[m]) for m in modules])
 
 
@@ -95,6 +96,8 @@ EACH_MODULE = each_of([*OPTIONS, *LOOKS, *SIGHTS])
 @lru_cache
 def lacking(need):
     """Whether this kernel has no links of a kind (of KIND.ATTRIBUTE only that is asked), or not this feature."""
+    if need == "virtual_machine":
+        return not (os.path.exists("/run/guest/vmlinuz") and shutil.which("qemu-system-x86_64"))
     kind = need.partition(".")[0]
     wanted = FEATURES.get(need) or (example(KINDS[kind]) if kind in KINDS else None)
     return wanted is not None and Host().there(*wanted) is None

@@ -40,7 +40,7 @@ from ._model import (
     replace,
 )
 from ._topology import topology
-from ._words import host, link_name, netns_name, unique, within
+from ._words import host, link_name, lladdr, mac, netns_name, unique, within
 
 STATE = dict(state=dict(type="str", choices=["present", "absent"], default="present"))
 NETNS = dict(netns=dict(type="str"))
@@ -68,13 +68,6 @@ TABLES = {"main": 254, "default": 253}
 
 
 # Values
-
-
-def mac(option, text):
-    address = lladdr(option, text)
-    if address is not None and (int(text[:2], 16) & 1 or not int(text.replace(":", ""), 16)):
-        raise Refused(option, "%s is a multicast or empty MAC address; a link needs one of its own" % text)
-    return address
 
 
 def interface(option, text):
@@ -513,12 +506,6 @@ def multicast(option, text):
     if not good:
         raise Refused(option, "%s is no multicast group" % text)
     return group
-
-
-def lladdr(option, text):
-    if text is not None and not is_mac(text):
-        raise Refused(option, "%r is no MAC address like 02:00:5e:00:53:01" % text)
-    return text and text.lower()
 
 
 def entries(p, name, all_):

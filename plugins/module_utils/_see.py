@@ -13,6 +13,8 @@ from contextlib import closing
 from ansible.module_utils.basic import AnsibleModule
 
 from ._capture import CAPTURE, around, asked, started, stopped
+from ._machine import MACHINE, virtual_machine
+from ._machine import RULES as MACHINE_RULES
 from ._model import Refused
 from ._probe import Answer, probe
 from ._reach import REACH, RULES, differing, plain, report, wanted
@@ -87,4 +89,5 @@ def present(spaces, option, names):
 SIGHTS = {
     "reachability": (REACH, dict(RULES, supports_check_mode=True), reachability),
     "packet_capture": (CAPTURE, {}, packet_capture),
+    "virtual_machine": (MACHINE, dict(MACHINE_RULES, supports_check_mode=True), virtual_machine),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 
-from ._model import Refused
+from ._model import Refused, is_mac
 
 
 def link_name(option, text):
@@ -46,6 +46,19 @@ def host(option, text):
         return str(ip_address(text))
     except ValueError:
         raise Refused(option, "%r is no IP address (without a prefix length)" % text)
+
+
+def lladdr(option, text):
+    if text is not None and not is_mac(text):
+        raise Refused(option, "%r is no MAC address like 02:00:5e:00:53:01" % text)
+    return text and text.lower()
+
+
+def mac(option, text):
+    address = lladdr(option, text)
+    if address is not None and (int(text[:2], 16) & 1 or not int(text.replace(":", ""), 16)):
+        raise Refused(option, "%s is a multicast or empty MAC address; a link needs one of its own" % text)
+    return address
 
 
 def unique(option, items):

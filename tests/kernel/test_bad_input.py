@@ -18,6 +18,7 @@ tc qdisc add dev vd root handle 7: pfifo
 """
 NEIGHBOUR, FDB = {"dev": "va", "address": "192.0.2.2"}, {"dev": "vc", "lladdr": "02:00:00:00:00:09"}
 LONG = "sixteen-letters-"
+MAC = "02:00:5e:00:53:01"
 MACVLAN = {"name": "v1", "link": "va"}
 VXLAN = {"name": "v1", "id": 5}
 VETH = {"name": "x1", "peer": {"name": "x2"}}
@@ -512,6 +513,23 @@ BAD = [
     ("topology", joined("n1:a", {"node": "n1", "name": "b", "via": 1}), "links[0].endpoints[1].via: there is no such"),
     ("topology", joined("n1:a", "n1:a"), "links[0].peer: both ends are called a"),
     ("topology", joined("n1:a", "n1:" + LONG), "links[0].peer.name: "),
+    ("virtual_machine", {"name": "a/b"}, "name: "),
+    ("virtual_machine", {"name": ".."}, "name: "),
+    ("virtual_machine", {"name": "m" * 65}, "name: "),
+    ("virtual_machine", {"name": "m", "memory": 0}, "memory: 0 is not between 1 and 16777216"),
+    ("virtual_machine", {"name": "m", "cpus": 256}, "cpus: 256 is not between 1 and 255"),
+    ("virtual_machine", {"name": "m", "timeout": -1}, "timeout: "),
+    ("virtual_machine", {"name": "m", "netns": "../n1"}, "netns: "),
+    ("virtual_machine", {"name": "m", "initrd": "/x"}, "missing parameter(s) required by 'initrd': kernel"),
+    ("virtual_machine", {"name": "m", "nics": [{"tap": LONG}]}, "nics.tap: the name 'sixteen-letters-' has 16 bytes"),
+    ("virtual_machine", {"name": "m", "nics": [{"tap": "t0"}] * 2}, "nics.tap: t0 is given twice"),
+    ("virtual_machine", {"name": "m", "nics": [{"tap": "t0", "address": "02:0"}]}, "nics.address: '02:0' is no MAC"),
+    (
+        "virtual_machine",
+        {"name": "m", "nics": [{"tap": "t0", "address": MAC}, {"tap": "t1", "address": MAC}]},
+        "nics.address: 02:00:5e:00:53:01 is given twice",
+    ),
+    ("virtual_machine", {"name": "m", "nics": [{"tap": "t0", "address": "01:00:5e:00:53:01"}]}, "nics.address: "),
 ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _model, _reach
+from ansible_collections.virtnet.linux.plugins.module_utils import _machine, _model, _reach
 from ansible_collections.virtnet.linux.plugins.module_utils._info import ENTRIES, describe
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Some
 from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, shown
@@ -205,3 +205,12 @@ def test_documents_what_reachability_returns(docs):
     result, dummy = _reach.report({pair: _reach.Expected()}, {pair: Answer(reason="no reply")})
     assert set(result) == set(docs["reachability"]["return"])
     assert set(result["matrix"][""]["192.0.2.1"]) == set(docs["reachability"]["return"]["matrix"]["contains"])
+
+
+def test_documents_what_virtual_machine_returns(docs):
+    task = dict(name="never-made", kernel="/vmlinuz", nics=[dict(tap="tap0")])
+    checked = ArgumentSpecValidator(_machine.MACHINE, **_machine.RULES).validate(task)
+    result, dummy = _machine.virtual_machine(checked.validated_parameters, None, True)
+    known = docs["virtual_machine"]["return"]
+    assert set(result) - {"changed"} == set(known)
+    assert set(result["machine"]) == set(known["machine"]["contains"])

@@ -13,7 +13,7 @@ LAYERS = [
     {"_kinds", "_nat", "_topology", "_netlink", "_confirm"},
     {"_options", "_planner", "_commands", "_kernel"},
     {"_info", "_reach"},
-    {"_capture"},
+    {"_capture", "_machine"},
     {"_task"},
     {"_see"},
     {"_look"},
