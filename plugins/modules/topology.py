@@ -177,7 +177,7 @@ options:
       - Whether the topology is made anew after each boot, without Ansible, by a systemd unit C(virtnet-NAME.service)
         that runs the command lines in C(/etc/virtnet/NAME.sh) once C(network.target) is reached.
       - Left out, a unit that is there follows the description. O(state=absent) takes it away.
-      - Private and preshared keys of WireGuard are in no command line: a topology with one cannot be persistent.
+      - A topology with a private or preshared key of WireGuard cannot be persistent, as no command line has such keys.
     type: bool
 notes:
   - Two parts of the description can speak of one link, for instance that which makes it and the bridge of which it is a
