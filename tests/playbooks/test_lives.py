@@ -142,6 +142,25 @@ def test_life(host, name):
     assert snapshot(host.observe()) == start
 
 
+def test_vm_lan_leaves_the_host_its_way(host):
+    ping = "ip netns exec out ping -n -c 1 -W 5 192.0.2.1; ping -n -c 1 -W 5 203.0.113.1"
+    host.shell(
+        "ip netns add out; ip link add card0 type veth peer name far netns out",
+        "ip link set card0 up; ip -n out link set far up; ip -n out link set lo up",
+        "ip address add 192.0.2.1/24 dev card0; ip -n out address add 192.0.2.254/24 dev far",
+        "ip -n out address add 203.0.113.1/32 dev lo; ip route add default via 192.0.2.254",
+        ping,
+    )
+    options = dict(vm_lan_card="card0", vm_lan_addresses=[], vm_lan_machines=[])
+    assert "master: card0 carries the default route" in play("vm_lan", fails=True, **options).output
+    options.update(vm_lan_take_over_addresses=True)
+    assert play("vm_lan", **options).changed
+    host.shell(ping)
+    assert not play("vm_lan", **options).changed
+    assert not absent("vm_lan", **options).changed
+    host.shell(ping)
+
+
 def test_ovs_lan_tells_that_there_is_no_open_vswitch(host):
     assert "Open vSwitch does not run on localhost. Install it" in play("ovs_lan", fails=True).output
 
