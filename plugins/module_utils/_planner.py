@@ -538,7 +538,7 @@ class _Planner:
                 text = "%s is wished for on %s, which gives what it has to %s"
                 raise Refused("take_over_addresses", text % (r.key[3], have.name, master.name))
             if isinstance(r, Address):
-                there = replace(renamed(r, have.ref, master.ref), label="" if r.label else r.label)
+                there = replace(renamed(r, have.ref, master.ref), label="")
                 if there.key not in self.state:
                     self.step(Change(None, there))
         return near
@@ -557,8 +557,8 @@ class _Planner:
     def check_uplink(self, have, want):
         """Nothing takes the way to the host from under it."""
         near, what = self.state.on(have.key), None
-        if any(isinstance(r, Address) and r.address.split("/")[0] == self.wish.controller for r in near):
-            what = "the connection by which this task came" if not have.netns else None
+        if not have.netns and any(isinstance(r, Address) and host(r) == self.wish.controller for r in near):
+            what = "the connection by which this task came"
         if any(isinstance(r, Route) and r.table == MAIN and r.dest in DEFAULT for r in near):
             what = "the default route"
         if what:
@@ -1010,9 +1010,10 @@ def fallen_with_address(state, gone):
     if len(fallen) == len(same):
         fallen += [r.key for r in link if isinstance(r, Route) and ":" not in r.dest]
         fallen += [r.key for r in link if isinstance(r, Neighbour) and ":" not in r.address]
-    others = state.within(gone.netns, "address")
+    routes = state.routes_from(gone)
+    others = state.within(gone.netns, "address") if routes else ()
     still = any(host(a) == host(gone) for a in others if a.key != gone.key)
-    return fallen + [r.key for r in state.routes_from(gone) if not still]
+    return fallen + [r.key for r in routes if not still]
 
 
 def network(address):
