@@ -13,10 +13,12 @@ CACHE := $(CURDIR)/.cache
 RESULTS := $(CACHE)/results
 LOGS := $(CACHE)/logs
 LINK := .venv/collections/ansible_collections/virtnet/linux
-# The longest first, and beside those that take turns with each other something else.
-SUITES := $(if $(HOSTS),,fleet-build) lint unit
-SUITES += $(if $(HOSTS),molecule-hosts kernel,fleet-kernel kernel molecule-d14-1 lives molecule-d14-2 fleet-modules)
-SUITES += playbooks $(if $(HOSTS),,molecule) demonstration documentation sanity cells build $(if $(HOSTS),,fleet)
+# One more than there are processors, as some wait: for network cards to go, for hosts to boot.
+JOBS ?= $(shell expr $$(nproc) + 1)
+# What needs a lock of its own is apart from others that do, and the longest is not the last.
+SUITES := $(if $(HOSTS),,fleet-build) lint unit $(if $(HOSTS),,fleet-itself) kernel sanity turns
+SUITES += $(if $(HOSTS),molecule-hosts,fleet-kernel fleet-modules) looks inside pictures documentation demonstration
+SUITES += lives $(if $(HOSTS),,molecule) cells build
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -48,8 +50,8 @@ packages:
 
 test: setup
 	@rm -rf $(RESULTS) $(LOGS)
-	@echo "Running the suites, two at a time. What runs writes to $(LOGS)."
-	@$(MAKE) -j2 suites; made=$$?; tests/report table $(RESULTS) && exit $$made || { echo "Logs: $(LOGS)"; exit 1; }
+	@echo "Running the suites, $(JOBS) at a time. What runs writes to $(LOGS)."
+	@$(MAKE) -j$(JOBS) suites; made=$$?; tests/report table $(RESULTS) && exit $$made || { echo "Logs: $(LOGS)"; exit 1; }
 
 test-all:
 	@$(MAKE) test ALL=yes
@@ -98,34 +100,36 @@ demonstration: setup
 
 # Hosts are slow: they try few examples, and what only some can do is tried on the fastest alone.
 SCENARIOS := $(notdir $(patsubst %/,%,$(dir $(wildcard extensions/molecule/*/side_effect.yml))))
-EVERYWHERE := $(if $(ALL),$(SCENARIOS),$(filter netns_pair,$(SCENARIOS)))
-ON_D14 := $(filter-out $(EVERYWHERE),$(SCENARIOS))
-FIRST := $(wordlist 1,$(shell expr $(words $(ON_D14)) / 2),$(ON_D14))
+EVERYWHERE := $(if $(ALL),,$(filter netns_pair,$(SCENARIOS)))
+REST := $(filter-out $(EVERYWHERE),$(SCENARIOS))
+# Every third of them.
+THIRD = $(shell echo $(REST) | tr ' ' '\n' | awk 'NR % 3 == $(1)')
 
-fleet: fleet-build fleet-kernel $(if $(ALL),,fleet-modules) fleet-itself
-molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-d14-1 molecule-d14-2)
+fleet: fleet-build fleet-kernel fleet-modules fleet-itself
+molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-0 molecule-1 molecule-2)
 
 .PHONY: fleet-build fleet-itself fleet-kernel fleet-modules
-.PHONY: molecule-hosts molecule-all molecule-d14-1 molecule-d14-2
+.PHONY: molecule-hosts molecule-all molecule-0 molecule-1 molecule-2
 # What looks for what a fleet may leave runs when none of the others does.
 FLEET = flock --close --shared $(CACHE)/fleet.lock
 fleet-build: setup
 	$(RUN) -- tests/fleet/run --build
 fleet-itself: fleet-build
 	$(RUN) --suite fleet --cases $@.xml -- flock --close $(CACHE)/fleet.lock pytest --junit-xml=$(RESULTS)/$@.xml tests/fleet/test_fleet.py
-fleet-kernel: export EXAMPLES := $(if $(ALL),60)
+fleet-kernel: export EXAMPLES := $(if $(ALL),20)
 fleet-kernel: fleet-build
 	$(RUN) --suite fleet --cases '$@-d*.xml' -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS)/$@ $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py)
 fleet-modules: fleet-build
-	$(RUN) --suite fleet --cases '$@-d*.xml' -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py tests/kernel/test_topology_info.py -m needs
+	$(if $(ALL),,$(RUN) --suite fleet --cases '$@-d*.xml' -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py tests/kernel/test_topology_info.py -m needs)
 molecule-hosts: setup
 	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
+PLAYED = $(if $(SHARE),$(RUN) --suite molecule --cases $@.xml -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run $(1) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SHARE))
+molecule-all: SHARE := $(EVERYWHERE)
 molecule-all: fleet-build
-	$(if $(EVERYWHERE),$(RUN) --suite molecule --cases $@.xml -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(EVERYWHERE))
-molecule-d14-1: SHARE := $(FIRST)
-molecule-d14-2: SHARE := $(filter-out $(FIRST),$(ON_D14))
-molecule-d14-1 molecule-d14-2: fleet-build
-	$(if $(SHARE),$(RUN) --suite molecule --cases $@.xml -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SHARE))
+	$(call PLAYED)
+molecule-0 molecule-1 molecule-2: SHARE = $(call THIRD,$(lastword $(subst -, ,$@)))
+molecule-0 molecule-1 molecule-2: fleet-build
+	$(call PLAYED,$(if $(ALL),,--hosts d14))
 
 hosts: fleet-build
 	@tests/fleet/run sh -c 'echo "ansible all -m ping; ssh -F $$FLEET/ssh_config d12; exit ends them"; exec $${SHELL:-bash}'
