@@ -534,9 +534,10 @@ class _Planner:
             text = "%s is down; up, it can take over the addresses and routes of %s"
             raise Refused(master_option(want), text % (master.name, have.name))
         for r in near:
-            if r.key in self.wanted:
+            if any(w.key == r.key and have.key in w.requires() for w in self.wish.wanted):
                 text = "%s is wished for on %s, which gives what it has to %s"
-                raise Refused("take_over_addresses", text % (r.key[3], have.name, master.name))
+                what = r.address if isinstance(r, Address) else r.dest
+                raise Refused("take_over_addresses", text % (what, have.name, master.name))
             if isinstance(r, Address):
                 there = replace(renamed(r, have.ref, master.ref), label="")
                 if there.key not in self.state:

@@ -77,6 +77,17 @@ def test_what_the_master_cannot_have(uplink):
     assert said["msg"].startswith("take_over_addresses: 192.0.2.1/24 is wished for on card, which gives what it has to")
 
 
+def test_the_master_takes_over_a_route_that_is_wished_for(uplink):
+    link = dict(kind="bridge", addresses=["192.0.2.1/24"], take_over_addresses=True, **PORT)
+    route = dict(dest=["default"], via="192.0.2.254", dev="br0")
+    node = dict(name="here", netns="", links=[link], routes=[route])
+    wrong = run("topology", name="t", nodes=[dict(node, routes=[dict(route, dev="card")])])["msg"]
+    assert "take_over_addresses: 0.0.0.0/0 is wished for on card, which gives what it has to br0" in wrong
+    assert run("topology", name="t", nodes=[node])["changed"]
+    uplink.shell(*PINGS)
+    assert not run("topology", name="t", nodes=[node])["changed"]
+
+
 def test_the_master_takes_over(uplink):
     before = snapshot(uplink.observe())
     dry = run("linux_bridge", check=True, take_over_addresses=True, **PORT)
