@@ -95,7 +95,7 @@ def each_of(modules):
     return pytest.mark.parametrize("name", [needing(m, *known[m]) for m in modules])
 
 
-EACH_MODULE = each_of([*OPTIONS, *LOOKS, *SIGHTS])
+EVERY = [*OPTIONS, *LOOKS, *SIGHTS]
 
 
 @lru_cache
@@ -264,7 +264,7 @@ def plain_host(host):
         # The sandbox has the files of the host outside.
         "mount -t tmpfs tmpfs /etc/sysctl.d",
     )
-    yield
+    yield host
     host.shell("umount /etc/sysctl.d")
 
 

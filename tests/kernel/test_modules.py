@@ -61,16 +61,30 @@ def drop_chance(found):
     }
 
 
+def plain_examples(name):
+    """The (module, options) of those EXAMPLES that need no Ansible."""
+    for task in examples(name):
+        if "{{" not in str(task):
+            yield from ((key.rpartition(".")[2], value) for key, value in task.items() if "." in key)
+
+
 @each_of(OPTIONS)
 def test_examples_settle(name, plain_host):
-    for task in examples(name):
-        ((module, options),) = [(key.rpartition(".")[2], value) for key, value in task.items() if "." in key]
-        if "{{" not in str(task):
-            first = run(module, **options)
-            assert "failed" not in first, first
-            # What waits for its confirmation is not said again meanwhile.
-            again = dict(changed=False) if "confirm" in options else run(module, **options)
-            assert again.get("changed") is False, again
+    for module, options in plain_examples(name):
+        first = run(module, **options)
+        assert "failed" not in first, first
+        # What waits for its confirmation is not said again meanwhile.
+        again = dict(changed=False) if "confirm" in options else run(module, **options)
+        assert again.get("changed") is False, again
+
+
+@each_of(OPTIONS)
+def test_examples_run_in_check_mode(name, plain_host):
+    before = snapshot(plain_host.observe())
+    for module, options in plain_examples(name):
+        said = run(module, check=True, **options)
+        assert "failed" not in said, said
+    assert snapshot(plain_host.observe()) == before
 
 
 @lives("link", "address", *filter(makes, OPTIONS))
