@@ -1309,7 +1309,7 @@ def missing(wish, observed):
             if not comes(want, observed):
                 needs.append((want.option, want.key))
         elif isinstance(want, NAT_RULES):
-            needs = []
+            needs = [(option, key) for option, key in needs if key[0] == "netns"]
         elif isinstance(want, MdbEntry):
             needs = [("port" if key[2:] == (want.port,) else option, key) for option, key in needs]
         if isinstance(want, (PortVlans, FdbEntry, MdbEntry)):

@@ -423,6 +423,7 @@ BAD = [
     ("nat_port_forward", dict(NAT, **FORWARD, in_interface=LONG), "in_interface: the name"),
     ("nat_port_forward", dict(NAT, **FORWARD, name='x"; flush ruleset'), "name: "),
     ("nat_port_forward", dict(FORWARD, netns="n2"), "netns: there is no network namespace n2"),
+    ("nat_port_forward", dict(FORWARD, netns="n2", backend="iptables"), "netns: there is no network namespace n2"),
     ("reachability", {"netns": ["n2"], "to": ["192.0.2.1"]}, "netns: there is no network namespace n2"),
     ("reachability", {"netns": ["../n1"], "to": ["192.0.2.1"]}, "netns: "),
     ("reachability", {"to": ["nowhere"]}, "to: 'nowhere' is no IP address"),

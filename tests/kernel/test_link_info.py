@@ -7,6 +7,8 @@ from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 import pytest
 from conftest import run, snapshot
 
+from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK
+
 THERE = """
 ip netns add n1; ip netns add n2
 ip link add va up type veth peer name vb netns n1
@@ -73,7 +75,7 @@ def test_a_tunnel_that_leaves_by_any_link(host):
 
 
 def test_filters(there):
-    assert set(read(netns=[""])) == {("", name) for name in ("lo", "va", "x1", "x2", "br0")}
+    assert {name for netns, name in read(netns=[""])} - FALLBACK == {"va", "x1", "x2", "br0"}
     assert set(read(netns=["n1", "n2"], kind=["veth"])) == {("n1", "vb"), ("n1", "vc"), ("n2", "vd")}
     assert set(read(name=["far-end", "vd"])) == {("n1", "vb"), ("n2", "vd")}
     assert set(read(kind=["", "bridge"])) == {("", "lo"), ("n1", "lo"), ("n2", "lo"), ("", "br0")}
