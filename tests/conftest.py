@@ -6,7 +6,6 @@ import importlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -46,7 +45,6 @@ from ansible_collections.virtnet.linux.plugins.module_utils._model import (
     Wish,
     made_by_kernel,
 )
-from ansible_collections.virtnet.linux.plugins.module_utils._netlink import ACK, DELLINK
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
 from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
 from ansible_collections.virtnet.linux.plugins.module_utils._see import SIGHTS
@@ -185,11 +183,10 @@ class Host:
             for name in listed("/run/netns"):
                 os.unlink("/run/netns/" + name)
             kernel.wait_for_leaving()
-            here = kernel.netlink("")
-            for name in sorted(set(listed("/sys/class/net")) - FALLBACK):
-                with suppress(OSError):
-                    here.ask("link", DELLINK, ACK, index=socket.if_nametoindex(name))
-            kernel.read_links("")
+            for link, dummy in kernel.read_links("")[0]:
+                if link.name not in FALLBACK:
+                    with suppress(OSError):
+                        kernel.execute(Change(link))
             said = [r for r in (*kernel.read_rules("", ()), *kernel.read_routes("")) if r.proto == "static"]
         finally:
             kernel.close()

@@ -1308,8 +1308,6 @@ def missing(wish, observed):
             needs += [("link_netns", ("netns", want.link[0]))] if want.link and want.link[0] else []
             if not comes(want, observed):
                 needs.append((want.option, want.key))
-        elif isinstance(want, NAT_RULES):
-            needs = [(option, key) for option, key in needs if key[0] == "netns"]
         elif isinstance(want, MdbEntry):
             needs = [("port" if key[2:] == (want.port,) else option, key) for option, key in needs]
         if isinstance(want, (PortVlans, FdbEntry, MdbEntry)):

@@ -75,7 +75,8 @@ def test_a_tunnel_that_leaves_by_any_link(host):
 
 
 def test_filters(there):
-    assert {name for netns, name in read(netns=[""])} - FALLBACK == {"va", "x1", "x2", "br0"}
+    own = {("", name) for name in FALLBACK - {"lo"}}
+    assert set(read(netns=[""])) - own == {("", name) for name in ("lo", "va", "x1", "x2", "br0")}
     assert set(read(netns=["n1", "n2"], kind=["veth"])) == {("n1", "vb"), ("n1", "vc"), ("n2", "vd")}
     assert set(read(name=["far-end", "vd"])) == {("n1", "vb"), ("n2", "vd")}
     assert set(read(kind=["", "bridge"])) == {("", "lo"), ("n1", "lo"), ("n2", "lo"), ("", "br0")}

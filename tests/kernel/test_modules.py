@@ -64,8 +64,9 @@ def drop_chance(found):
 def plain_examples(name):
     """The (module, options) of those EXAMPLES that need no Ansible."""
     for task in examples(name):
+        (one,) = [(key.rpartition(".")[2], value) for key, value in task.items() if "." in key]
         if "{{" not in str(task):
-            yield from ((key.rpartition(".")[2], value) for key, value in task.items() if "." in key)
+            yield one
 
 
 @each_of(OPTIONS)
