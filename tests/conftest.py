@@ -242,6 +242,13 @@ def example(kind, **attrs):
     return [low, link] if lower else [link]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def packed_once(tmp_path_factory):
+    """What plays many playbooks packs each module once."""
+    os.environ["ANSIBLE_CALLBACK_PLUGINS"] = str(Path(__file__).parent / "callback")
+    os.environ["PACKED_MODULES"] = str(tmp_path_factory.mktemp("modules"))
+
+
 @pytest.fixture
 def host():
     it = Host()
