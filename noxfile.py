@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 
 import nox
 
@@ -22,19 +21,18 @@ CORES = {
     "3.13": ["2.20", "2.21"],
 }
 PYROUTE2 = ["0.7.2", "0.7.7", "0.8.1", "0.9.*"]
-HERE = "%d.%d" % sys.version_info[:2]
-NEWEST = next((python for python in ("3.13", "3.12") if shutil.which("python" + python)), "3.13")
+HAVE = [python for python in CORES if shutil.which("python" + python)] or list(CORES)
 
 
 def cells():
-    """Every cell; `few` are those of make test, beside its own suites, which take the newest pyroute2."""
+    """Every cell; `few` are those of make test: the oldest and the newest of everything that is here."""
+    ends = [(HAVE[0], CORES[HAVE[0]][0], PYROUTE2[0]), (HAVE[-1], CORES[HAVE[-1]][-1], PYROUTE2[-1])]
     for python, cores in CORES.items():
         for core in cores:
             for pyroute2 in PYROUTE2:
-                old = python == HERE and core == cores[-1] and pyroute2 != PYROUTE2[-1]
-                new = python == NEWEST and core == cores[-1] and pyroute2 == PYROUTE2[-1]
-                name = f"Python {python}, ansible-core {core}, pyroute2 {pyroute2}"
-                yield nox.param(python, core, pyroute2, id=name, tags=["few"] if old or new else [])
+                it = python, core, pyroute2
+                name = "Python %s, ansible-core %s, pyroute2 %s" % it
+                yield nox.param(*it, id=name, tags=["few"] if it in ends else [])
 
 
 @nox.session
