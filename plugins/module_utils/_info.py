@@ -160,7 +160,7 @@ def describe(state, spaces, links, asked=lambda r: True):
 
 
 def joined(links):
-    """Veth pairs, ports and their masters, links and what they stand on."""
+    """Veth pairs, ports and their masters, links and what they stand on; a tunnel may leave by any link."""
     out = {}
     for link in links:
         for kind, ref in (
@@ -168,7 +168,7 @@ def joined(links):
             ("port", link.master and (link.netns, link.master)),
             ("link", link.link),
         ):
-            if ref:
+            if ref and ref[1]:
                 out.setdefault((kind, frozenset((link.ref, ref))), (kind, (link.ref, ref)))
     return list(out.values())
 

@@ -49,6 +49,7 @@ from ._model import (
 NO_ARP = {"802.3ad", "balance-tlb", "balance-alb"}
 NO_PRIMARY = {"balance-rr", "balance-xor", "broadcast", "802.3ad"}
 DEFAULT = {"0.0.0.0/0", "::/0"}
+ONE_EXTERNAL = ("ip6gre", "ip6gretap")  # for which the kernel has one place in a namespace
 MOVING = (Link, AltName, WireguardPeer)  # what of a link goes along to another namespace
 # The kernel makes these with a tunnel module and does not delete them.
 FALLBACK = {"lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6tnl0", "ip6_vti0", "ip6gre0"}
@@ -656,15 +657,16 @@ class _Planner:
             return (home, "local" in kind.unique and (lower or ""), *(attrs[name] for name in kind.unique))
 
         kind, have = kind_of(after), self.state.get(after.key)
+        rivals = ONE_EXTERNAL if attrs.get("external") and after.kind in ONE_EXTERNAL else (after.kind,)
         for other in self.state if kind.unique and kind.over else ():
-            if isinstance(other, Link) and other.kind == after.kind and other.key != after.key:
+            if isinstance(other, Link) and other.kind in rivals and other.key != after.key:
                 if have is None and other.ref == after.taken_from:
                     continue
                 if identity(other, dict(other.attrs)) == identity(after, attrs):
                     option = "external" if attrs.get("external") else kind.unique[-1]
                     names = "external: true" if attrs.get("external") else "the same %s" % ", ".join(kind.unique)
                     text = "%s in %s has %s, and the kernel takes no second one of kind %s"
-                    raise Refused(option, text % (other.name, place(other.netns), names, other.kind))
+                    raise Refused(option, text % (other.name, place(other.netns), names, " or ".join(rivals)))
 
     def check_lower(self, after, want):
         """What a link cannot have where it stands."""

@@ -49,7 +49,7 @@ from ._model import (
 )
 from ._netlink import IMPORT_ERROR
 from ._options import OPTIONS
-from ._planner import absent, assume, forward, missing, plan, reach, restore
+from ._planner import FALLBACK, absent, assume, forward, missing, plan, reach, restore
 from ._spaces import NEEDS_ROOT, controller
 
 PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
@@ -312,8 +312,9 @@ def shown(state, keys, steps, other):
     out, touched = {}, {change.target.key for change in steps}
     for key in sorted(keys, key=str):
         mine, theirs = state.get(key), other.get(key)
-        by_itself = made_by_kernel(mine) or (isinstance(mine, Sysctl) and theirs is None and key not in touched)
-        if mine is not None and mine != theirs and not by_itself:
+        by_itself = isinstance(mine, (PortVlans, Sysctl)) or (isinstance(mine, Link) and mine.name in FALLBACK)
+        follows = by_itself and theirs is None and key not in touched
+        if mine is not None and mine != theirs and not (follows or made_by_kernel(mine)):
             out[" ".join(str(part) for part in key if part not in ("", None))] = plain(mine)
     return out
 

@@ -500,6 +500,12 @@ BAD = [
         lab(dict(MACVLAN, kind="macvlan", link="v2"), dict(MACVLAN, kind="macvlan", name="v2", link="v1")),
         "circle",
     ),
+    (
+        "topology",
+        lab(*({"name": kind, "kind": kind, "external": True} for kind in ("ip6gretap", "ip6gre"))),
+        "n1 has external: true, and the kernel takes no second one of kind ip6gre or ip6gretap",
+        "ip6gre",
+    ),
     ("topology", lab({"name": "b", "master": "br9"}, BRIDGE), "master: there is no link br9 in network namespace n1"),
     (
         "topology",

@@ -34,6 +34,10 @@ def test_life(host, name):
         assert wet.get("changed"), (stage, wet)
         assert wet["commands"] == dry["commands"]
         assert wet["diff"]["before"] != wet["diff"]["after"]
+        for side, news in wet["diff"].items():
+            # With the default of a sysctl go those of the links on which nobody has set it.
+            told = {key for key in news if not key.startswith("sysctl ")}
+            assert told <= dry["diff"][side].keys(), (stage, side)
         for check in (True, False):
             again = run(module, check=check, **life[stage])
             assert not again.get("failed") and again["changed"] is False, (stage, again)
