@@ -117,6 +117,8 @@ def test_tcp_and_udp(router):
 
 def test_a_link_local_address(router):
     found = router.output("ip -n r -6 -o address show dev ra scope link").split()[3].split("/")[0]
+    # Until the kernel knows that nobody else has it, it does not answer for it.
+    assert not run("reachability", netns=["a"], to=[found + "%ar"], expect="all", wait=20).get("failed")
     assert said(to=[found + "%ar", found + "%eth9"]) == ["a reply with ttl 64", "no such device"]
 
 
