@@ -15,10 +15,10 @@ LOGS := $(CACHE)/logs
 LINK := .venv/collections/ansible_collections/virtnet/linux
 # One more than there are processors, as some wait: for network cards to go, for hosts to boot.
 JOBS ?= $(shell expr $$(nproc) + 1)
-# What needs a lock of its own is apart from others that do, and the longest is not the last.
-SUITES := $(if $(HOSTS),,fleet-build) lint unit $(if $(HOSTS),,fleet-itself) kernel sanity turns
-SUITES += $(if $(HOSTS),molecule-hosts,fleet-kernel fleet-modules) looks inside pictures documentation demonstration
-SUITES += lives $(if $(HOSTS),,molecule) cells build
+# The longest come first and short ones last; those that wait for the same lock are apart.
+SUITES := $(if $(HOSTS),,fleet-build) lint unit $(if $(HOSTS),,fleet-itself) kernel sanity documentation
+SUITES += $(if $(HOSTS),molecule-hosts,fleet-kernel molecule fleet-modules) turns lives inside pictures
+SUITES += demonstration looks cells build
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8

@@ -242,7 +242,7 @@ def example(kind, **attrs):
     return [low, link] if lower else [link]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def packed_once(tmp_path_factory):
     """What plays many playbooks packs each module once."""
     os.environ["ANSIBLE_CALLBACK_PLUGINS"] = str(Path(__file__).parent / "callback")
@@ -250,7 +250,7 @@ def packed_once(tmp_path_factory):
 
 
 @pytest.fixture
-def host():
+def host(packed_once):
     it = Host()
     it.clear()
     yield it

@@ -1,4 +1,4 @@
-"""The EXAMPLES of every module run from top to bottom by Ansible, and each of their tasks again without a change."""
+"""EXAMPLES with Jinja run from top to bottom by Ansible, each task again without a change; others: test_modules.py."""
 
 import subprocess
 import sys
@@ -8,6 +8,8 @@ import yaml
 from conftest import EVERY, each_of, examples
 
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
+
+WITH_JINJA = [name for name in EVERY if name not in OPTIONS or "{{" in str(examples(name))]
 
 
 def playbook(tasks, path, *options):
@@ -20,7 +22,7 @@ def playbook(tasks, path, *options):
         pytest.fail(done.stdout, pytrace=False)
 
 
-@each_of(EVERY)
+@each_of(WITH_JINJA)
 def test_examples_run_and_settle(name, plain_host, tmp_path):
     again = {"register": "again", "failed_when": "again is failed or again is changed"}
     tasks = []
@@ -31,7 +33,6 @@ def test_examples_run_and_settle(name, plain_host, tmp_path):
     playbook(tasks, tmp_path / "play.yml")
 
 
-@each_of([name for name in EVERY if name not in OPTIONS or "{{" in str(examples(name))])
+@each_of(WITH_JINJA)
 def test_examples_run_in_check_mode(name, plain_host, tmp_path):
-    """Those that only Ansible runs; the others: see test_modules.py."""
     playbook(examples(name), tmp_path / "play.yml", "--check")

@@ -68,9 +68,9 @@ def drop_chance(found):
 def plain_examples(name):
     """The (module, options) of those EXAMPLES that need no Ansible."""
     for task in examples(name):
-        (one,) = [(key.rpartition(".")[2], value) for key, value in task.items() if "." in key]
         if "{{" not in str(task):
-            yield one
+            assert task.keys() - {"name"} == {key for key in task if key.startswith("virtnet.linux.")}, task
+            yield from ((key[len("virtnet.linux.") :], value) for key, value in task.items() if key != "name")
 
 
 @each_of(OPTIONS)
