@@ -17,8 +17,8 @@ LINK := .venv/collections/ansible_collections/virtnet/linux
 JOBS ?= $(shell expr $$(nproc) + 1)
 # The longest come first and short ones last; those that wait for the same lock are apart.
 SUITES := $(if $(HOSTS),,fleet-build) lint unit $(if $(HOSTS),,fleet-itself) kernel sanity documentation
-SUITES += $(if $(HOSTS),molecule-hosts,fleet-kernel molecule fleet-modules) turns lives inside pictures
-SUITES += demonstration looks cells build
+SUITES += $(if $(HOSTS),molecule-hosts,fleet-kernel molecule) lives $(if $(HOSTS),,fleet-modules) turns cells
+SUITES += inside demonstration pictures looks build
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
