@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -152,8 +153,19 @@ def process(name):
     return None if kind == fcntl.F_UNLCK else pid
 
 
+def dying(pid):
+    """Whether a process has ended but for some of its threads."""
+    with suppress(OSError), open("/proc/%s/stat" % pid) as f:
+        return f.read().rpartition(")")[2].split()[0] in "ZX"
+    return False
+
+
 def running(name):
     """The options with which a machine runs; None if it does not."""
+    limit = time.monotonic() + 5
+    # One that was killed ends thread by thread: until the last one has, it keeps its taps but no longer names them.
+    while dying(process(name)) and time.monotonic() < limit:
+        time.sleep(0.01)
     if process(name) is None:
         return None
     with open(record(name)) as f:
@@ -182,8 +194,8 @@ def ask(name, *words):
 def taps_of(pid):
     """The taps that a process has open and that are still there."""
     found = set()
-    for fd in os.listdir("/proc/%d/fdinfo" % pid):
-        with suppress(OSError), open("/proc/%d/fdinfo/%s" % (pid, fd)) as f:
+    for path in glob.glob("/proc/%s/fdinfo/*" % pid):
+        with suppress(OSError), open(path) as f:
             found.update(re.findall(r"^iff:\t(\S+)", f.read(), re.MULTILINE))
     return found
 
@@ -370,13 +382,14 @@ def end(name, timeout):
 # The task
 
 
-def differing(have, said, pid):
+def differing(name, have, said):
     """The options in which a running machine is not as it is said, each with a sentence."""
     for option, value in said.items():
         if have[option] != value:
             yield option, "the machine runs with %s" % (json.dumps(have[option]) if have[option] else "none")
-    lost = [nic["tap"] for nic in have["nics"] if nic["tap"] not in taps_of(pid)]
-    if lost:
+    taps = taps_of(process(name))
+    lost = [nic["tap"] for nic in have["nics"] if nic["tap"] not in taps]
+    if lost and running(name):
         yield "nics.tap", "the machine has lost %s, which was deleted" % ", ".join(lost)
 
 
@@ -405,7 +418,7 @@ def kept(p, said, spaces, dry):
         if not dry:
             end(name, p["timeout"])
     else:
-        reasons = list(differing(have, said, process(name))) if have else []
+        reasons = list(differing(name, have, said)) if have else []
         if reasons and not p["recreate"]:
             raise Refused(reasons[0][0], reasons[0][1] + "; recreate: true starts it anew")
         gone = have if reasons else None

@@ -4,6 +4,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.request
@@ -120,6 +121,27 @@ def test_a_life(lan):
     assert ended["changed"] and ended["machine"] is None and b"Power down" in said
     assert qemus() == [] and list(HOME.iterdir()) == []
     assert done(name="one", state="absent")["changed"] is False
+
+
+# It holds its pid file as QEMU does, and its first thread ends before the other one.
+DYING = """
+import ctypes, fcntl, os, platform, sys, threading, time
+with open(sys.argv[1], "w") as f:
+    fcntl.lockf(f, fcntl.LOCK_EX)
+    threading.Thread(target=lambda: (time.sleep(1), os._exit(0))).start()
+    ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
+"""
+
+
+def test_one_that_is_still_ending_is_started_after_its_end(lan):
+    done(**ONE)
+    os.kill(qemus()[0], signal.SIGKILL)
+    until(lambda: qemus() == [])
+    with subprocess.Popen([sys.executable, "-c", DYING, str(HOME / "one" / "pid")]) as dying:
+        until(lambda: Path("/proc/%d/stat" % dying.pid).read_text().split()[2] == "Z")
+        again = done(**ONE)
+        assert again["changed"] and [again["machine"]["pid"]] == qemus()
+        assert dying.poll() == 0
 
 
 def test_what_is_spelled_does_the_same(lan):
