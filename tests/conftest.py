@@ -244,9 +244,12 @@ def example(kind, **attrs):
 
 @pytest.fixture(scope="session")
 def packed_once(tmp_path_factory):
-    """What plays many playbooks packs each module once."""
-    os.environ["ANSIBLE_CALLBACK_PLUGINS"] = str(Path(__file__).parent / "callback")
+    """What plays many playbooks packs and compiles each module once."""
+    quick = Path(__file__).parent / "quick"
+    os.environ["ANSIBLE_CALLBACK_PLUGINS"] = str(quick / "callback")
     os.environ["PACKED_MODULES"] = str(tmp_path_factory.mktemp("modules"))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(quick / "python"), os.environ.get("PYTHONPATH")]))
+    os.environ["COMPILED"] = str(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture
