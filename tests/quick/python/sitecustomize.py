@@ -27,5 +27,5 @@ def kept(pathname, source):
     return code
 
 
-if COMPILED:
+if COMPILED and os.access(COMPILED, os.W_OK):
     zipimport._compile_source = kept
