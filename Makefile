@@ -100,7 +100,7 @@ demonstration: setup
 
 # Hosts are slow: they try few examples, and what only some can do is tried on the fastest alone.
 SCENARIOS := $(notdir $(patsubst %/,%,$(dir $(wildcard extensions/molecule/*/side_effect.yml))))
-EVERYWHERE := $(if $(ALL),,$(filter netns_pair,$(SCENARIOS)))
+EVERYWHERE := $(if $(ALL),,$(filter nat_gateway netns_pair,$(SCENARIOS)))
 REST := $(filter-out $(EVERYWHERE),$(SCENARIOS))
 # Every third of them.
 THIRD = $(shell echo $(REST) | tr ' ' '\n' | awk 'NR % 3 == $(1)')
