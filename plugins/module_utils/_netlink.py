@@ -127,7 +127,7 @@ def rare_messages():
         "rule": type("rulemsg", (fibmsg,), {"nla_map": fibmsg.nla_map + masks}),
         "neighbour": ndmsg,
         "mdb": type("mdbmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "MDB", "cdata"),)}),
-        "vlan": type("vlanmsg", (nlmsg,), {"fields": on_bridge, "nla_map": ((1, "ENTRY", "cdata"),)}),
+        "vlan": type("vlanmsg", (nlmsg,), {"fields": on_bridge}),
         "generic": type("genlmsg", (nlmsg,), {"fields": generic, "nla_map": family}),
         "wireguard": type("wgmsg", (nlmsg,), {"fields": generic, "nla_map": wireguard}),
         "tc": type("tcmsg", (nlmsg,), {"fields": tc, "nla_map": ((1, "KIND", "asciiz"), (2, "OPTIONS", "cdata"))}),
