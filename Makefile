@@ -81,8 +81,8 @@ unit: setup
 documentation: setup $(CACHE)/docs/ready
 	$(RUN) --cases documentation.xml -- pytest --junit-xml=$(RESULTS)/documentation.xml tests/docs
 
-# The devices of macvtaps have names that all sandboxes share.
-IN_TURN = flock --close $(CACHE)/devices
+# The devices of macvtaps have names that all sandboxes of the machine share, those of other checkouts too.
+IN_TURN = flock --close /dev
 kernel: setup
 	@# Who cannot make the virtual machine does without its tests: the test hosts need the same.
 	@tests/fleet/run --guest || [ $$? = 77 ]
@@ -110,20 +110,18 @@ molecule: $(if $(HOSTS),molecule-hosts,molecule-all molecule-0 molecule-1 molecu
 
 .PHONY: fleet-build fleet-itself fleet-kernel fleet-modules
 .PHONY: molecule-hosts molecule-all molecule-0 molecule-1 molecule-2
-# What looks for what a fleet may leave runs when none of the others does.
-FLEET = flock --close --shared $(CACHE)/fleet.lock
 fleet-build: setup
 	$(RUN) -- tests/fleet/run --build
 fleet-itself: fleet-build
-	$(RUN) --suite fleet --cases $@.xml -- flock --close $(CACHE)/fleet.lock pytest --junit-xml=$(RESULTS)/$@.xml tests/fleet/test_fleet.py
+	$(RUN) --suite fleet --cases $@.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/$@.xml tests/fleet/test_fleet.py
 fleet-kernel: export EXAMPLES := $(if $(ALL),20)
 fleet-kernel: fleet-build
-	$(RUN) --suite fleet --cases '$@-d*.xml' -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS)/$@ $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py)
+	$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS)/$@ $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py)
 fleet-modules: fleet-build
-	$(if $(ALL),,$(RUN) --suite fleet --cases '$@-d*.xml' -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py tests/kernel/test_topology_info.py tests/kernel/test_bad_input.py -m needs)
+	$(if $(ALL),,$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py tests/kernel/test_topology_info.py tests/kernel/test_bad_input.py tests/kernel/test_topology.py -m needs)
 molecule-hosts: setup
 	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
-PLAYED = $(if $(SHARE),$(RUN) --suite molecule --cases $@.xml -- $(FLEET) env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run $(1) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SHARE))
+PLAYED = $(if $(SHARE),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run $(1) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SHARE))
 molecule-all: SHARE := $(EVERYWHERE)
 molecule-all: fleet-build
 	$(call PLAYED)

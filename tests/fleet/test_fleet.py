@@ -16,7 +16,7 @@ HOST = "d14"
 
 
 def traces():
-    """What a machine has more of when a fleet has left something."""
+    """What there is more of when a fleet has left something, in a sandbox that nobody else changes."""
     return {
         "links": sorted(os.listdir("/sys/class/net")),
         "mounts": sorted(Path("/proc/self/mounts").read_text().splitlines()),
@@ -65,10 +65,12 @@ class Fleet:
 
 @pytest.fixture
 def fleet():
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/dev/shm"], check=True)
     before, it = traces(), Fleet()
     yield it
     assert it.gone(), it.processes()
     assert traces() == before
+    subprocess.run(["umount", "/dev/shm"], check=True)
 
 
 def test_up_and_down(fleet):
