@@ -15,6 +15,8 @@ description:
   - A namespace of the control node has its own name, one of another host is called C(NETNS.HOST). They are in the group
     C(netns), in a group C(netns_HOST), and in a group C(topology_NAME) for each topology of M(virtnet.linux.topology)
     that has made something in it.
+  - A namespace whose name is not made of letters, digits, C(_), C(.) and C(-), or is that of another inventory host, is
+    left out with a warning. Nothing that a host says is taken for a template.
   - The file of this inventory is called C(netns.yml), or ends with C(.netns.yml); C(.yaml) will do as well.
 extends_documentation_fragment:
   - constructed
@@ -65,8 +67,11 @@ from ansible.inventory.helpers import get_group_vars
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 from ansible.plugins.loader import connection_loader
+from ansible.utils.unsafe_proxy import wrap_var
 from ansible.utils.vars import combine_vars
 
+# What can be the name of an inventory host, and of a template is none.
+NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 COMMAND = (
     'for f in /run/virtnet/*.json; do [ -r "$f" ] && echo topology: && cat "$f"; done; '
     'PATH="$PATH:/usr/sbin:/sbin"; set -- ip -all netns exec ip -details -json address; '
@@ -90,8 +95,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             group = inventory.add_group("netns")
             inventory.add_child(group, inventory.add_group(self._sanitize_group_name("netns_" + host)))
             said = self.ask(host, variables)
-            made = topologies(said)
-            for netns, links in spaces(said):
+            try:
+                made, found = topologies(said), list(spaces(said))
+            except (AttributeError, KeyError, TypeError, ValueError):
+                raise AnsibleParserError("hosts: what %s says of its network namespaces is not what ip(8) says" % host)
+            for netns, links in found:
                 self.add(host, netns, links, variables, [name for name, spaces in made.items() if netns in spaces])
 
     def variables(self, host):
@@ -130,23 +138,24 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
     def add(self, host, netns, links, variables, made):
         name = netns if host == "localhost" else "%s.%s" % (netns, host)
-        if name in self.inventory.hosts:
-            raise AnsibleParserError("hosts: a network namespace has the name of the inventory host %s" % name)
+        if not NAME.fullmatch(netns) or name in self.inventory.hosts:
+            why = "there is such an inventory host" if name in self.inventory.hosts else "this is no name for a host"
+            self.display.warning("the network namespace %r of %s is left out: %s" % (netns, host, why))
+            return
         self.inventory.add_host(name, self._sanitize_group_name("netns_" + host))
         variables = dict({"ansible_host": host}, **variables)
+        addresses = [
+            address.split("/")[0]
+            for link, one in links.items()
+            for address in one["addresses"]
+            if link != "lo" and not address.startswith("fe80:")
+        ]
         variables.update(
             ansible_become=True,
             ansible_become_method="virtnet.linux.netns",
-            ansible_netns=netns,
             netns_host=host,
-            netns_topologies=made,
-            netns_links=links,
-            netns_addresses=[
-                address.split("/")[0]
-                for link, one in links.items()
-                for address in one["addresses"]
-                if link != "lo" and not address.startswith("fe80:")
-            ],
+            # Before ansible-core 2.19 any text is a template that is not marked as this is.
+            **wrap_var(dict(ansible_netns=netns, netns_topologies=made, netns_links=links, netns_addresses=addresses)),
         )
         for topology in made:
             self.inventory.add_child(self.inventory.add_group(self._sanitize_group_name("topology_" + topology)), name)

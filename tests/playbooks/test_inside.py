@@ -140,6 +140,34 @@ def test_groups_of_topologies(spaces, tmp_path):
     assert plain(listed["_meta"]["hostvars"]["n2"])["netns_topologies"] == []
 
 
+def test_what_a_host_says_is_no_template(spaces, tmp_path):
+    """Neither the names of namespaces, links and topologies, nor anything else that a host can choose."""
+    harm = '{{lookup("pipe","echo>harm")}}'
+    spaces.shell(
+        "ip netns add '%s'" % harm,
+        "ip netns add 'a,b'",
+        "ip -n n1 link add '{{70*83}}' type bridge; ip -n n1 link set va master '{{70*83}}'",
+        "mkdir -p /run/virtnet",
+    )
+    record = dict(topology=harm, made=[dict(resource="Netns", name="n1")])
+    Path("/run/virtnet/lab.json").write_text(json.dumps(record))
+    (tmp_path / "netns.yml").write_text(
+        "plugin: virtnet.linux.netns\n"
+        "compose: {copied: netns_topologies, above: netns_links.va.master | default('')}\n"
+        "keyed_groups: [{key: netns_links.va.master | default('none'), prefix: under}]\n"
+    )
+    task = "msg={{ [netns_links, netns_topologies, copied, above, ansible_netns, group_names, groups] }}"
+    said, well = ansible("all", "-i", str(tmp_path / "netns.yml"), "-m", "debug", "-a", task, method=())
+    assert well and "n1 | SUCCESS" in said and "n2 | SUCCESS" in said and said.count("SUCCESS") == 2, said
+    assert '"master": "{{70*83}}"' in said and "5810" not in said, said
+    assert not os.path.exists("harm"), said
+    assert " ".join(said.split()).count("is left out: this is no name for a host") == 2, said
+    Path("/run/virtnet/lab.json").write_text('{"topology": ["lab"]}')
+    said, dummy = ansible("all", "-i", str(tmp_path / "netns.yml"), "-m", "ping", method=())
+    assert "what localhost says of its network namespaces is not what ip(8) says" in " ".join(said.split()), said
+    assert "Traceback" not in said
+
+
 def plain(value):
     """A value of ansible-inventory without its marks."""
     if isinstance(value, dict):
