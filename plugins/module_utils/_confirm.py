@@ -9,12 +9,12 @@ import fcntl
 import os
 import signal
 import subprocess
+import syslog
 import time
 from resource import RLIMIT_NOFILE, getrlimit
 
-from ._model import RUN_DIR, Refused
+from ._model import RUN_DIR, Refused, sentence
 
-UNDONE = b"put back\n"
 MANAGER = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager StartTransientUnit"
 
 
@@ -62,8 +62,14 @@ def watch(pending, seconds, undo, told):
     while time.monotonic() < end and os.fstat(fd).st_nlink:
         time.sleep(0.2)
     if os.fstat(fd).st_nlink:
-        undo(lambda: bool(os.fstat(fd).st_nlink))
-        os.pwrite(fd, UNDONE, 0)
+        try:
+            left = undo(lambda: bool(os.fstat(fd).st_nlink))
+        except BaseException as e:
+            left = [sentence(e)]
+        outcome = "could not all be put back: %s" % "; ".join(left) if left else "was put back"
+        level = syslog.LOG_ERR if left else syslog.LOG_NOTICE
+        syslog.syslog(level, "virtnet: what was changed of %s was not confirmed, and %s" % (pending.name, outcome))
+        os.pwrite(fd, outcome.encode(), 0)
 
 
 def leave_session(unit):
@@ -80,17 +86,18 @@ def leave_session(unit):
 
 
 def waiting(path):
-    """Whether a process waits for the confirmation, or has put all back; None if there is neither."""
+    """What became of what was not confirmed in time, nothing if a process still waits; None if there is neither."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        if os.pread(fd, 20, 0) == UNDONE:
-            return False
+        outcome = os.pread(fd, 1 << 16, 0).decode(errors="replace")
+        if outcome:
+            return outcome
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return None
     except BlockingIOError:
-        return True
+        return ""
     finally:
         os.close(fd)

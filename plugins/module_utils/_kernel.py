@@ -187,8 +187,8 @@ class Kernel(Spaces):
 
     def pending(self, name):
         """What waits for a confirmation of this topology."""
-        waits = waiting(Pending(name).path)
-        return None if waits is None else Pending(name, undone=not waits)
+        outcome = waiting(Pending(name).path)
+        return None if outcome is None else Pending(name, undone=outcome)
 
     def boot(self, name):
         """What makes this topology anew after a boot, if all of it is there as this collection writes it."""

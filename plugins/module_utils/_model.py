@@ -59,6 +59,14 @@ class Refused(Exception):
         self.option, self.text = option, text
 
 
+def sentence(e):
+    """An exception as a user can read it."""
+    if isinstance(e, OSError) and e.strerror:
+        return e.strerror
+    known = isinstance(e, (Refused, OSError, KeyboardInterrupt))
+    return "%s" % e if known else "%s: %s" % (type(e).__name__, e)
+
+
 @dataclass(frozen=True)
 class Secret:
     """A key; of its own pair a link tells the public one."""
@@ -522,7 +530,7 @@ class Pending:
     """What waits for a confirmation, or has been put back because there was none."""
 
     name: str
-    undone: bool = False
+    undone: str = ""  # what has become of what it would confirm
     netns = ""
 
     @property

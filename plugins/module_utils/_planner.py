@@ -44,6 +44,7 @@ from ._model import (
     overlay,
     place,
     replace,
+    sentence,
 )
 
 NO_ARP = {"802.3ad", "balance-tlb", "balance-alb"}
@@ -61,8 +62,9 @@ def plan(wish, observed):
 
 
 class _Planner:
-    def __init__(self, wish, observed):
+    def __init__(self, wish, observed, refused=None):
         self.wish, self.observed, self.state, self.steps = wish, observed, observed.copy(), []
+        self.refused = refused  # on the way back a dictionary: by key, why something is not put back
         self.wanted = {want.key for want in wish.wanted}
         self.kinds = {want.key: want.kind for want in wish.wanted if isinstance(want, Link) and want.kind}
         self.unwanted = {r.key for r in wish.unwanted + wish.dropped}
@@ -77,20 +79,40 @@ class _Planner:
         for r in sorted(self.wish.dropped, key=order):
             self.drop(r)
         for pattern in self.wish.unwanted:
-            for resource in matching(self.state, pattern) if pattern is not record else ():
-                self.remove(resource)
+            if pattern is not record:
+                self.attempt(self.remove_all, pattern)
         wanted = ordered(want for want in self.wish.wanted if want is not record)
-        for dummy in range(5):
+        # What one pass refuses can be right in the next: the other tunnel has another remote address by then.
+        for dummy in range(5 if self.refused is None else 5 + len(wanted)):
             done = len(self.steps)
             for want in wanted:
-                self.make(want)
+                self.attempt(self.make, want)
             self.remove_strangers()
             self.remove_empty_tables()
             if len(self.steps) == done:
                 if record is not None:
                     self.disclaim(record)
                 return tuple(self.steps)
-        raise Refused("state", "these wishes contradict each other: %s" % ", ".join(str(w.key[-1]) for w in wanted))
+        text = "these wishes contradict each other: %s" % ", ".join(str(w.key[-1]) for w in wanted)
+        if self.refused is None:
+            raise Refused("state", text)
+        self.refused[None] = text
+        return tuple(self.steps)
+
+    def attempt(self, action, resource):
+        """Do it; on the way back nothing that is raised keeps the rest from being put back."""
+        try:
+            action(resource)
+            if self.refused:
+                self.refused.pop(resource.key, None)
+        except Exception as e:
+            if self.refused is None:
+                raise
+            self.refused[resource.key] = sentence(e)
+
+    def remove_all(self, pattern):
+        for resource in matching(self.state, pattern):
+            self.remove(resource)
 
     def step(self, change):
         self.steps.append(change)
@@ -906,7 +928,7 @@ def matching(state, pattern):
         return [r for r in near if not made_by_kernel(r) and fits(r, loose)]
     found = state.get(pattern.key)
     if isinstance(found, Pending) and found.undone:
-        raise Refused("confirmed", "it comes too late: what the task changed of %s was put back" % found.name)
+        raise Refused("confirmed", "it comes too late: what the task changed of %s %s" % (found.name, found.undone))
     return [found] if found and not getattr(found, "foreign", None) else []
 
 
@@ -1399,8 +1421,12 @@ def by_itself(sysctl, state):
     return above.value if above else 0
 
 
-def restore(steps, before, now):
-    """The steps that lead from `now` back to the snapshot `before`, as far as `steps` can have reached."""
+def restore(steps, before, now, refused=None):
+    """The steps that lead from `now` back to the snapshot `before`, as far as `steps` can have reached.
+
+    What cannot be put back is named in `refused`, with the reasons by key.
+    """
+    refused = {} if refused is None else refused
     if not steps:
         return ()
     keys = reach(steps, before, now)
@@ -1456,7 +1482,8 @@ def restore(steps, before, now):
         parts = [
             [r for r in rs if (r.netns in adopted and not isinstance(r, Netns)) == inside] for rs in (wanted, unwanted)
         ]
-        steps = plan(Wish(*map(tuple, parts), allow=frozenset(("recreate", "take_over", "as_it_was"))), state)
+        wish = Wish(*map(tuple, parts), allow=frozenset(("recreate", "take_over", "as_it_was")))
+        steps = _Planner(wish, state, refused).run()
         for change in steps:
             forward(state, change)
         back += steps

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import syslog
 import traceback
 from contextlib import suppress
 from dataclasses import fields
@@ -46,6 +45,7 @@ from ._model import (
     made_by_kernel,
     place,
     replace,
+    sentence,
 )
 from ._netlink import IMPORT_ERROR
 from ._options import OPTIONS
@@ -100,15 +100,14 @@ def task(name):
         module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
     finally:
         kernel.close()
-    for line in shared(before, steps, after):
-        module.warn(line)
-    for r in before:
-        if isinstance(r, Netns) and r.holders and r.key not in after:
-            names = ", ".join("%d (%s)" % holder for holder in r.holders)
-            module.warn(
-                "network namespace %s has lost its name but lives on: these processes are in it: %s" % (r.name, names)
-            )
-    module.exit_json(**report(wish, before, steps, after))
+    said = dict(changed=bool(steps))
+    for part in (warnings, told, way_back):
+        # The task has done its work: what fails from here on is told, and undoes nothing.
+        try:
+            said.update(part(wish, before, steps, after, module.warn))
+        except Exception as e:
+            module.warn("the task was carried out; a part of its result is missing: %s" % sentence(e))
+    module.exit_json(**said)
 
 
 def check_kinds(kernel, steps):
@@ -116,6 +115,17 @@ def check_kinds(kernel, steps):
     made = [change.after for change in steps if isinstance(change.after, Link) and change.before is None]
     if len(made) > 1:
         kernel.check_kinds(sorted({link.kind for link in made}))
+
+
+def warnings(wish, before, steps, after, warn):
+    for line in shared(before, steps, after):
+        warn(line)
+    for r in before:
+        if isinstance(r, Netns) and r.holders and r.key not in after:
+            names = ", ".join("%d (%s)" % holder for holder in r.holders)
+            text = "network namespace %s has lost its name but lives on: these processes are in it: %s"
+            warn(text % (r.name, names))
+    return {}
 
 
 def shared(before, steps, after):
@@ -218,15 +228,16 @@ def apply(kernel, wish, before, steps, sight, confirm=None):
             )
         return after
     except (Exception, KeyboardInterrupt) as e:
-        reason = "%s" % (getattr(e, "strerror", None) or e)
-        where = "; ".join(commands(steps[min(done, len(steps) - 1)]))
+        handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        where = spelled(steps[min(done, len(steps) - 1)])
         left = put_back(kernel, sight, before, steps)
+        signal.signal(signal.SIGTERM, handler)
         for pending in waits:
             forget(pending)
         outcome = "everything was put back" if not left else "could not put back: %s" % "; ".join(left)
         hint = " (this needs root: use become: true)" if getattr(e, "errno", 0) in (errno.EPERM, errno.EACCES) else ""
         step = "step %d of %d (%s) failed: " % (done + 1, len(steps), where) if done < len(steps) else ""
-        raise Failed("%s%s%s; %s" % (step, reason, hint, outcome))
+        raise Failed("%s%s%s; %s" % (step, sentence(e), hint, outcome))
 
 
 def planned(wish, state):
@@ -267,44 +278,61 @@ def forget(pending):
 
 
 def undo(sight, before, steps, waits):
-    """In a process of its own: put back what the task changed, unless it was confirmed."""
+    """In a process of its own: put back what the task changed, unless it was confirmed; return what could not be."""
     kernel = Kernel()
     kernel.lock(24 * 3600)
     left = put_back(kernel, sight, before, steps) if waits() else []
     kernel.close()
-    if left:
-        syslog.syslog(syslog.LOG_ERR, "virtnet: not confirmed in time, and could not be put back: %s" % "; ".join(left))
+    return left
 
 
 def put_back(kernel, sight, before, steps):
-    """Lead the host back to the snapshot; return what could not be done."""
+    """Lead the host back to the snapshot; return what could not be done. Nothing is raised here."""
     failed = []
     for dummy in range(4):
-        back = restore(steps, before, kernel.observe(**sight))
+        refused, failed = {}, []
+        try:
+            back = restore(steps, before, kernel.observe(**sight), refused)
+        except Exception as e:
+            failed.append(sentence(e))
+            continue
+        failed += refused.values()
         if not back:
-            return []
-        failed = []
+            return failed
         for change in back:
             try:
                 kernel.execute(change)
-            except OSError as e:
-                failed.append("%s (%s)" % ("; ".join(commands(change)), e.strerror or e))
-        kernel.wait_for_leaving()
-    return failed or [line for change in back for line in commands(change)]
+            except Exception as e:
+                failed.append("%s (%s)" % (spelled(change), sentence(e)))
+        with suppress(OSError):
+            kernel.wait_for_leaving()
+    return failed or [spelled(change) for change in back]
 
 
-def report(wish, before, steps, after):
-    """What a task returns."""
+def spelled(change):
+    """A step for a sentence about it."""
+    try:
+        return "; ".join(commands(change))
+    except Exception:
+        return " ".join(str(part) for part in change.target.key if part)
+
+
+def told(wish, before, steps, after, warn):
+    """What a task returns of what it did, and of what is there then."""
     keys = reach(steps, before, after)
     return dict(
-        changed=bool(steps),
         commands=[line for change in steps for line in commands(change)],
-        rollback_commands=[
-            line for change in restore(steps, before, foretold(before, steps)) for line in commands(change)
-        ],
         diff=dict(before=shown(before, keys, steps, after), after=shown(after, keys, steps, before)),
         **{name: described(after, key) for name, key in wish.returns},
     )
+
+
+def way_back(wish, before, steps, after, warn):
+    refused = {}
+    back = restore(steps, before, foretold(before, steps), refused)
+    for reason in refused.values():
+        warn("rollback_commands do not lead back to all that was there: %s" % reason)
+    return dict(rollback_commands=[line for change in back for line in commands(change)])
 
 
 def shown(state, keys, steps, other):

@@ -547,7 +547,9 @@ def settles_and_is_foretold_and_restorable(host, first, second):
         forward(expected, change)
     check_foretold(expected, after)
     for dummy in range(4):
-        back = restore(steps, before, host.observe())
+        refused = {}
+        back = restore(steps, before, host.observe(), refused)
+        assert refused == {}
         note("\n".join(["back:"] + [line for change in back for line in commands(change)]))
         host.execute(back)
         if not back:

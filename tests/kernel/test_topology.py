@@ -17,7 +17,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils import _task
 from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
 from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
-from ansible_collections.virtnet.linux.plugins.module_utils._planner import plan
+from ansible_collections.virtnet.linux.plugins.module_utils._planner import _Planner, plan
 
 pytestmark = pytest.mark.needs("nft")
 
@@ -364,7 +364,7 @@ def test_what_is_persistent_is_made_again(host, own_etc):
 
 def put_back(host, name="lab"):
     """Wait until the process that the task left has done its work."""
-    while host.output("cat /run/virtnet/%s.confirm" % name) != "put back\n":
+    while host.output("cat /run/virtnet/%s.confirm" % name) != "was put back":
         time.sleep(0.05)
 
 
@@ -415,6 +415,97 @@ def test_a_task_that_fails_leaves_nothing_that_waits(host, monkeypatch):
         attempt(LAB, kernel, confirm=600)
     kernel.close()
     assert host.output("ls /run/virtnet") == ""
+
+
+def tunnels(one, two, **more):
+    """Two tunnels with these remote addresses."""
+    links = [
+        dict(kind="ipip", name=name, local="192.0.2.1", remote="192.0.2.%d" % number)
+        for name, number in (("one", one), ("two", two))
+    ]
+    return dict(name="lab", nodes=[dict(name="n1", links=links, **more)])
+
+
+@pytest.mark.needs("ipip")
+def test_a_value_that_only_one_link_can_have_comes_back_from_another(host):
+    settled(tunnels(10, 20))
+    before = snapshot(host.observe())
+    failing = tunnels(5, 10, routes=[dict(dest=["203.0.113.0/24"], via="198.51.100.77")])
+    said = run("topology", **failing)
+    assert said["msg"].endswith("; everything was put back"), said
+    assert snapshot(host.observe()) == before
+    dry = run("topology", check=True, **tunnels(5, 10))
+    assert dry["changed"], dry
+    said = run("topology", **tunnels(5, 10))
+    assert said["changed"] and said["commands"] == dry["commands"], said
+    host.shell(*said["rollback_commands"])
+    assert snapshot(host.observe()) == before
+    said = run("topology", confirm=1, **tunnels(5, 10))
+    assert said["changed"], said
+    put_back(host)
+    assert snapshot(host.observe(topologies=[])) == {k: v for k, v in before.items() if k[0] != "topology"}
+
+
+SPOILT = "2001:db8::fe/64"
+
+
+def spoil(monkeypatch):
+    """The planner fails with one address, whenever it leads back to what was there."""
+    make = _Planner.make
+
+    def failing(self, want):
+        if self.refused is not None and getattr(want, "address", None) == SPOILT:
+            raise KeyError(SPOILT)
+        make(self, want)
+
+    monkeypatch.setattr(_Planner, "make", failing)
+
+
+def test_what_is_raised_on_the_way_back_is_told_and_the_rest_is_put_back(host, monkeypatch):
+    settled(LAB)
+    before = snapshot(host.observe())
+    execute, count = Kernel.execute, iter(range(1000))
+
+    def fails(self, change):
+        if next(count) == 12:
+            raise OSError(5, "Input/output error")
+        execute(self, change)
+
+    monkeypatch.setattr(Kernel, "execute", fails)
+    spoil(monkeypatch)
+    kernel = Kernel()
+    with pytest.raises(_task.Failed, match="Input/output error; could not put back: .*KeyError: '%s'" % SPOILT):
+        attempt(NEXT, kernel)
+    kernel.close()
+    after = snapshot(host.observe())
+    assert {key for key in {*before, *after} if before.get(key) != after.get(key)} == {
+        ("address", "", "br0", SPOILT.split("/")[0], "")
+    }
+
+
+def test_the_process_that_waits_tells_what_it_could_not_put_back(host, monkeypatch):
+    settled(LAB)
+    spoil(monkeypatch)
+    kernel = Kernel()
+    attempt(NEXT, kernel, confirm=1)
+    kernel.close()
+    outcome = "could not all be put back: KeyError: '%s'" % SPOILT
+    while host.output("cat /run/virtnet/lab.confirm") != outcome:
+        time.sleep(0.05)
+    said = run("topology", name="lab", confirmed=True)
+    assert said["msg"] == "confirmed: it comes too late: what the task changed of lab " + outcome, said
+    assert "192.0.2.254/24" in host.output("ip address show br0")
+
+
+def test_a_result_that_cannot_be_told_undoes_nothing(host, monkeypatch):
+    def fails(*words):
+        raise KeyError("odd")
+
+    monkeypatch.setattr(_task, "restore", fails)
+    said = run("topology", **LAB)
+    assert said["changed"] and said["commands"] and "rollback_commands" not in said, said
+    assert "the task was carried out; a part of its result is missing: KeyError: 'odd'" in str(said["warnings"]), said
+    assert run("topology", **LAB)["changed"] is False
 
 
 def test_a_routing_rule_gets_a_number_and_another_one(host):
