@@ -100,14 +100,7 @@ def task(name):
         module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
     finally:
         kernel.close()
-    said = dict(changed=bool(steps))
-    for part in (warnings, told, way_back):
-        # The task has done its work: what fails from here on is told, and undoes nothing.
-        try:
-            said.update(part(wish, before, steps, after, module.warn))
-        except Exception as e:
-            module.warn("the task was carried out; a part of its result is missing: %s" % sentence(e))
-    module.exit_json(**said)
+    module.exit_json(**report(wish, before, steps, after, module.warn))
 
 
 def check_kinds(kernel, steps):
@@ -115,6 +108,17 @@ def check_kinds(kernel, steps):
     made = [change.after for change in steps if isinstance(change.after, Link) and change.before is None]
     if len(made) > 1:
         kernel.check_kinds(sorted({link.kind for link in made}))
+
+
+def report(wish, before, steps, after, warn):
+    """What a task returns. It has done its work: what fails from here on is told, and undoes nothing."""
+    said = dict(changed=bool(steps))
+    for part in (warnings, told, way_back):
+        try:
+            said.update(part(wish, before, steps, after, warn))
+        except Exception as e:
+            warn("the task was carried out; a part of its result is missing: %s" % sentence(e))
+    return said
 
 
 def warnings(wish, before, steps, after, warn):

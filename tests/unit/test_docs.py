@@ -157,7 +157,9 @@ def test_documents_what_a_task_returns(name, docs):
     wish = wish_of(checked.validated_parameters, Host())
     before = assume(_model.State(), wish)
     steps = plan(wish, before)
-    returned = report(wish, before, steps, foretold(before, steps))
+    warned = []
+    returned = report(wish, before, steps, foretold(before, steps), warned.append)
+    assert warned == []
     assert set(returned) - {"changed"} == set(docs[name]["return"])
     for key, dummy in wish.returns:
         known = set(docs[name]["return"][key]["contains"])
