@@ -18,42 +18,35 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel, has_tables
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
-    KINDS,
-    Ip,
-    Ips,
-    Macs,
-    Map,
-    Number,
-    Port,
-    PrivateKey,
-    Routers,
-    Sixrd,
-    Some,
-    kind_of,
-    met,
-)
-from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS
-from ansible_collections.virtnet.linux.plugins.module_utils._model import (
-    RARE,
-    Change,
-    Impairment,
-    Link,
-    Netns,
-    PortVlans,
-    Wish,
-    made_by_kernel,
-)
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
-from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK, plan
-from ansible_collections.virtnet.linux.plugins.module_utils._see import SIGHTS
+from ansible_collections.virtnet.linux.plugins.module_utils import _rooms
+from ansible_collections.virtnet.linux.plugins.module_utils._core.desired import Change, Desired, Observation
+from ansible_collections.virtnet.linux.plugins.module_utils._core.planner import plan
+from ansible_collections.virtnet.linux.plugins.module_utils._core.rows import Ip, Number, Some, met
+from ansible_collections.virtnet.linux.plugins.module_utils._info_task import INFO_MODULES
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.base import kind_named, kind_of
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.bond import Ips, Port
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macvlan import Macs
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.tunnel import Routers, Sixrd
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.vlan import Map
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.wireguard import PrivateKey
+from ansible_collections.virtnet.linux.plugins.module_utils._probe_task import PROBE_MODULES
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.impairment import Impairment
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.link import FALLBACK, Link
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.link_options import makes
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.netns import Netns
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.vlans import PortVlans
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import route, rule
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.link import read_links
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.nat import has_tables
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.observe import Kernel
 
 KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in range(8, 14)]
 MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
 # Each has, with the IPv4 addresses, as many bits as the kernel takes.
 SIXRDS = [("2001:db8:99::/48", "192.0.0.0/16"), ("2001:db8::/32", "0.0.0.0/0"), ("2001:db8:8000::/40", "10.0.0.0/8")]
-EVERYTHING = dict(sysctls=True, nat=True, rare=RARE)
+EVERYTHING = frozenset((*_rooms.ON_DEMAND, "address", "nat_table"))
+KINDS = {name: kind_named(name) for name in _rooms.KIND_ROOMS}
+OPTIONS = {name: _rooms.module(name) for name in _rooms.EVERY_MODULE}
 GAPS = Path(__file__).with_name("fleet") / "gaps.yml"
 
 
@@ -93,7 +86,7 @@ def each_of(modules):
     return pytest.mark.parametrize("name", [needing(m, *known[m]) for m in modules])
 
 
-EVERY = [*OPTIONS, *LOOKS, *SIGHTS]
+EVERY = [*OPTIONS, *INFO_MODULES, *PROBE_MODULES]
 
 
 @lru_cache
@@ -114,12 +107,13 @@ class Host:
         if same and os.path.exists("/sys/class/net/eth0"):
             pytest.exit("these tests change the network: run them by tests/sandbox", returncode=3)
 
-    def observe(self, **more):
+    def observe(self, topologies=None):
         kernel = Kernel()
         try:
-            names = kernel.names()
+            names = frozenset(kernel.names())
             kept = [name[:-5] for name in listed("/run/virtnet") if name.endswith(".json")]
-            return kernel.observe(names, follow=names, **{**EVERYTHING, "topologies": kept, **more})
+            kept = frozenset(kept if topologies is None else topologies)
+            return kernel.observe(Observation(names, names, sorts=EVERYTHING, topologies=kept))
         finally:
             kernel.close()
 
@@ -164,7 +158,7 @@ class Host:
         """What is there after this was wanted; None if the kernel does not take it."""
         self.clear()
         try:
-            self.execute(plan(Wish(wanted), self.observe()))
+            self.execute(plan(Desired(wanted), self.observe()))
         except OSError:
             return None
         return self.observe()
@@ -174,7 +168,7 @@ class Host:
         kernel = Kernel()
         try:
             for name in kernel.names():
-                for link, dummy in kernel.read_links(name)[0]:
+                for link, dummy in read_links(kernel, name)[0]:
                     # The kernel takes no second one of these, and is in no hurry with those of a deleted namespace.
                     if kind_of(link).unique and link.name not in FALLBACK:
                         with suppress(OSError):  # some go with others
@@ -183,11 +177,11 @@ class Host:
             for name in listed("/run/netns"):
                 os.unlink("/run/netns/" + name)
             kernel.wait_for_leaving()
-            for link, dummy in kernel.read_links("")[0]:
+            for link, dummy in read_links(kernel, "")[0]:
                 if link.name not in FALLBACK:
                     with suppress(OSError):
                         kernel.execute(Change(link))
-            said = [r for r in (*kernel.read_rules("", ()), *kernel.read_routes("")) if r.proto == "static"]
+            said = [r for read in (rule.read, route.read) for r in read(kernel, "", ()) if r.proto == "static"]
         finally:
             kernel.close()
         for family in ("-4", "-6") if said else ():
@@ -233,11 +227,11 @@ def other_value(attr):
 def example(kind, **attrs):
     """A link of this kind, and what it needs."""
     # Without a remote address a tunnel is the same as the kernel's own.
-    needed = [attr for attr in kind.attrs if attr.needed or (kind.over and attr.name == "remote")]
+    needed = [attr for attr in kind.attrs if attr.required or (kind.underlay and attr.name == "remote")]
     needed = [attr for attr in needed if met(attr, attrs)]
     attrs = {**{attr.name: other_value(attr) for attr in needed}, **attrs}
     low = Link("", "low", "veth", ("", "lowp"))
-    peer, lower = ("", "tryp") if kind.paired else None, low.ref if kind.stands else None
+    peer, lower = ("", "tryp") if kind.is_pair() else None, low.ref if kind.stacked else None
     link = Link("", "try", kind.name, peer, lower, attrs=tuple(sorted(attrs.items())))
     return [low, link] if lower else [link]
 
@@ -281,10 +275,8 @@ def snapshot(state, chance=True):
     """
     out = {}
     for r in state:
-        if not made_by_kernel(r):
-            fields = {
-                k: v for k, v in vars(r).items() if r.__dataclass_fields__[k].compare and k not in ("inode", "nsid")
-            }
+        if not r.made_by_kernel:
+            fields = {k: v for k, v in vars(r).items() if k in r.COMPARED and k not in ("inode", "nsid")}
             if not chance and isinstance(r, Link) and not str(r.address).startswith("02:00:00:"):
                 fields.pop("address")
             if not chance and isinstance(r, Link) and r.link and r.link[1].isdigit():

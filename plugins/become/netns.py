@@ -79,8 +79,8 @@ import shlex
 from ansible.errors import AnsibleError
 from ansible.plugins.become import BecomeBase
 
-from ansible_collections.virtnet.linux.plugins.module_utils._model import Refused
-from ansible_collections.virtnet.linux.plugins.module_utils._words import netns_name
+from ansible_collections.virtnet.linux.plugins.module_utils._core.values import Refused
+from ansible_collections.virtnet.linux.plugins.module_utils._core.words import netns_name
 
 
 class User(str):

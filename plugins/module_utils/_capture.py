@@ -1,5 +1,4 @@
 # Copyright (c) 2026 virtnet developers
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Captures by tcpdump(8), which the kernel ends in time, whatever becomes of the task."""
 
@@ -17,9 +16,9 @@ import tempfile
 import time
 from base64 import b64encode
 
-from ._model import Refused
+from ._core.values import Refused
+from ._core.words import link_name, netns_name, unique, within
 from ._reach import PROBE, address, fitting, manner_of
-from ._words import link_name, netns_name, unique, within
 
 HOME = "/run/virtnet-linux"
 PR_SET_PDEATHSIG = 1

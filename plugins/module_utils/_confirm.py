@@ -1,5 +1,4 @@
 # Copyright (c) 2026 virtnet developers
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A process that puts back what a task changes unless it is confirmed in time, and that outlives the task."""
 
@@ -13,7 +12,7 @@ import syslog
 import time
 from resource import RLIMIT_NOFILE, getrlimit
 
-from ._model import RUN_DIR, Refused, sentence
+from ._core.values import RUN_DIR, Refused, sentence
 
 MANAGER = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager StartTransientUnit"
 
@@ -40,6 +39,8 @@ def arm(pending, seconds, undo):
 
 def watch(pending, seconds, undo, told):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # The C library would take another file for its connection to syslog, which is closed with the task's files.
+    syslog.closelog()
     # Among the files of the task is the lock.
     os.closerange(3, told)
     os.closerange(told + 1, getrlimit(RLIMIT_NOFILE)[0])

@@ -1,5 +1,4 @@
 # Copyright (c) 2026 virtnet developers
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Virtual machines: each a process of QEMU, which is known by the lock on its pid file and asked by QMP."""
 
@@ -7,7 +6,6 @@ from __future__ import annotations
 
 import fcntl
 import glob
-import hashlib
 import json
 import os
 import platform
@@ -22,53 +20,11 @@ import subprocess
 import time
 from contextlib import suppress
 
-from ._model import RUN_DIR, Refused
-from ._words import link_name, mac, netns_name, unique, within
+from ._core.values import RUN_DIR, Refused
+from ._machine_options import DEFAULTS, given
 
 HOME = RUN_DIR + "/machines"
 SIOCGIFHWADDR = 0x8927
-# What QEMU is started with where the options say nothing; all others of them are how to start and to end it.
-DEFAULTS = dict(
-    netns="",
-    memory=512,
-    cpus=1,
-    kernel=None,
-    initrd=None,
-    append="",
-    disks=[],
-    nics=[],
-    user="nobody",
-    accel="auto",
-    arguments=[],
-)
-MACHINE = dict(
-    name=dict(type="str", required=True),
-    state=dict(type="str", choices=["present", "absent"], default="present"),
-    netns=dict(type="str"),
-    memory=dict(type="int"),
-    cpus=dict(type="int"),
-    kernel=dict(type="path"),
-    initrd=dict(type="path"),
-    append=dict(type="str"),
-    disks=dict(
-        type="list",
-        elements="dict",
-        options=dict(
-            path=dict(type="path", required=True),
-            format=dict(type="str", choices=["qcow2", "raw"], default="qcow2"),
-            read_only=dict(type="bool", default=False),
-        ),
-    ),
-    nics=dict(
-        type="list", elements="dict", options=dict(tap=dict(type="str", required=True), address=dict(type="str"))
-    ),
-    user=dict(type="str"),
-    accel=dict(type="str", choices=["auto", "kvm", "tcg"]),
-    arguments=dict(type="list", elements="str"),
-    recreate=dict(type="bool", default=False),
-    timeout=dict(type="float", default=30.0),
-)
-RULES = dict(required_by=dict(initrd=["kernel"], append=["kernel"]))
 # Of which option QEMU speaks when it does not start: the first of these that is in what it says.
 SPEAKS = (
     ("-netdev", "nics"),
@@ -86,39 +42,6 @@ SPEAKS = (
     ("invalid option", "arguments"),
     ("prelaunch", "arguments"),
 )
-
-
-# Options
-
-
-def given(p):
-    """What the options say of the machine; refuses what no machine can be."""
-    name = p["name"]
-    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", name):
-        raise Refused("name", "%r must be 1 to 64 letters, digits and _ . -, no . at the start" % name)
-    if not 0 <= p["timeout"] <= 3600:
-        raise Refused("timeout", "%s is not between 0 and 3600 seconds" % p["timeout"])
-    netns_name("netns", p["netns"])
-    within("memory", p["memory"], 1, 2**24)
-    within("cpus", p["cpus"], 1, 255)
-    said = {option: p[option] for option in DEFAULTS if p[option] is not None}
-    if "nics" in said:
-        said["nics"] = [
-            dict(
-                tap=link_name("nics.tap", nic["tap"]),
-                address=derived(name, number) if nic["address"] is None else mac("nics.address", nic["address"]),
-            )
-            for number, nic in enumerate(said["nics"])
-        ]
-        unique("nics.tap", [nic["tap"] for nic in said["nics"]])
-        unique("nics.address", [nic["address"] for nic in said["nics"]])
-    return said
-
-
-def derived(name, number):
-    """The MAC address of a machine's network card: always the same one, and on no two hosts."""
-    digest = hashlib.sha256(("%s/%s/%d" % (platform.node(), name, number)).encode()).digest()
-    return ":".join("%02x" % byte for byte in b"\x02" + digest[:5])
 
 
 # What is there
@@ -289,6 +212,11 @@ def check(spaces, name, m, freed):
         free = (int(re.search(r"MemAvailable: +([0-9]+)", f.read()).group(1)) >> 10) + freed
     if m["memory"] > free:
         raise Refused("memory", "%d MiB are more than the %d that are free on the managed host" % (m["memory"], free))
+    check_nics(spaces, name, m)
+
+
+def check_nics(spaces, name, m):
+    """Refuse a tap that is not there, and a MAC address that another one has."""
     taken = {}
     for other in set(known()) - {name}:
         for nic in (running(other) or DEFAULTS)["nics"]:
@@ -410,27 +338,17 @@ def virtual_machine(p, spaces, dry):
 
 
 def kept(p, said, spaces, dry):
-    name = p["name"]
-    have, lines, back, news = running(name), [], [], ""
-    if p["state"] == "absent":
-        m, gone = None, have
-        lines, back = (ending(name), starting(name, have)) if have else ([], [])
-        if not dry:
+    name, news = p["name"], ""
+    have = running(name)
+    gone, m = planned(p, have, said)
+    lines = (ending(name) if gone else []) + (starting(name, m) if m is not have and m else [])
+    back = (ending(name) if m is not have and m else []) + (starting(name, gone) if gone else [])
+    if lines and not dry:
+        if m:
+            check(spaces, name, m, gone["memory"] if gone else 0)
+        if gone:
             end(name, p["timeout"])
-    else:
-        reasons = list(differing(name, have, said)) if have else []
-        if reasons and not p["recreate"]:
-            raise Refused(reasons[0][0], reasons[0][1] + "; recreate: true starts it anew")
-        gone = have if reasons else None
-        m = dict(have if have and not reasons else dict(have or DEFAULTS, **said))
-        if gone or not have:
-            lines = (ending(name) if gone else []) + starting(name, m)
-            back = ending(name) + (starting(name, gone) if gone else [])
-            if not dry:
-                check(spaces, name, m, gone["memory"] if gone else 0)
-                if gone:
-                    end(name, p["timeout"])
-                news = replaced(name, gone, m)
+        news = replaced(name, gone, m) if m else ""
     key = "machine " + name
     result = dict(
         changed=bool(lines),
@@ -442,6 +360,18 @@ def kept(p, said, spaces, dry):
     if news:
         result["warnings"] = news.strip().splitlines()
     return result, None
+
+
+def planned(p, have, said):
+    """The machine that is to end, and the one that is to run then: what runs already is the same object."""
+    if p["state"] == "absent":
+        return have, None
+    reasons = list(differing(p["name"], have, said)) if have else []
+    if reasons and not p["recreate"]:
+        raise Refused(reasons[0][0], reasons[0][1] + "; recreate: true starts it anew")
+    if have and not reasons:
+        return None, have
+    return have, dict(have or DEFAULTS, **said)
 
 
 def described(name, m):

@@ -1,5 +1,4 @@
 # Copyright (c) 2026 virtnet developers
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Probes from many namespaces at once, by one process: echo requests, datagrams, connections."""
 

@@ -1,5 +1,4 @@
 # Copyright (c) 2026 virtnet developers
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is to reach whom: the pairs that the options stand for, what is expected of them, and what differs. Pure."""
 
@@ -7,9 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._model import Refused
+from ._core.values import Refused
+from ._core.words import host, link_name, netns_name, unique, within
 from ._probe import HEADERS, TOKEN, Manner, family_of
-from ._words import host, link_name, netns_name, unique, within
 
 REASONS = [
     "blackhole",
@@ -122,22 +121,27 @@ def wanted(p):
     listed = [(netns_name("pairs.netns", q["netns"]), address("pairs.to", q["to"]), q) for q in p["pairs"] or ()]
     unique("pairs", ["the pair from %s to %s" % (place(netns), to) for netns, to, dummy in listed])
     for netns, to, q in listed:
-        if q["reason"] and (q["reachable"] or q["ttl"] is not None):
-            raise Refused("pairs.reason", "%s is expected to be reached and not" % to)
-        if q["reachable"] is False and q["ttl"] is not None:
-            raise Refused("pairs.ttl", "where no reply is expected it has no ttl")
-        if q["ttl"] is not None and manner.protocol == "tcp":
-            raise Refused("pairs.ttl", "a TCP connection does not tell it; use icmp or udp")
-        silent = q["reachable"] is None and q["ttl"] is None and q["reason"] is None
-        reachable = q["reachable"] if q["reachable"] is not None else q["reason"] is None
-        ttl = within("pairs.ttl", q["ttl"], 1, 255)
-        wish[netns, to] = common if silent else Expected(reachable, ttl, q["reason"])
+        wish[netns, to] = expected(to, q, manner) or common
     if not 0 <= p["wait"] <= 3600:
         raise Refused("wait", "%s is not between 0 and 3600 seconds" % p["wait"])
     if len(wish) > 65536:
         raise Refused("to", "%d pairs are more than 65536" % len(wish))
     fitting("size", manner, [to for dummy, to in wish])
     return wish, manner
+
+
+def expected(to, q, manner):
+    """What is expected of one pair, if it says so."""
+    reachable, ttl, reason = q["reachable"], q["ttl"], q["reason"]
+    if reason and (reachable or ttl is not None):
+        raise Refused("pairs.reason", "%s is expected to be reached and not" % to)
+    if reachable is False and ttl is not None:
+        raise Refused("pairs.ttl", "where no reply is expected it has no ttl")
+    if ttl is not None and manner.protocol == "tcp":
+        raise Refused("pairs.ttl", "a TCP connection does not tell it; use icmp or udp")
+    if reachable is ttl is reason is None:
+        return None
+    return Expected(reachable if reachable is not None else reason is None, within("pairs.ttl", ttl, 1, 255), reason)
 
 
 def place(netns):

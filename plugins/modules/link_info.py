@@ -203,11 +203,16 @@ links:
       options: {netns: blue, name: to-host, up: true, peer: {netns: "", name: to-blue, up: true}}
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils._look import look
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
+from ansible_collections.virtnet.linux.plugins.module_utils._info_task import info_task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the rooms that it ships
+    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import on_links  # noqa: F401
 
 
 def main():
-    look("link_info")
+    info_task("link_info")
 
 
 if __name__ == "__main__":

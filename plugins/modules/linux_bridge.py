@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - virtnet.linux.netns
   - virtnet.linux.link
   - virtnet.linux.link.new
+  - virtnet.linux.link.one
 options:
   stp_state:
     description: Whether the bridge takes part in the spanning tree protocol. The kernel's value is V(false).
@@ -322,7 +323,12 @@ diff:
       type: dict
 """
 
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
 from ansible_collections.virtnet.linux.plugins.module_utils._task import task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the rooms that it ships
+    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import on_links  # noqa: F401
 
 
 def main():

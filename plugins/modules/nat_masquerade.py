@@ -185,7 +185,13 @@ diff:
       type: dict
 """
 
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
 from ansible_collections.virtnet.linux.plugins.module_utils._task import task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the rooms that it ships
+    from ansible_collections.virtnet.linux.plugins.module_utils._kinds import veth  # noqa: F401
+    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import nat  # noqa: F401
 
 
 def main():

@@ -231,11 +231,12 @@ files:
   elements: str
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils._see import see
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
+from ansible_collections.virtnet.linux.plugins.module_utils._probe_task import probe_task
 
 
 def main():
-    see("packet_capture")
+    probe_task("packet_capture")
 
 
 if __name__ == "__main__":

@@ -178,11 +178,12 @@ differs:
   sample: ["from red to 192.0.2.2: expected a reply with ttl 64, seen no reply"]
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils._see import see
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
+from ansible_collections.virtnet.linux.plugins.module_utils._probe_task import probe_task
 
 
 def main():
-    see("reachability")
+    probe_task("reachability")
 
 
 if __name__ == "__main__":

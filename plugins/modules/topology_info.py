@@ -161,11 +161,16 @@ connections:
         - {node: blue, netns: blue, name: eth0, index: 2}
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils._look import look
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
+from ansible_collections.virtnet.linux.plugins.module_utils._info_task import info_task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the rooms that it ships
+    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import nat, on_links, rule, topology  # noqa: F401
 
 
 def main():
-    look("topology_info")
+    info_task("topology_info")
 
 
 if __name__ == "__main__":

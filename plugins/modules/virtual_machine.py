@@ -249,11 +249,12 @@ diff:
       type: dict
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils._see import see
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
+from ansible_collections.virtnet.linux.plugins.module_utils._probe_task import probe_task
 
 
 def main():
-    see("virtual_machine")
+    probe_task("virtual_machine")
 
 
 if __name__ == "__main__":

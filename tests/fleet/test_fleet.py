@@ -93,7 +93,7 @@ def test_killed(fleet, victim):
     pids = {
         "unshare": process.pid,  # the sandbox
         "run": next(pid for pid, line in found.items() if "--inside" in line and "python" in line.split()[0]),
-        "linux": next(pid for pid, line in found.items() if line.split()[0].endswith("/linux")),
+        "linux": next(pid for pid, line in found.items() if line.split()[0].startswith("/mnt/linux-")),
     }
     os.kill(pids[victim], signal.SIGKILL)
     if victim == "linux":

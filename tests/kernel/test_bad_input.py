@@ -2,10 +2,9 @@
 """Bad input: one sentence that names the option, and everything is as it was."""
 
 import pytest
-from conftest import KEYS, example, run, snapshot
+from conftest import KEYS, KINDS, example, run, snapshot
 
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
-from ansible_collections.virtnet.linux.plugins.module_utils._options import modes
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.link_options import modes
 
 THERE = """
 ip netns add n1
@@ -556,7 +555,7 @@ def test_a_kind_that_this_kernel_lacks(host, name):
     host.shell(THERE)
     options = dict(example(kind)[-1].attrs)
     options.update({"mode": name} if modes(kind.maker) else {})
-    options.update({"link": "va"} if kind.stands else {}, **({"tap": True} if kind.tap else {}))
+    options.update({"link": "va"} if kind.stacked else {}, **({"tap": True} if kind.is_tap() else {}))
     said = refused(host, kind.maker, dict(options, name="v1"))
     assert "kind: this kernel has no links of kind %s (kernel module " % name in said
 
@@ -566,7 +565,7 @@ def test_a_topology_with_a_kind_that_this_kernel_lacks(host, name):
     kind = KINDS[name]
     host.shell(THERE)
     options = dict(example(kind)[-1].attrs)
-    options.update({"link": "b"} if kind.stands else {}, name="x", kind=name)
+    options.update({"link": "b"} if kind.stacked else {}, name="x", kind=name)
     said = refused(host, "topology", lab(BRIDGE, options))
     assert said.startswith("kind: this kernel has no links of kind %s (kernel module " % name)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import KEYS, environment, run, snapshot
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _options
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.sysctl import SYSCTL_D
 
 # Nobody, who reads the checkout wherever it is.
 NOBODY = [
@@ -52,19 +52,19 @@ def test_without_pyroute2_one_sentence(host):
     lines = [
         "import sys",
         "sys.modules['pyroute2'] = None",
-        "from ansible_collections.virtnet.linux.plugins.modules import netns",
-        "netns.main()",
+        "from ansible_collections.virtnet.linux.plugins.modules import linux_bridge",
+        "linux_bridge.main()",
     ]
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)],
-        input='{"ANSIBLE_MODULE_ARGS": {"name": ["n1"]}}',
+        input='{"ANSIBLE_MODULE_ARGS": {"name": "br9"}}',
         text=True,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         check=False,
     )
-    assert "pyroute2 (0.7.2 or newer" in done.stdout and "n1" not in host.output("ip netns list")
+    assert "pyroute2 (0.7.2 or newer" in done.stdout and "br9" not in host.output("ip link")
 
 
 def test_a_process_keeps_a_namespace_and_gets_its_name_back(host):
@@ -126,7 +126,7 @@ def test_a_dry_run_before_anything_is_there(host, module, options):
 
 def test_forwarding_that_outlives_a_reboot(host, tmp_path):
     # The file is written where sysctl(8) reads it; the sandbox has a folder of its own in that place.
-    host.shell("mount --bind %s %s" % (tmp_path, _options.SYSCTL_D))
+    host.shell("mount --bind %s %s" % (tmp_path, SYSCTL_D))
     (tmp_path / "50-other.conf").write_text("net.ipv4.ip_forward = 0\n")
     try:
         assert run("sysctl_forward", check=True, ipv4=True, persistent=True)["changed"]
@@ -139,7 +139,7 @@ def test_forwarding_that_outlives_a_reboot(host, tmp_path):
         assert [p.name for p in tmp_path.iterdir()] == ["50-other.conf"]
         assert (tmp_path / "50-other.conf").read_text() == "net.ipv4.ip_forward = 0\n"
     finally:
-        host.shell("umount " + _options.SYSCTL_D)
+        host.shell("umount " + SYSCTL_D)
 
 
 @pytest.mark.needs("wireguard")

@@ -5,9 +5,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import EVERY, each_of, examples
-
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
+from conftest import EVERY, OPTIONS, each_of, examples
 
 WITH_JINJA = [name for name in EVERY if name not in OPTIONS or "{{" in str(examples(name))]
 

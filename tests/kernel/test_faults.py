@@ -6,13 +6,13 @@ import signal
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import snapshot
+from conftest import OPTIONS, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _task
-from ansible_collections.virtnet.linux.plugins.module_utils._kernel import ACK, Kernel, Netlink
-from ansible_collections.virtnet.linux.plugins.module_utils._model import Wish
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
-from ansible_collections.virtnet.linux.plugins.module_utils._planner import plan
+from ansible_collections.virtnet.linux.plugins.module_utils._core.desired import Desired
+from ansible_collections.virtnet.linux.plugins.module_utils._core.planner import plan
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.netlink import ACK, Netlink
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.observe import Kernel
 
 pytestmark = pytest.mark.needs("nft")
 
@@ -70,14 +70,13 @@ def wish():
         checked = ArgumentSpecValidator(spec, **rules).validate(params)
         assert not checked.error_messages
         wishes.append(build(checked.validated_parameters, None))
-    parts = {name: sum((tuple(getattr(w, name)) for w in wishes), ()) for name in ("wanted", "unwanted", "exclusive")}
-    return Wish(allow=frozenset(["take_over"]), **parts)
+    parts = {name: sum((tuple(getattr(w, name)) for w in wishes), ()) for name in ("present", "absent", "exclusive")}
+    return Desired(allow=frozenset(["take_over"]), **parts)
 
 
 def attempt(kernel):
     it = wish()
-    before = kernel.observe(**_task.scope(it))
-    return _task.apply(kernel, it, before, plan(it, before), _task.scope(it))
+    return _task.carry_out(kernel, it, False)
 
 
 def steps(host):

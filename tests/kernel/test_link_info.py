@@ -7,7 +7,7 @@ from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 import pytest
 from conftest import run, snapshot
 
-from ansible_collections.virtnet.linux.plugins.module_utils._planner import FALLBACK
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.link import FALLBACK
 
 THERE = """
 ip netns add n1; ip netns add n2

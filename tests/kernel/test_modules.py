@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import each_of, examples, needing, run, snapshot
+from conftest import OPTIONS, each_of, examples, needing, run, snapshot
 
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.link_options import makes
 
 LIVES = yaml.safe_load((Path(__file__).parent / "lives.yml").read_text())
 

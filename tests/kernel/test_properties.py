@@ -2,57 +2,55 @@
 """The four promises of a plan, on a running kernel, with drawn wishes: settles, foretold, spelled, restorable."""
 
 import os
-from dataclasses import replace
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import FEATURES, KEYS, MACS, SIXRDS, Host, example, known_gaps, needing, other_value, snapshot
+from conftest import (
+    FEATURES,
+    KEYS,
+    KINDS,
+    MACS,
+    OPTIONS,
+    SIXRDS,
+    Host,
+    example,
+    known_gaps,
+    needing,
+    other_value,
+    snapshot,
+)
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import assume as only_if
 from hypothesis import strategies as st
 
-from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
+from ansible_collections.virtnet.linux.plugins.module_utils._core.commands import commands
+from ansible_collections.virtnet.linux.plugins.module_utils._core.desired import Desired
+from ansible_collections.virtnet.linux.plugins.module_utils._core.planner import plan, predict
+from ansible_collections.virtnet.linux.plugins.module_utils._core.prerequisites import assume, missing
+from ansible_collections.virtnet.linux.plugins.module_utils._core.rollback import rollback
+from ansible_collections.virtnet.linux.plugins.module_utils._core.rows import Ip, Number, met
+from ansible_collections.virtnet.linux.plugins.module_utils._core.state import State
+from ansible_collections.virtnet.linux.plugins.module_utils._core.values import Refused, Secret, replace
 from ansible_collections.virtnet.linux.plugins.module_utils._info import as_task
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import (
-    KINDS,
-    Ip,
-    Ips,
-    Macs,
-    Map,
-    Number,
-    PrivateKey,
-    Routers,
-    Sixrd,
-    follows,
-    kind_of,
-    met,
-)
-from ansible_collections.virtnet.linux.plugins.module_utils._model import (
-    Address,
-    AltName,
-    FdbEntry,
-    Hop,
-    Impairment,
-    Link,
-    Masquerade,
-    MdbEntry,
-    NatTable,
-    Neighbour,
-    Netns,
-    PortForward,
-    PortVlans,
-    Refused,
-    Route,
-    Rule,
-    Secret,
-    State,
-    Sysctl,
-    WireguardPeer,
-    Wish,
-    made_by_kernel,
-)
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
-from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, forward, missing, plan, restore
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.base import inherits, kind_of
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.bond import Ips
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macvlan import Macs
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.tunnel import Routers, Sixrd
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.vlan import Map
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.wireguard import PrivateKey
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.address import Address
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.fdb import FdbEntry
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.impairment import Impairment
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.link import AltName, Link
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.mdb import MdbEntry
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.nat import Masquerade, NatTable, PortForward
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.neighbour import Neighbour
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.netns import Netns
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.route import Hop, Route
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.rule import Rule
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.sysctl import Sysctl
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.vlans import PortVlans
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.wireguard import WireguardPeer
 
 SPACES = ["", "pa", "pb"]
 NAMES = ["l1", "l2", "l3"]
@@ -117,10 +115,10 @@ def values(kind, attrs):
     # Without a remote address a tunnel is the same as the kernel's own.
     # No two can be up with the same port and other flags.
     more = {"remote", "dstport"} if kind.unique else set()
-    need = {attr.name: known.pop(attr.name) for attr in attrs if attr.needed or attr.name in more}
+    need = {attr.name: known.pop(attr.name) for attr in attrs if attr.required or attr.name in more}
 
     def fitting(d):
-        if kind.df and d.get("ttl", "inherit") != "inherit":
+        if kind.name in ("ipip", "sit") and d.get("ttl", "inherit") != "inherit":
             d = {**d, "pmtudisc": True}
         full = {**{attr.name: attr.default for attr in attrs}, **d}
         return tuple(sorted((attr.name, d[attr.name]) for attr in attrs if attr.name in d and met(attr, full)))
@@ -131,10 +129,10 @@ def values(kind, attrs):
 def standing(draw, link, links):
     """A link on one of the others, which is as this one needs it."""
     # What no kernel does is not drawn often: the plan refuses it.
-    family = KINDS[link.kind].family
-    near = [lower for lower in links if not KINDS[link.kind].near or lower.netns == link.netns]
-    near = [lower for lower in near if not KINDS[lower.kind].bare]
-    fit = [lower for lower in near if not family or not (KINDS[lower.kind].family == family or KINDS[lower.kind].tap)]
+    family = KINDS[link.kind].family()
+    near = [lower for lower in links if not KINDS[link.kind].lower_in_same_netns() or lower.netns == link.netns]
+    near = [lower for lower in near if not KINDS[lower.kind].no_uppers]
+    fit = [r for r in near if not family or not (KINDS[r.kind].family() == family or KINDS[r.kind].is_tap())]
     lower = draw(st.sampled_from(fit or near or links))
     attrs = dict(link.attrs)
     if "id" in attrs or link.kind == "vlan":
@@ -144,17 +142,17 @@ def standing(draw, link, links):
             1 + NAMES.index(link.name) * len(SPACES) + SPACES.index(link.netns) + step * draw(st.integers(0, 3))
         )
     link = replace(link, link=lower.ref, attrs=tuple(sorted(attrs.items())))
-    if "address" in follows(link):
+    if "address" in inherits(link):
         link = replace(link, address=None)
-    if link.address and KINDS[link.kind].family:
+    if link.address and KINDS[link.kind].family():
         # No macvlan can be up with the MAC address of another, or of its lower link.
         link = replace(link, address="02:00:00:f%d%s" % (NAMES.index(link.name), link.address[11:]))
-    if link.mtu and (KINDS[lower.kind].port or (KINDS[lower.kind].over and not lower.mtu)):
+    if link.mtu and (KINDS[lower.kind].port or (KINDS[lower.kind].underlay and not lower.mtu)):
         # A bridge takes the MTU of its ports, whatever it was made with; that of a tunnel is not foretold.
         link = replace(link, mtu=None)
     if link.mtu and lower.mtu and link.mtu > lower.mtu:
         link = replace(link, mtu=lower.mtu)
-    while link.up and "up" in follows(link) and lower is not None:
+    while link.up and "up" in inherits(link) and lower is not None:
         links[links.index(lower)] = lower = replace(lower, up=True)
         lower = next((other for other in links if other.ref == lower.link), None)
     return link
@@ -222,7 +220,7 @@ def port_forwards(netns):
 
 def leaving(draw, link, links):
     """A tunnel: where its outer packets are, and by which of the other links they leave."""
-    if KINDS[link.kind].packets:
+    if KINDS[link.kind].l3:
         link = replace(link, address=None)
     if draw(st.booleans()):
         return link
@@ -230,14 +228,14 @@ def leaving(draw, link, links):
     near = [other.name for other in links if other.netns == home]
     near = [] if dict(link.attrs).get("external") else near
     link = replace(link, link=(home, draw(st.sampled_from(["", *near]))))
-    return replace(link, mtu=None) if KINDS[link.kind].overhead and link.link[1] else link
+    return replace(link, mtu=None) if KINDS[link.kind].overhead(link) and link.link[1] else link
 
 
 @st.composite
 def small(draw, link, links):
     """What is drawn on a link and its place in a bridge."""
     where, out = (link.netns, link.name), []
-    if (link.address or link.kind == "veth") and not KINDS[link.kind].packets and draw(st.integers(0, 2)) == 0:
+    if (link.address or link.kind == "veth") and not KINDS[link.kind].l3 and draw(st.integers(0, 2)) == 0:
         for address in draw(st.sets(st.sampled_from(["10.1.0.20", "10.1.0.21", "2001:db8:1::20"]))):
             proxy = draw(st.booleans())
             more = ("", False) if proxy else (draw(st.sampled_from(MACS)), draw(st.booleans()))
@@ -315,14 +313,14 @@ def wishes(draw, kind_name=None):
     wanted = [Netns(name) for name in SPACES if name]
     links = []
     for name in NAMES:
-        known = [kind for kind in KINDS.values() if kind.name not in MISSING and (links or not kind.stands)]
+        known = [kind for kind in KINDS.values() if kind.name not in MISSING and (links or not kind.stacked)]
         kind = KINDS[kind_name] if kind_name and name == NAMES[1] else draw(st.sampled_from(known))
         # All namespaces have one folder for their character devices, named by numbers that each begins anew.
-        netns = "pa" if kind.tap else draw(st.sampled_from(SPACES))
+        netns = "pa" if kind.is_tap() else draw(st.sampled_from(SPACES))
         attrs = draw(values(kind, kind.attrs))
         link = Link(netns, name, kind.name, attrs=attrs, **draw(ends()))
-        link = replace(link, address=None) if kind.packets else link
-        if kind.paired:
+        link = replace(link, address=None) if kind.l3 else link
+        if kind.is_pair():
             far = Link(draw(st.sampled_from(SPACES)), name + "p", kind.name, peer=link.ref, **draw(ends()))
             link = replace(link, peer=far.ref)
             links.append(far)
@@ -330,18 +328,18 @@ def wishes(draw, kind_name=None):
             # No two that are up have the same.
             port = 20000 + NAMES.index(name) * 4 + SPACES.index(netns) + 12 * draw(st.integers(0, 1))
             link = replace(link, attrs=tuple(sorted({**dict(attrs), "listen_port": port}.items())))
-        link = leaving(draw, link, links) if kind.over else link
-        links.append(standing(draw, link, links) if kind.stands else link)
-    masters = [link for link in links if KINDS[link.kind].takes]
+        link = leaving(draw, link, links) if kind.underlay else link
+        links.append(standing(draw, link, links) if kind.stacked else link)
+    masters = [link for link in links if KINDS[link.kind].accepts_ports()]
     for n, link in enumerate(links):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
-        carries = any(other.link == link.ref and KINDS[other.kind].family for other in links)
+        carries = any(other.link == link.ref and KINDS[other.kind].family() for other in links)
         kind = KINDS[link.kind]
-        if carries or kind.tap or kind.packets or "address" in kind.follows:
-            near = [m for m in near if KINDS[m.kind].takes == "any"]
-        if kind.steady or ("up" in follows(link) and not link.up):
-            near = [m for m in near if not KINDS[m.kind].bonds]
-        near = [] if kind.lone else near
+        if carries or kind.is_tap() or kind.l3 or "address" in kind.inherits:
+            near = [m for m in near if KINDS[m.kind].accepts_ports() == "any"]
+        if kind.mac_fixed() or ("up" in inherits(link) and not link.up):
+            near = [m for m in near if not KINDS[m.kind].sets_port_up()]
+        near = [] if kind.never_a_port() else near
         near = [m for m in near if link.ref not in beneath(m, links) and m.ref not in beneath(link, links)]
         if near and draw(st.booleans()):
             master = draw(st.sampled_from(near))
@@ -422,7 +420,7 @@ def wishes(draw, kind_name=None):
         if "nft" not in MISSING and draw(st.integers(0, 4)) == 0:
             wanted += [NatTable(netns, "ipv4"), draw(port_forwards(netns))]
     unique = {r.key: r for r in wanted}
-    return Wish(tuple(links) + tuple(unique.values()), allow=ALLOW)
+    return Desired(tuple(links) + tuple(unique.values()), allow=ALLOW)
 
 
 @st.composite
@@ -430,7 +428,7 @@ def changes(draw, kind_name=None):
     """A wish, and a second one that may take away some of what the first made."""
     first, second = draw(wishes(kind_name)), draw(wishes(kind_name))
     mode = draw(st.sampled_from(["change", "remove", "both"]))
-    links = [r for r in first.wanted if isinstance(r, GOING) and (isinstance(r, Netns) or r.netns)]
+    links = [r for r in first.present if isinstance(r, GOING) and (isinstance(r, Netns) or r.netns)]
     gone = (
         draw(st.lists(st.sampled_from(links), max_size=3, unique_by=lambda r: r.key))
         if links and mode != "change"
@@ -439,19 +437,19 @@ def changes(draw, kind_name=None):
     gone = [replace(r, peer=None) if isinstance(r, Link) else r for r in gone]
     if mode == "both":
         # One without a priority means all that match the same.
-        kept = {replace(r, priority=None).matches for r in second.wanted if isinstance(r, Rule)}
+        kept = {replace(r, priority=None).matches for r in second.present if isinstance(r, Rule)}
         gone = [r for r in gone if not isinstance(r, Rule) or replace(r, priority=None).matches not in kept]
     if mode == "remove":
-        second = Wish((), tuple(gone), allow=ALLOW)
+        second = Desired((), tuple(gone), allow=ALLOW)
     elif gone:
         keys = {r.key for r in gone if not isinstance(r, Netns)}
         for dummy in NAMES:
-            keys |= {r.key for r in second.wanted if isinstance(r, Link) and r.peer and ("link", *r.peer) in keys}
-            keys |= {r.key for r in second.wanted if isinstance(r, Link) and r.link and ("link", *r.link) in keys}
+            keys |= {r.key for r in second.present if isinstance(r, Link) and r.peer and ("link", *r.peer) in keys}
+            keys |= {r.key for r in second.present if isinstance(r, Link) and r.link and ("link", *r.link) in keys}
         second = replace(
             second,
-            wanted=tuple(r for r in second.wanted if r.key not in keys and not set(r.requires()) & keys),
-            unwanted=tuple(r for r in gone if not isinstance(r, Netns)),
+            present=tuple(r for r in second.present if r.key not in keys and not set(r.requires()) & keys),
+            absent=tuple(r for r in gone if not isinstance(r, Netns)),
         )
         only_if(not missing(second, State()))
     return first, second
@@ -478,7 +476,7 @@ def taken(host, kind, attrs, **more):
     """The names of those attributes that a link of this kind has after another value than the default was wanted."""
     wanted = {attr.name: other_value(attr) for attr in attrs}
     state = host.there(*example(kind, **more, **wanted))
-    got = dict(state.links(("", "try")).attrs) if state else {}
+    got = dict(state.link(("", "try")).attrs) if state else {}
     return {attr.name for attr in attrs if attr.name in got and attr.same(got[attr.name], wanted[attr.name])}
 
 
@@ -496,7 +494,8 @@ def missing_here():
             MISSING.add(kind.name)
             continue
         # Most of them at once, for it is slow; then those that are left.
-        decisive = {attr.only[0] for attr in kind.attrs if attr.only} | ({"pmtudisc"} if kind.df else set())
+        decisive = {attr.only[0] for attr in kind.attrs if attr.only}
+        decisive |= {"pmtudisc"} if kind.name in ("ipip", "sit") else set()
         defaults = {attr.name: attr.default for attr in kind.attrs}
         together = [attr for attr in kind.attrs if attr.name not in decisive and met(attr, defaults)]
         known = taken(host, kind, together)
@@ -544,11 +543,11 @@ def settles_and_is_foretold_and_restorable(host, first, second):
     assert left_to_do(second, after) == []
     expected = before.copy()
     for change in steps:
-        forward(expected, change)
+        predict(expected, change)
     check_foretold(expected, after)
     for dummy in range(4):
         refused = {}
-        back = restore(steps, before, host.observe(), refused)
+        back = rollback(steps, before, host.observe(), refused)
         assert refused == {}
         note("\n".join(["back:"] + [line for change in back for line in commands(change)]))
         host.execute(back)
@@ -579,16 +578,16 @@ def check_fed_back(state):
 
 def check_foretold(expected, after):
     # A new link or namespace comes with sysctls of its own, a port with VLANs, which nobody foretells.
-    there = {r.key for r in after if not made_by_kernel(r) and not isinstance(r, (Sysctl, PortVlans))}
-    told = {r.key for r in expected if not made_by_kernel(r)}
+    there = {r.key for r in after if not r.made_by_kernel and not isinstance(r, (Sysctl, PortVlans))}
+    told = {r.key for r in expected if not r.made_by_kernel}
     assert told - {r.key for r in after} == set(), "foretold and not there"
     assert there - told == set(), "there and not foretold"
     for r in expected:
         found = after.get(r.key)
-        if made_by_kernel(r):
+        if r.made_by_kernel:
             continue
         for name, value in vars(r).items():
-            if not r.__dataclass_fields__[name].compare or value is None or name == "inode":
+            if name not in r.COMPARED or value is None or name == "inode":
                 continue
             if name in ("attrs", "port") and isinstance(r, Link):
                 table = {a.name: a for a in kind_of(r).attrs if name == "attrs"} or {

@@ -11,13 +11,11 @@ import time
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import environment, example, needing, run, snapshot
+from conftest import KINDS, OPTIONS, environment, example, needing, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _task
-from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
-from ansible_collections.virtnet.linux.plugins.module_utils._planner import _Planner, plan
+from ansible_collections.virtnet.linux.plugins.module_utils._core.planner import Planner
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.observe import Kernel
 
 pytestmark = pytest.mark.needs("nft")
 
@@ -103,10 +101,8 @@ def attempt(params, kernel, confirm=None):
     checked = ArgumentSpecValidator(spec, **rules).validate(params)
     assert not checked.error_messages
     wish = build(checked.validated_parameters, kernel)
-    sight = dict(_task.scope(wish), above=True)
-    before = kernel.observe(**sight)
-    steps = plan(wish, before)
-    return steps, _task.apply(kernel, wish, before, steps, sight, confirm) if steps else before
+    dummy, steps, after = _task.carry_out(kernel, wish, False, confirm)
+    return steps, after
 
 
 def done(params):
@@ -251,11 +247,11 @@ def test_what_else_a_node_has_comes_and_goes(host, name):
 def test_a_link_of_each_kind(host, name):
     kind, before = KINDS[name], snapshot(host.observe())
     link = dict(example(kind)[-1].attrs, kind=name, name="try", alias="it")
-    link.update({"link": "low"} if kind.stands else {}, **({"peer": {"name": "tryp"}} if kind.paired else {}))
+    link.update({"link": "low"} if kind.stacked else {}, **({"peer": {"name": "tryp"}} if kind.is_pair() else {}))
     lower = dict(kind="veth", name="low", peer={"name": "lowp"})
     for more in ({}, {"mtu": 1400}):
         settled(dict(name="lab", nodes=[dict(name="n1", links=[lower, dict(link, **more)])]))
-        made = host.observe().links(("n1", "try"))
+        made = host.observe().link(("n1", "try"))
         assert (made.kind, made.alias, made.up) == (name, "it", True)
     settled(dict(name="lab", state="absent"))
     assert snapshot(host.observe()) == before
@@ -451,14 +447,14 @@ SPOILT = "2001:db8::fe/64"
 
 def spoil(monkeypatch):
     """The planner fails with one address, whenever it leads back to what was there."""
-    make = _Planner.make
+    make = Planner.plan_one
 
     def failing(self, want):
         if self.refused is not None and getattr(want, "address", None) == SPOILT:
             raise KeyError(SPOILT)
         make(self, want)
 
-    monkeypatch.setattr(_Planner, "make", failing)
+    monkeypatch.setattr(Planner, "plan_one", failing)
 
 
 def test_what_is_raised_on_the_way_back_is_told_and_the_rest_is_put_back(host, monkeypatch):
@@ -501,7 +497,7 @@ def test_a_result_that_cannot_be_told_undoes_nothing(host, monkeypatch):
     def fails(*words):
         raise KeyError("odd")
 
-    monkeypatch.setattr(_task, "restore", fails)
+    monkeypatch.setattr(_task, "way_back", fails)
     said = run("topology", **LAB)
     assert said["changed"] and said["commands"] and "rollback_commands" not in said, said
     assert "the task was carried out; a part of its result is missing: KeyError: 'odd'" in str(said["warnings"]), said

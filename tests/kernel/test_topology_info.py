@@ -2,10 +2,8 @@
 """topology_info says of all that is there what the module topology would have to be told."""
 
 import pytest
-from conftest import run, snapshot
+from conftest import OPTIONS, run, snapshot
 from test_modules import LIVES, lives
-
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
 
 LAB = {
     "nodes": [

@@ -3,11 +3,10 @@
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import run, snapshot
+from conftest import OPTIONS, run, snapshot
 
-from ansible_collections.virtnet.linux.plugins.module_utils._kernel import Kernel
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
-from ansible_collections.virtnet.linux.plugins.module_utils._planner import plan
+from ansible_collections.virtnet.linux.plugins.module_utils._core.planner import plan
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.observe import Kernel
 
 # A card with two addresses, one with a label, routes by gateways and from one of them, and behind it a router.
 BEFORE = """
@@ -74,7 +73,7 @@ def test_what_the_master_cannot_have(uplink):
     said = run("link", name="card", master="br1", take_over_addresses=True)
     assert said["msg"] == "master: br1 is down; up, it can take over the addresses and routes of card"
     said = run("link", name="card", master="br0", take_over_addresses=True, addresses=["192.0.2.1/24"])
-    assert said["msg"].startswith("take_over_addresses: 192.0.2.1/24 is wished for on card, which gives what it has to")
+    assert said["msg"].startswith("take_over_addresses: 192.0.2.1/24 is described on card, which gives what it has to")
 
 
 def test_the_master_takes_over_a_route_that_is_wished_for(uplink):
@@ -82,7 +81,7 @@ def test_the_master_takes_over_a_route_that_is_wished_for(uplink):
     route = dict(dest=["default"], via="192.0.2.254", dev="br0")
     node = dict(name="here", netns="", links=[link], routes=[route])
     wrong = run("topology", name="t", nodes=[dict(node, routes=[dict(route, dev="card")])])["msg"]
-    assert "take_over_addresses: 0.0.0.0/0 is wished for on card, which gives what it has to br0" in wrong
+    assert "take_over_addresses: 0.0.0.0/0 is described on card, which gives what it has to br0" in wrong
     assert run("topology", name="t", nodes=[node])["changed"]
     uplink.shell(*PINGS)
     assert not run("topology", name="t", nodes=[node])["changed"]

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS
+from conftest import KINDS
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "plugins/modules").glob("*.py"))

@@ -3,22 +3,38 @@
 import json
 import re
 import subprocess
-from dataclasses import fields, replace
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from conftest import KINDS, OPTIONS
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _machine, _model, _reach
+from ansible_collections.virtnet.linux.plugins.module_utils import _machine, _machine_options, _reach
+from ansible_collections.virtnet.linux.plugins.module_utils._core.planner import plan, predicted
+from ansible_collections.virtnet.linux.plugins.module_utils._core.prerequisites import assume
+from ansible_collections.virtnet.linux.plugins.module_utils._core.rows import Some
+from ansible_collections.virtnet.linux.plugins.module_utils._core.state import State
+from ansible_collections.virtnet.linux.plugins.module_utils._core.values import replace
 from ansible_collections.virtnet.linux.plugins.module_utils._info import ENTRIES, describe
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds import KINDS, Some
-from ansible_collections.virtnet.linux.plugins.module_utils._look import LOOKS, shown
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS, makes
-from ansible_collections.virtnet.linux.plugins.module_utils._planner import assume, plan
+from ansible_collections.virtnet.linux.plugins.module_utils._info_task import INFO_MODULES, shown
 from ansible_collections.virtnet.linux.plugins.module_utils._probe import Answer
-from ansible_collections.virtnet.linux.plugins.module_utils._see import SIGHTS
-from ansible_collections.virtnet.linux.plugins.module_utils._task import foretold, report
+from ansible_collections.virtnet.linux.plugins.module_utils._probe_task import PROBE_MODULES
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.address import Address
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.fdb import FdbEntry
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.impairment import Impairment
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.link import Link
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.link_options import makes
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.mdb import MdbEntry
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.nat import Masquerade, PortForward
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.neighbour import Neighbour
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.netns import Netns
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.route import Route
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.rule import Rule
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.sysctl import Sysctl
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.topology import Topology
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.vlans import PortVlans
+from ansible_collections.virtnet.linux.plugins.module_utils._task import report
 
-SPECS = {name: entry[0] for name, entry in {**OPTIONS, **LOOKS, **SIGHTS}.items()}
+SPECS = {name: entry[0] for name, entry in {**OPTIONS, **INFO_MODULES, **PROBE_MODULES}.items()}
 CHECKED = ("type", "default", "choices", "required", "elements")
 # A task of each module that uses all that it can return.
 TASKS = {
@@ -54,21 +70,21 @@ TASKS = {
     "topology": dict(name="lab", nodes=[dict(name="red")]),
 }
 RESOURCES = {
-    "netns": _model.Netns,
-    "link": _model.Link,
-    "peer": _model.Link,
-    "addresses": _model.Address,
-    "routes": _model.Route,
-    "vlans": _model.PortVlans,
-    "neighbours": _model.Neighbour,
-    "bridge_fdb": _model.FdbEntry,
-    "bridge_mdb": _model.MdbEntry,
-    "impairment": _model.Impairment,
-    "rule": _model.Rule,
-    "sysctls": _model.Sysctl,
-    "masquerade": _model.Masquerade,
-    "port_forward": _model.PortForward,
-    "topology": _model.Topology,
+    "netns": Netns,
+    "link": Link,
+    "peer": Link,
+    "addresses": Address,
+    "routes": Route,
+    "vlans": PortVlans,
+    "neighbours": Neighbour,
+    "bridge_fdb": FdbEntry,
+    "bridge_mdb": MdbEntry,
+    "impairment": Impairment,
+    "rule": Rule,
+    "sysctls": Sysctl,
+    "masquerade": Masquerade,
+    "port_forward": PortForward,
+    "topology": Topology,
 }
 
 
@@ -133,15 +149,15 @@ def test_documents_what_the_table_of_kinds_says(name, docs):
     for attr, option in attributes(name, docs):
         said = option["description"]
         text = " ".join((said if isinstance(said, str) else " ".join(said)).split())
-        if attr.default not in (None, ()) and attr.shown(attr.default) != "" and not attr.needed:
+        if attr.default not in (None, ()) and attr.shown(attr.default) != "" and not attr.required:
             values, shown = text.partition("kernel's value is ")[2], attr.shown(attr.default)
             for value in shown.values() if isinstance(shown, dict) else [shown]:
                 assert "V(%s)" % word_of(value) in values, attr
         if isinstance(attr.values, range):
             assert str(attr.values[-1]) in re.findall("[0-9]+", text), attr
-        if attr.fixed:
+        if attr.immutable:
             assert "see O(recreate)" in text, attr
-        if attr.needed:
+        if attr.required:
             assert "unless O(state=absent)" in text, attr
         if attr.only and isinstance(attr.only[1], Some):
             assert "O(%s)" % attr.only[0] in text, attr
@@ -155,16 +171,16 @@ def test_documents_what_a_task_returns(name, docs):
     checked = ArgumentSpecValidator(spec, **rules).validate(TASKS[name])
     assert not checked.error_messages
     wish = wish_of(checked.validated_parameters, Host())
-    before = assume(_model.State(), wish)
+    before = assume(State(), wish)
     steps = plan(wish, before)
     warned = []
-    returned = report(wish, before, steps, foretold(before, steps), warned.append)
+    returned = report(wish, before, steps, predicted(before, steps), warned.append)
     assert warned == []
     assert set(returned) - {"changed"} == set(docs[name]["return"])
     for key, dummy in wish.returns:
         known = set(docs[name]["return"][key]["contains"])
         one = returned[key][0] if isinstance(returned[key], list) else returned[key]
-        stated = {field.name.rstrip("_") for field in fields(RESOURCES.get(key) or RESOURCES[name]) if field.compare}
+        stated = {field.rstrip("_") for field in (RESOURCES.get(key) or RESOURCES[name]).COMPARED}
         stated -= {"attrs", "port", "lines"}
         assert (stated | set(one)) - known == set()
 
@@ -175,12 +191,10 @@ def test_documents_what_link_info_returns(kind, docs):
         master="br0", slave_kind="bridge", port=tuple((attr.name, attr.default) for attr in KINDS["bridge"].port)
     )
     attrs = tuple((attr.name, attr.default) for attr in KINDS[kind].attrs)
-    link = _model.Link(
-        "", "l", kind, ("n1", "7"), ("", "br0"), mtu=1500, address="", up=True, attrs=attrs, index=3, **port
-    )
-    more = [_model.Link("", "br0", "bridge", index=4), _model.Address("", "l", "192.0.2.1/24", "", "", "", "global")]
-    state = _model.State([replace(link, alias="", txqueuelen=0), *more])
-    found, known = shown(state, state.links(link.ref)), docs["link_info"]["return"]["links"]["contains"]
+    link = Link("", "l", kind, ("n1", "7"), ("", "br0"), mtu=1500, address="", up=True, attrs=attrs, index=3, **port)
+    more = [Link("", "br0", "bridge", index=4), Address("", "l", "192.0.2.1/24", "", "", "", "global")]
+    state = State([replace(link, alias="", txqueuelen=0), *more])
+    found, known = shown(state, state.link(link.ref)), docs["link_info"]["return"]["links"]["contains"]
     assert {"peer", "link", "module", "options", "index"} <= set(found)
     # A private key is not shown, but its public one.
     assert set(found) - set(known) == set(dict(attrs + link.port)) - {"private_key"}
@@ -190,11 +204,9 @@ def test_documents_what_link_info_returns(kind, docs):
 
 
 def test_documents_what_topology_info_returns(docs):
-    links = [
-        _model.Link("", *one, mtu=1500) for one in (("l", "veth", ("", "p")), ("p", "veth", ("", "l")), ("d", "dummy"))
-    ]
-    more = [_model.Address("", "l", "192.0.2.1/24", label="l:1"), _model.Route("", "192.0.2.0/24", type="blackhole")]
-    found, known = describe(_model.State([*links, *more]), [""], links), docs["topology_info"]["return"]
+    links = [Link("", *one, mtu=1500) for one in (("l", "veth", ("", "p")), ("p", "veth", ("", "l")), ("d", "dummy"))]
+    more = [Address("", "l", "192.0.2.1/24", label="l:1"), Route("", "192.0.2.0/24", type="blackhole")]
+    found, known = describe(State([*links, *more]), [""], links), docs["topology_info"]["return"]
     assert set(found) == set(known)
     for part in known:
         assert set(found[part][0]) <= set(known[part]["contains"])
@@ -211,7 +223,7 @@ def test_documents_what_reachability_returns(docs):
 
 def test_documents_what_virtual_machine_returns(docs):
     task = dict(name="never-made", kernel="/vmlinuz", nics=[dict(tap="tap0")])
-    checked = ArgumentSpecValidator(_machine.MACHINE, **_machine.RULES).validate(task)
+    checked = ArgumentSpecValidator(_machine_options.MACHINE, **_machine_options.RULES).validate(task)
     result, dummy = _machine.virtual_machine(checked.validated_parameters, None, True)
     known = docs["virtual_machine"]["return"]
     assert set(result) - {"changed"} == set(known)

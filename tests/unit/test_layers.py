@@ -1,53 +1,138 @@
-"""Imports only point downward."""
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The house: who imports whom, how large its rooms are, and what must not come back."""
 
 import ast
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.base import Kind
+
 PLUGINS = Path(__file__).parents[2] / "plugins"
-# Members of one layer do not import each other.
-LAYERS = [
-    {"_model", "_probe", "_spaces"},
-    {"_words"},
-    {"_kinds", "_nat", "_topology", "_netlink", "_confirm"},
-    {"_options", "_planner", "_commands", "_kernel"},
-    {"_info", "_reach"},
-    {"_capture", "_machine"},
-    {"_task"},
-    {"_see"},
-    {"_look"},
-    {"modules"},
-]
-FILES = sorted(PLUGINS.glob("modules/*.py")) + sorted(PLUGINS.glob("module_utils/*.py"))
-OWNERS = {"pyroute2": {"_netlink"}, "AnsibleModule": {"_task", "_look", "_see"}}
+UTILS = PLUGINS / "module_utils"
+# What the files of a folder, or one file, may import of the others; `link` and its parts are what everything is on.
+MAY = {
+    "_core": {"_core", "_rooms"},
+    "_kinds": {"_core", "_kinds", "_rooms"},
+    "_resources": {"_core", "_kinds", "_resources", "_rooms"},
+    "_rtnl": {"_core", "_kinds", "_resources", "_rooms", "_rtnl", "_namespaces", "_confirm"},
+    "_rooms": set(),
+    "_once": set(),
+    "_namespaces": set(),
+    "_probe": set(),
+    "_confirm": {"_core"},
+    "_reach": {"_core", "_probe"},
+    "_capture": {"_core", "_namespaces", "_probe", "_reach"},
+    "_machine": {"_core", "_machine_options", "_namespaces"},
+    "_machine_options": {"_core"},
+    "_info": {"_core", "_kinds", "_resources", "_rooms"},
+    "_task": {"_confirm", "_core", "_namespaces", "_rooms", "_rtnl"},
+    "_probe_task": {"_capture", "_core", "_machine", "_machine_options", "_namespaces", "_probe", "_reach"},
+    "_info_task": {"_core", "_info", "_probe_task", "_rooms", "_rtnl", "_task"},
+    "modules": {"_once", "_task", "_info_task", "_probe_task", "_resources", "_rtnl", "_kinds"},
+}
+# What a resource may know of another one, beside links.
+NEIGHBOURS = {
+    "link_options": {"address"},
+    "rule": {"route"},
+    "fdb": {"vlans"},
+    "nat": {"nat_words"},
+    "wireguard": {"link_options"},
+    "boot": {"topology"},
+    "topology": {"topology_options"},
+    "topology_options": {"topology"},
+}
+OF_LINKS = {"link", "link_plan", "link_checks", "link_predict", "link_words"}
+OWNERS = {"pyroute2": {"_rtnl/netlink"}, "AnsibleModule": {"_task", "_info_task", "_probe_task"}}
+FILES = sorted(UTILS.rglob("_*.py")) + sorted(UTILS.rglob("[a-z]*.py")) + sorted((PLUGINS / "modules").glob("*.py"))
+FILES = sorted({path for path in FILES if path.name != "__init__.py"})
 
 
-def layer(name):
-    """How high a module of this name stands."""
-    return next(height for height, names in enumerate(LAYERS) if name in names)
+def place(path):
+    """The folder and the file, as the tables name them."""
+    inside = path.relative_to(UTILS) if UTILS in path.parents else Path("modules") / path.name
+    return inside.parts[0].replace(".py", ""), str(inside.with_suffix(""))
 
 
 def imported(path):
-    """The names of everything that a file imports, part by part."""
+    """What a file imports of the collection, as (folder or file, room), and of others, by name."""
+    own, others = set(), set()
+    top = UTILS if UTILS in path.parents else None
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (part for alias in node.names for part in alias.name.split("."))
+            others.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (node.module or "").split(".")
-            yield from (alias.name for alias in node.names)
+            parts = (node.module or "").split(".")
+            if "ansible_collections" in parts:
+                parts = parts[parts.index("module_utils") + 1 :]
+            elif node.level and top:
+                here = list(path.relative_to(top).parts[:-1])
+                parts = here[: len(here) + 1 - node.level] + [part for part in parts if part]
+            else:
+                others.update([parts[0], *(alias.name for alias in node.names)])
+                continue
+            rooms = [parts + [alias.name] if len(parts) < 2 else parts for alias in node.names]
+            own.update((room[0], room[1] if len(room) > 1 else "") for room in rooms)
+    return own, others
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_imports_point_downward(path):
-    own = "modules" if path.parent.name == "modules" else path.stem
-    names = set(imported(path))
-    utils = {other.stem for other in PLUGINS.glob("module_utils/_*.py")} & names
-    assert all(layer(util) < layer(own) for util in utils), utils
-    assert own != "modules" or utils in ({"_task"}, {"_look"}, {"_see"})
-    assert all(own in owners for name, owners in OWNERS.items() if name in names)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: place(path)[1])
+def test_imports(path):
+    folder, name = place(path)
+    own, others = imported(path)
+    assert {other for other, room in own} <= MAY[folder], own
+    if folder == "_resources":
+        rooms = {room for other, room in own if other == "_resources"}
+        assert rooms - OF_LINKS <= NEIGHBOURS.get(path.stem, set())
+    assert all(name in owners for word, owners in OWNERS.items() if word in others)
+
+
+def test_the_core_names_no_resource():
+    """It works with whatever answers its questions."""
+    sorts = (UTILS / "_rooms.py").read_text().split("ORDER = (")[1].split(")")[0].replace('"', "").split()
+    words = {
+        node.value
+        for path in UTILS.glob("_core/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    # Links and namespaces are where all others are.
+    assert words & set(sorts) <= {"link", "netns", "address"}
 
 
 def test_one_if_check_mode():
     ifs = [(p.stem, node.test) for p in FILES for node in ast.walk(ast.parse(p.read_text())) if hasattr(node, "test")]
-    assert [stem for stem, test in ifs if "check_mode" in ast.dump(test)] == ["_see", "_task"]
+    assert [stem for stem, test in ifs if "check_mode" in ast.dump(test)] == ["_probe_task"]
+
+
+def complexity(function):
+    """The cyclomatic complexity: one more than the places where it branches."""
+    total = 1
+    for node in ast.walk(function):
+        if isinstance(node, ast.BoolOp):
+            total += len(node.values) - 1
+        elif isinstance(node, ast.comprehension):
+            total += 1 + len(node.ifs)
+        elif isinstance(node, (ast.If, ast.IfExp, ast.For, ast.While, ast.ExceptHandler, ast.Assert)):
+            total += 1
+    return total
+
+
+@pytest.mark.parametrize("path", sorted(UTILS.rglob("*.py")), ids=lambda path: str(path.relative_to(UTILS)))
+def test_a_file_can_be_read_at_one_sitting(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 450
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    assert {node.name: complexity(node) for node in functions if complexity(node) > 20} == {}
+
+
+def test_questions_are_asked_not_types():
+    planner = [*UTILS.glob("_core/*.py"), *UTILS.glob("_resources/link_*.py")]
+    assert sum(path.read_text().count("isinstance(") for path in planner) <= 15
+    assert len(Kind.FIELDS) <= 12
+
+
+def test_a_kind_is_named_in_its_own_room():
+    """All that is special about veth is told by the hooks of its kind; a description of nodes joins them by veths."""
+    named = {place(path)[1] for path in UTILS.rglob("*.py") if '"veth"' in path.read_text()}
+    assert named <= {"_rooms", "_kinds/veth", "_info", "_resources/topology_options"}

@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Golden plans: what is there, one task, and the commands and the way back that it must come to."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from conftest import OPTIONS
 
-from ansible_collections.virtnet.linux.plugins.module_utils._commands import commands
-from ansible_collections.virtnet.linux.plugins.module_utils._model import Link, Netns, Refused, State, Wish
-from ansible_collections.virtnet.linux.plugins.module_utils._options import OPTIONS
-from ansible_collections.virtnet.linux.plugins.module_utils._planner import (
-    absent,
-    forward,
-    missing,
-    plan,
-    restore,
-)
+from ansible_collections.virtnet.linux.plugins.module_utils._core.commands import commands
+from ansible_collections.virtnet.linux.plugins.module_utils._core.desired import Desired
+from ansible_collections.virtnet.linux.plugins.module_utils._core.planner import plan, predict
+from ansible_collections.virtnet.linux.plugins.module_utils._core.prerequisites import missing, not_found
+from ansible_collections.virtnet.linux.plugins.module_utils._core.rollback import rollback
+from ansible_collections.virtnet.linux.plugins.module_utils._core.state import State
+from ansible_collections.virtnet.linux.plugins.module_utils._core.values import Refused, replace
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.link import Link
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.netns import Netns
 
 FILES = sorted(Path(__file__).parent.glob("plans/*.yml"))
 CASES = [(f.stem, case) for f in FILES for case in yaml.safe_load(f.read_text())]
@@ -47,14 +46,14 @@ def wish_of(task, state):
 def steps_of(task, state):
     wish = wish_of(task, state)
     for option, key in missing(wish, state):
-        raise absent(option, key)
+        raise not_found(option, key)
     return plan(wish, state)
 
 
 def applied(steps, state):
     after = state.copy()
     for change in steps:
-        forward(after, change)
+        predict(after, change)
     return after
 
 
@@ -73,13 +72,14 @@ def test_plan(area, case):
     after = applied(steps, state)
     assert steps_of(case["task"], after) == ()
     if "back" in case:
-        assert [line for step in restore(steps, state, after) for line in commands(step)] == case["back"]
+        assert [line for step in rollback(steps, state, after) for line in commands(step)] == case["back"]
 
 
 def test_a_link_made_anew_is_as_up_as_it_was():
     for up in (True, False):
         there = State([Link("", "b", "bridge", up=up, mtu=1500, address="02:00:00:00:00:01")])
-        wish = Wish((Link("", "b", "veth", peer=("", "c")), Link("", "c", "veth", peer=("", "b"))), allow={"recreate"})
+        pair = Link("", "b", "veth", peer=("", "c")), Link("", "c", "veth", peer=("", "b"))
+        wish = Desired(pair, allow={"recreate"})
         made = [change.after for change in plan(wish, there) if change.after and change.after.name == "b"]
         assert bool(made[0].up) is up
 
@@ -89,8 +89,8 @@ def test_a_card_outlives_its_namespace():
     there = State([Netns("ns1"), card])
     steps = steps_of({"netns": {"name": ["ns1"], "state": "absent"}}, there)
     after = applied(steps, there)
-    assert after.links(("", "eth1")).up is False and after.links(card.ref) is None
-    back = [line for step in restore(steps, there, after) for line in commands(step)]
+    assert after.link(("", "eth1")).up is False and after.link(card.ref) is None
+    back = [line for step in rollback(steps, there, after) for line in commands(step)]
     assert back[-2:] == ["ip link set dev eth1 netns ns1", "ip -n ns1 link set dev eth1 up"]
 
 
@@ -100,7 +100,7 @@ def test_an_ipvlan_gets_its_address_back_with_its_lower_link():
         Link("", "eth1", "veth", address="02:00:00:00:00:02", master="br0", slave_kind="bridge"),
         Link("n1", "ipv0", "ipvlan", link=("", "br0"), address="02:00:00:00:00:01"),
     ]
-    wish = Wish((there[0], replace(there[1], master=""), there[2]))
+    wish = Desired((there[0], replace(there[1], master=""), there[2]))
     steps = plan(wish, State([Netns("n1"), *there]))
     assert [line for step in steps for line in commands(step)] == [
         "ip link set dev eth1 nomaster",
@@ -112,6 +112,6 @@ def test_what_becomes_another_kind_is_not_put_back_first():
     """A vlan cannot stand on what its lower link becomes."""
     low = Link("", "b", "bridge", up=True, mtu=1500, address="02:00:00:00:00:01")
     there = [low, Link("", "v", "vlan", link=low.ref, up=True, mtu=1500, address=low.address, attrs=(("id", 5),))]
-    wish = Wish((Link("", "b", "wireguard"), Link("", "v", "dummy")), allow={"recreate"})
+    wish = Desired((Link("", "b", "wireguard"), Link("", "v", "dummy")), allow={"recreate"})
     steps = plan(wish, State(there))
     assert not any("type vlan" in line for step in steps for line in commands(step))

@@ -7,7 +7,7 @@ import struct
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.virtnet.linux.plugins.module_utils._model import Refused
+from ansible_collections.virtnet.linux.plugins.module_utils._core.values import Refused
 from ansible_collections.virtnet.linux.plugins.module_utils._probe import Answer, checksum, echo_request, error_of
 from ansible_collections.virtnet.linux.plugins.module_utils._reach import REACH, RULES, report, wanted
 

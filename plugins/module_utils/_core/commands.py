@@ -1,0 +1,13 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A step as command lines that do the same in a shell: ip(8), bridge(8), tc(8), sysctl(8), nft(8), iptables(8)."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+
+def commands(change):
+    """The lines, in order."""
+    lines = change.target.commands(change)
+    return [line if isinstance(line, str) else " ".join(map(quote, line)) for line in lines]

@@ -1,0 +1,83 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is there: resources by key, and what depends on what."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+
+class State:
+    """Resources by key, with those that depend on each."""
+
+    def __init__(self, resources=()):
+        self.items, self.children, self.ports, self.places = {}, defaultdict(set), defaultdict(set), defaultdict(dict)
+        self.sources = defaultdict(set)  # the routes from an address
+        for resource in resources:
+            self.add(resource)
+
+    def __contains__(self, key):
+        return key in self.items
+
+    def __iter__(self):
+        return iter(self.items.values())
+
+    def get(self, key):
+        return self.items.get(key)
+
+    def copy(self):
+        new = State()
+        new.items = self.items.copy()
+        for name in ("children", "ports", "places", "sources"):
+            getattr(new, name).update((key, found.copy()) for key, found in getattr(self, name).items())
+        return new
+
+    def link(self, ref):
+        """The link of this (namespace, name)."""
+        return self.items.get(("link",) + tuple(ref))
+
+    def add(self, resource):
+        self.pop(resource.key)
+        self.items[resource.key] = self.places[resource.key[0], resource.netns][resource.key] = resource
+        for key in resource.requires():
+            self.children[key].add(resource.key)
+        if getattr(resource, "master", None):
+            self.ports[("link", resource.netns, resource.master)].add(resource.key)
+        if getattr(resource, "src", None):
+            self.sources[resource.netns, resource.src].add(resource.key)
+
+    def pop(self, key):
+        resource = self.items.pop(key, None)
+        if resource is not None:
+            self.places[key[0], resource.netns].pop(key)
+            for parent in resource.requires():
+                self.children[parent].discard(key)
+            if getattr(resource, "master", None):
+                self.ports[("link", resource.netns, resource.master)].discard(key)
+            if getattr(resource, "src", None):
+                self.sources[resource.netns, resource.src].discard(key)
+        return resource
+
+    def within(self, netns, *sorts):
+        """The resources of these sorts in a namespace."""
+        return [r for sort in sorts for r in self.places[sort, netns].values()]
+
+    def from_address(self, address):
+        """The routes that have an address for their source."""
+        return [self.items[key] for key in self.sources.get((address.netns, address.address.split("/")[0]), ())]
+
+    def on(self, key):
+        """The resources that require this one, nearest first."""
+        found = self.children.get(key, ())
+        return [self.items[k] for k in (sorted(found, key=str) if len(found) > 1 else found)]
+
+    def dependents(self, key):
+        """All that requires a resource, and what requires that, and so on."""
+        found = {}
+        todo = self.on(key)
+        while todo:
+            r = todo.pop(0)
+            if r.key not in found:
+                found[r.key] = r
+                todo = self.on(r.key) + todo
+        return list(found.values())

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One Ansible task that reads what is there."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from . import _rooms
+from ._core.desired import Observation
+from ._core.values import Refused
+from ._info import NODES, SPEC, as_task, describe, far_end, sought
+from ._probe_task import perform
+from ._rtnl.netlink import NoPyroute2
+from ._rtnl.observe import Kernel
+from ._task import PYROUTE2, described
+
+
+def info_task(name):
+    """Run the module of this name."""
+    spec, rules, view = INFO_MODULES[name]
+    module = AnsibleModule(spec, **rules)
+    try:
+        perform(module, Kernel, view)
+    except NoPyroute2 as e:
+        module.fail_json(msg=missing_required_lib(PYROUTE2), exception=str(e))
+
+
+def everything(spaces, *sorts):
+    names = frozenset(spaces)
+    return Observation(names, names, sorts=frozenset(sorts))
+
+
+def link_info(p, kernel, dummy):
+    spaces, sought_for = sought(p)
+    state = kernel.observe(everything(["", *kernel.names()] if spaces is None else spaces, "address"))
+    links = [r for r in state if r.sort == "link" and sought_for(state, r)]
+    links.sort(key=lambda r: (r.netns, r.index))
+    return dict(changed=False, links=[shown(state, link) for link in links]), None
+
+
+def topology_info(p, kernel, dummy):
+    record = p["name"] and kernel.made(p["name"])
+    if p["name"] and record is None:
+        raise Refused("name", "there is no topology %s" % p["name"])
+    made = record.made if record else ()
+    spaces = spaces_of(p, kernel, record)
+    state = kernel.observe(everything(spaces, "address", "nat_table", *_rooms.ON_DEMAND))
+    keys = {r.key for r in made}
+
+    def asked(r):
+        # Of the host's own network namespace only what the topology made.
+        own = r.key in keys or any(r.sort == "rule" and r.fits(rule) for rule in made)
+        return r.netns in spaces and (r.netns or not made or own)
+
+    links = sorted((r for r in state if r.sort == "link" and asked(r)), key=lambda r: (r.netns, r.index))
+    return dict(describe(state, spaces, links, asked), changed=False), None
+
+
+def spaces_of(p, kernel, record):
+    """The network namespaces that are asked for and that are there."""
+    spaces = {r.netns for r in record.made} if record else {"", *kernel.names()}
+    spaces = spaces if p["netns"] is None else spaces & set(p["netns"])
+    return [netns for netns in sorted(spaces) if not netns or kernel.path(netns)]
+
+
+def shown(state, link):
+    """A link as data: what it is and has, and the task that makes it so."""
+    module, options = as_task(state, link)
+    out = dict(described(state, link.key), index=link.index, module=module, options=options)
+    addresses = [r.plain() for r in state.on(link.key) if r.sort == "address"]
+    out["addresses"] = [{k: v for k, v in address.items() if v or k == "netns"} for address in addresses]
+    for name in {"peer", "link"} & set(out):
+        out[name] = far_end(state, getattr(link, name))
+    return out
+
+
+INFO_MODULES = {
+    "link_info": (SPEC, dict(supports_check_mode=True), link_info),
+    "topology_info": (NODES, dict(supports_check_mode=True), topology_info),
+}

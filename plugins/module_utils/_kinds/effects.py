@@ -1,0 +1,86 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the change of a link does to what is on it, to its upper links, to its ports, and to its master."""
+
+from __future__ import annotations
+
+from .._core.resource import fall
+from .._core.values import replace
+from .base import inherits, kind_of
+
+IPV6_LEAST = 1280  # the MTU that RFC 8200 asks of any link
+
+
+def drops_ipv6(before, after):
+    """Whether the MTU ends what a link has of IPv6."""
+    return after.mtu is not None and after.mtu < IPV6_LEAST <= (before.mtu or 0)
+
+
+class Event:
+    """A change of a link, as what is on it sees it."""
+
+    def __init__(self, state, before, now):
+        self.state, self.before, self.now = state, before, now
+        self.down = before.up is not False and now.up is False
+        self.drops_ipv6 = drops_ipv6(before, now)
+        self.other_mac = before.address != now.address
+
+    def follow(self, link):
+        """An upper link stays; it may change as well."""
+        change(self.state, link, upper_after(link, self.before, self.now))
+        return True
+
+
+def change(state, before, now):
+    """A link becomes another one in its place."""
+    state.add(now)
+    if before != now:
+        propagate(state, before, now)
+
+
+def propagate(state, before, now):
+    """What a change of a link, which is in the state already, does to others."""
+    kind_of(now).tell_ports(state, before, now)
+    event = Event(state, before, now)
+    for r in state.on(now.key):
+        if not r.survives(event):
+            fall(state, r)
+    if (before.mtu, before.address, before.master) != (now.mtu, now.address, now.master):
+        tell_master(state, before)
+        tell_master(state, now)
+
+
+def tell_master(state, port):
+    """A bridge takes its MAC address and MTU from its ports."""
+    master = state.link((port.netns, port.master)) if port.master else None
+    if master is not None:
+        kind_of(master).follow_port(state, master)
+
+
+def upper_after(link, before, now):
+    """An upper link after its lower link has changed; a value that cannot be predicted is None."""
+    kind = kind_of(link)
+    if kind.underlay:
+        return link
+    names, news = inherits(link), {}
+    if before.mtu != now.mtu:
+        known = kind.stacked and None not in (link.mtu, now.mtu)
+        news["mtu"] = now.mtu if "mtu" in names else min(link.mtu, now.mtu) if known else None
+    if before.address != now.address:
+        if "address" in names:
+            news["address"] = now.address
+        elif link.address in (before.address, None) and not (kind.stacked and "address" in link.pinned):
+            news["address"] = None if "unset address" in names or not kind.stacked else link.address
+    if "up" in names and before.up is not now.up:
+        news["up"] = False if now.up is False else True if before.up is False else link.up or None
+    return replace(link, **news)
+
+
+def bounce(state, link):
+    """A link goes down and up again; its IPv6 addresses fall even if it was down."""
+    up, down = replace(link, up=True), replace(link, up=False)
+    state.add(down)
+    propagate(state, up, down)
+    state.add(link)
+    if link.up:
+        propagate(state, down, link)

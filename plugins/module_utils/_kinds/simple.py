@@ -1,0 +1,15 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kinds without options of their own: dummy, ifb, nlmon."""
+
+from __future__ import annotations
+
+from .base import Kind
+
+
+class Ifb(Kind):
+    def mac_fixed(self):
+        return True
+
+
+KINDS = (Kind("dummy"), Ifb("ifb"), Kind("nlmon", l3=True, no_uppers=True))

@@ -1,0 +1,299 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Links, and their alternative names: ip-link(8)."""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Tuple
+
+from .._core import words
+from .._core.desired import Observation
+from .._core.resource import OnLink, Resource, as_list, of_netns
+from .._core.rows import Row
+from .._core.values import Aside, Refused, Secret, place, replace
+from .._kinds.base import called, kind_of, port_kind
+from .._kinds.effects import drops_ipv6
+from .._rooms import load
+
+Ref = Tuple[str, str]  # (network namespace, link name); the module's own namespace is ""
+# The kernel makes these with a tunnel module and does not delete them.
+FALLBACK = {"lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6tnl0", "ip6_vti0", "ip6gre0"}
+# Of a link, what cannot change without notice for its upper links.
+DISTURBING = ("netns", "master", "mtu", "address", "up")
+
+
+class Spelled(Row):
+    """A value that has a reader in words.py."""
+
+    reader: Any = None
+
+    def parse(self, value):
+        try:
+            return self.reader(self.name, value)
+        except Refused as e:
+            raise ValueError(e.text)
+
+
+class Master(Spelled):
+    """The name of the bridge, bond or VRF of which a link is a port, or nothing."""
+
+    def parse(self, value):
+        return super().parse(value) if value else ""
+
+    def ip_args(self, value, old):
+        return [self.name, value] if value else ["nomaster"]
+
+
+class Link(Resource):
+    """A link: ip-link(8)."""
+
+    netns: str
+    name: str
+    kind: Optional[str] = None
+    peer: Optional[Ref] = None
+    link: Optional[Ref] = None  # the name is empty for a tunnel whose outer packets leave by any link of that namespace
+    master: Optional[str] = None
+    mtu: Optional[int] = None
+    address: Optional[str] = None
+    up: Optional[bool] = None
+    alias: Optional[str] = None
+    txqueuelen: Optional[int] = None
+    attrs: Tuple[Tuple[str, Any], ...] = ()
+    port: Tuple[Tuple[str, Any], ...] = ()
+    taken_from: Optional[Ref] = Aside()
+    slave_kind: Optional[str] = Aside()  # what kind of master the port options belong to
+    pinned: frozenset = Aside(frozenset())  # of address and mtu: what a bridge does not take from its ports
+    option: str = Aside("name")
+    index: Optional[int] = Aside()
+    no_mac: bool = Aside(False)  # read: it carries IP packets, no frames
+
+    sort = "link"
+    identity = ("netns", "name", "kind")
+    pairs = ("attrs", "port")
+    moves_along = True
+    # In the order of ip(8)'s words.
+    ROWS = (
+        Row("mtu", "IFLA_MTU=4:uint32", "int", range(68, 2**31)),
+        Spelled("address", "IFLA_ADDRESS=1:l2addr", "str", reader=words.mac),
+        Spelled("alias", "IFLA_IFALIAS=20:string", "str", default="", reader=words.alias),
+        Row("txqueuelen", "IFLA_TXQLEN=13:uint32", "int", range(2**31)),
+        Master("master", "IFLA_MASTER=10:uint32", "str", default="", reader=words.link_name),
+    )
+
+    @property
+    def ref(self):
+        return (self.netns, self.name)
+
+    @property
+    def key(self):
+        return ("link", self.netns, self.name)
+
+    @property
+    def l3(self):
+        """Whether it carries IP packets, no frames."""
+        return self.no_mac or kind_of(self).l3
+
+    @property
+    def comes_by_itself(self):
+        return self.name in FALLBACK
+
+    def requires(self):
+        home, name = self.link or ("", "")
+        below = [("link", home, name)] if name else []
+        return of_netns(self.netns) + ([("netns", home)] if home not in ("", self.netns) else []) + below
+
+    def made_after(self):
+        return self.requires() + ([("link", self.netns, self.master)] if self.master else [])
+
+    def after_move(self, to):
+        if self.netns != to.netns:
+            return replace(self, netns=to.netns, name=to.name, master="", up=False, port=())
+        return replace(self, name=to.name)
+
+    def reads(self):
+        refs = {self.ref, *filter(None, (self.peer, self.link, self.taken_from))}
+        return Observation(
+            names=frozenset(ref[0] for ref in refs),
+            follow=frozenset(refs),
+            uppers=bool(kind_of(self).family()),
+            sorts=frozenset(("address",)),
+        )
+
+    # The plan and the prediction have rooms of their own.
+
+    def plan(self, planner, have):
+        load("_resources", "link_plan").plan(planner, self, have)
+
+    def find(self, state):
+        found = state.get(self.key) or (self.peer and state.link(self.peer))
+        if not found:
+            return []
+        kin = kind_of(self).maker == kind_of(found).maker
+        where = "%s in %s is %s" % (found.name, place(found.netns), called(found))
+        if self.kind and found.kind is not None and not kin:
+            raise Refused("name", "%s, not %s" % (where, called(self)))
+        if found.kind == "" or found.name in FALLBACK:
+            raise Refused("state", "%s: it cannot be deleted" % where)
+        return [found]
+
+    def prune(self, planner):
+        have = planner.state.get(self.key)
+        if have is not None and have.kind == self.kind:
+            planner.remove(have)
+
+    def expel(self, planner):
+        port_kind(planner.state, self).plan_move(planner, self, replace(self, master="", port=()))
+
+    def reassert(self, planner):
+        load("_resources", "link_plan").reassert(planner, self)
+
+    def predict(self, state, before):
+        load("_resources", "link_predict").predict(state, before, self)
+
+    def collateral(self, state, after):
+        return load("_resources", "link_predict").collateral(state, self, after)
+
+    def survives(self, event):
+        return event.follow(self)
+
+    def survivor(self, gone):
+        if gone.sort == "link" and kind_of(self).outlives_lower():
+            return replace(self, link=None)
+        return None
+
+    def takes_along(self, state, held):
+        return load("_resources", "link_predict").takes_along(state, self, held)
+
+    def renamed(self, old, new):
+        return replace(self, link=new)
+
+    def returning(self, state):
+        return []
+
+    def provides(self, observed):
+        return {self.key} if self.can_be_made(observed) else set()
+
+    def can_be_made(self, observed):
+        """Whether it can be made, or taken from where it is."""
+        known = kind_of(self).name == self.kind != ""
+        return known or bool(self.taken_from and observed.link(self.taken_from))
+
+    def prerequisites(self, observed, desired):
+        needs = [("netns" if key[0] == "netns" else "link", key) for key in self.requires()]
+        needs = [(option, key) for option, key in needs if key[0] == "link" or key[1] == self.netns]
+        needs += [("master", ("link", self.netns, self.master))] if self.master else []
+        needs += [("link_netns", ("netns", self.link[0]))] if self.link and self.link[0] else []
+        if not self.can_be_made(observed):
+            needs.append((self.option, self.key))
+        return needs
+
+    def near(self, state):
+        return [state.link(ref) for ref in (self.peer, self.link, self.master and (self.netns, self.master)) if ref]
+
+    def as_snapshot(self, back):
+        known = self.link is None or not self.link[1] or ("link", *self.link) in back.before
+        lower = self.link if known else (self.link[0], None) if kind_of(self).underlay else None
+        link = replace(self, taken_from=back.went.get(self.ref), link=lower)
+        return link if link.can_be_made(back.now) or self.key in back.now or self.name == "lo" else None
+
+    def goes_back(self, back):
+        return self.kind != "" and self.ref not in back.homes
+
+    def disturbs(self, after):
+        if after is None:
+            return True, True
+        names = ("netns", "name", "address", "master") + (("attrs",) if kind_of(self).accepts_ports() else ())
+        told = any(getattr(self, f) != getattr(after, f) for f in names) or bool(self.up and not after.up)
+        told = told or drops_ipv6(self, after)
+        return told, any(getattr(self, f) != getattr(after, f) for f in DISTURBING)
+
+    def warnings(self, after, targets):
+        """A link whose attributes change with those of another one."""
+        now = after.get(self.key)
+        if kind_of(self).shares_attrs() and now is not None and self.key not in targets and self.attrs != now.attrs:
+            news = ["%s: %s" % pair for pair in now.attrs if pair not in self.attrs]
+            text = "%s in %s changes as well (%s): all on %s share it"
+            yield text % (self.name, place(self.netns), ", ".join(news), self.link[1])
+
+    def commands(self, change):
+        return load("_resources", "link_words").commands(self, change)
+
+    def plain(self):
+        shown = {row.name: row.shown for row in kind_of(self).attrs}
+        out = {name: as_list(value) for name, value in self.__dict__.items() if name in self.COMPARED and value != ()}
+        out = {name: value for name, value in out.items() if value is not None and name not in self.pairs}
+        for name, value in self.attrs:
+            secret = isinstance(value, Secret)
+            out["public_key" if secret else name] = value.public if secret else shown.get(name, as_list)(value)
+        out.update(self.port)
+        for name in ("peer", "link"):
+            if name in out:
+                out[name] = dict(netns=out[name][0], name=out[name][1])
+        return out
+
+    def described(self, state):
+        out = dict(self.plain(), addresses=[r.address for r in state.on(self.key) if r.sort == "address"])
+        if kind_of(self).is_tap():
+            own = self.index and dict(self.attrs).get("owner", "") is not None
+            out["device"] = "/dev/tap%d" % self.index if own else None
+        out["altnames"] = altnames(state, self)
+        if self.kind == "wireguard":
+            out["peers"] = [r.as_peer() for r in state.on(self.key) if r.sort == "wireguard_peer"]
+        if kind_of(self).accepts_ports() == "frames":
+            ports = [state.get(key) for key in sorted(state.ports[self.key])]
+            out["ports"] = [dict(port.port, name=port.name) for port in ports]
+        return out
+
+
+class AltName(OnLink):
+    """One more name of a link."""
+
+    netns: str
+    dev: str
+    name: str
+
+    sort = "altname"
+    identity = ("netns", "dev", "name")
+    moves_along = True
+
+    @property
+    def key(self):
+        return ("altname", self.netns, self.dev, self.name)
+
+    def commands(self, change):
+        verb = "del" if change.verb == "delete" else "add"
+        return [words.ip(self.netns, "link", "property", verb, "dev", self.dev, "altname", self.name)]
+
+
+def altnames(state, link):
+    return [r.name for r in state.on(link.key) if r.sort == "altname"]
+
+
+def assume(state, key):
+    """A link of which nothing is known but that it is there, or is a port."""
+    known = state.link(key[1:3])
+    state.add(replace(known, kind=None) if known else Link(key[1], key[2]))
+
+
+def dependents_on(state, link):
+    """The links on a link: its upper links."""
+    return [r for r in state.on(link.key) if r.sort == "link"]
+
+
+def lower_of(state, link):
+    """What a link stands on, and may have MTU and address from; a tunnel has not."""
+    return state.link(link.link) if link.link and kind_of(link).stacked else None
+
+
+def same_attrs(state, link):
+    """The others on the same lower link that have the same attributes as this one, whatever these are."""
+    lower = state.link(link.link) if link.link and kind_of(link).shares_attrs() else None
+    near = dependents_on(state, lower) if lower is not None else []
+    return [r for r in near if r.key != link.key and kind_of(r).family() == kind_of(link).family()]
+
+
+def given_mtu(state, link):
+    """What a new link has from the one that it stands on, or by which its packets leave."""
+    overhead = kind_of(link).overhead(link)
+    lower = state.link(link.link) if link.link and (kind_of(link).stacked or overhead) else None
+    return lower and lower.mtu and lower.mtu - (overhead or 0)

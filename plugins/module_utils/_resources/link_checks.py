@@ -1,0 +1,145 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a link cannot be or have where it is: each refusal is one sentence that names the option."""
+
+from __future__ import annotations
+
+from .._core.values import Refused, place
+from .._kinds.base import a_kind, called, check_rows, inherits, kind_of, port_kind
+from .link import dependents_on
+
+MAIN, DEFAULT = 254, {"0.0.0.0/0", "::/0"}
+ONE_EXTERNAL = ("ip6gre", "ip6gretap")  # for which the kernel has one place in a namespace
+
+
+def master_option(want):
+    return "ports" if want.option == "ports" else "master"
+
+
+def check_master(planner, have, want):
+    taken = want.master and have.master and have.master != want.master and have.netns == want.netns
+    if taken and not planner.allows("take_over", want):
+        text = "%s is a port of %s; take_over: true gives it to %s"
+        raise Refused(master_option(want), text % (have.name, have.master, want.master))
+
+
+def check_uplink(planner, have, want):
+    """Nothing takes the way to the host from under it."""
+    near, what = planner.state.on(have.key), None
+    own = [r.address.split("/")[0] for r in near if r.sort == "address"]
+    if not have.netns and planner.desired.controller in own:
+        what = "the connection by which this task came"
+    if any(r.sort == "route" and r.table == MAIN and r.dest in DEFAULT for r in near):
+        what = "the default route"
+    if what:
+        text = "%s carries %s; take_over_addresses: true gives its addresses and routes to %s"
+        raise Refused(master_option(want), text % (have.name, what, want.master))
+
+
+def check_upper(planner, after, want):
+    """A link whose frames go to macvlans or the like, or to a program, is no port of a bridge."""
+    master = planner.state.link((after.netns, want.master)) if want.master else None
+    kind = kind_of(after)
+    if master is not None and kind.never_a_port():
+        raise Refused(master_option(want), "%s, %s, cannot be a port of anything" % (after.name, called(after)))
+    if master is None or kind_of(master).accepts_ports() != "frames":
+        return
+    why = ""
+    if kind.is_tap():
+        why = "its frames go to a program"
+    elif kind.l3:
+        why = "its packets have no Ethernet header"
+    elif "address" in kind.inherits:
+        why = "it has the MAC address of its lower link"
+    elif kind.mac_fixed() and kind_of(master).sets_port_up():
+        why = "its MAC address stays"
+    if why:
+        text = "%s, %s, cannot be a port of %s: %s"
+        raise Refused(master_option(want), text % (after.name, called(after), called(master), why))
+    near = [r for r in dependents_on(planner.state, after) if kind_of(r).family()]
+    if near and not planner.rolls_back:
+        text = "%s cannot be a port of %s: %s, %s, stands on it"
+        raise Refused(master_option(want), text % (after.name, called(master), near[0].name, called(near[0])))
+
+
+def check_port(planner, after, want):
+    if not want.port or port_kind(planner.state, after).port:
+        return
+    if not after.master or planner.state.link((after.netns, after.master)).kind is not None:
+        raise Refused("ports", "%s is no port of a bridge" % after.name)
+
+
+def check_attrs(planner, after, want):
+    """What a link cannot have as it is."""
+    kind = kind_of(after)
+    attrs = {**{row.name: row.default for row in kind.attrs}, **dict(after.attrs)}
+    check_rows(planner, after, want, attrs)
+    if kind.l3 and want.address:
+        raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
+    kind.check(planner, after, want, attrs)
+    check_unique(planner, after, attrs)
+
+
+def check_unique(planner, after, attrs):
+    """No two tunnels over one network are the same to the kernel."""
+    kind, have = kind_of(after), planner.state.get(after.key)
+
+    def identity(link, attrs):
+        home, lower = link.link or (link.netns, "")
+        if attrs.get("external"):
+            return (home, "external", attrs.get("dstport"))
+        return (home, "local" in kind.unique and (lower or ""), *(attrs[name] for name in kind.unique))
+
+    rivals = ONE_EXTERNAL if attrs.get("external") and after.kind in ONE_EXTERNAL else (after.kind,)
+    for other in planner.state if kind.unique and kind.underlay else ():
+        if other.sort == "link" and other.kind in rivals and other.key != after.key:
+            if have is None and other.ref == after.taken_from:
+                continue
+            if identity(other, dict(other.attrs)) == identity(after, attrs):
+                option = "external" if attrs.get("external") else kind.unique[-1]
+                names = "external: true" if attrs.get("external") else "the same %s" % ", ".join(kind.unique)
+                text = "%s in %s has %s, and the kernel takes no second one of kind %s"
+                raise Refused(option, text % (other.name, place(other.netns), names, " or ".join(rivals)))
+
+
+def check_lower(planner, after, want):
+    """What a link cannot have where it stands."""
+    lower, kind = planner.state.link(after.link) if after.link else None, kind_of(after)
+    if not kind.stacked or lower is None or planner.rolls_back:
+        return
+    if want.up and lower.up is False and "up" in inherits(after):
+        raise Refused("up", "%s stands on %s, which is down" % (after.name, lower.name))
+    if want.mtu and lower.mtu and want.mtu > lower.mtu and "mtu" not in inherits(after):
+        text = "%d is more than the %d of %s, on which %s stands"
+        raise Refused("mtu", text % (want.mtu, lower.mtu, lower.name, after.name))
+    if kind_of(lower).no_uppers:
+        raise Refused("link", "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))
+    if kind.lower_in_same_netns() and after.link[0] != after.netns:
+        text = "the kernel does not tell of it for %s: it is to be the network namespace of %s"
+        raise Refused("link_netns", text % (a_kind(after.kind), after.name))
+    if "address" in kind.inherits and None not in (want.address, lower.address) and want.address != lower.address:
+        raise Refused("address", "%s has that of %s, %s" % (after.name, lower.name, lower.address))
+    if kind.family():
+        check_family(planner, after, lower, kind)
+
+
+def check_family(planner, after, lower, kind):
+    """What a link cannot share its lower link with."""
+    if kind_of(lower).family() == kind.family():
+        text = "%s is %s itself; say what it stands on: %s"
+        raise Refused("link", text % (lower.name, called(lower), lower.link[1] if lower.link else "its lower link"))
+    if kind_of(lower).is_tap():
+        raise Refused("link", "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))
+    if port_kind(planner.state, lower).accepts_ports() == "frames":
+        text = "%s is a port of %s, and %s cannot stand on that"
+        raise Refused("link", text % (lower.name, lower.master, a_kind(after.kind)))
+    for other in dependents_on(planner.state, lower):
+        if other.key == after.key or not kind_of(other).family():
+            continue
+        if kind_of(other).family() != kind.family():
+            text = "%s carries %s, %s, and so it can carry no %s"
+            raise Refused("link", text % (lower.name, other.name, called(other), after.kind))
+        alone = kind.alone(dict(after.attrs)) or kind.alone(dict(other.attrs))
+        if alone:
+            text = "with %s nothing else of its kind stands on %s, and %s would"
+            raise Refused(alone[0], text % (alone[1], lower.name, other.name))

@@ -1,0 +1,255 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps to a link as it is desired: made, changed, moved, made anew, given to a master."""
+
+from __future__ import annotations
+
+from .._core.desired import Change
+from .._core.rows import changed
+from .._core.values import Refused, place, replace
+from .._kinds.base import called, inherits, kind_of, port_kind
+from .link import Link, given_mtu, lower_of, same_attrs
+from .link_checks import check_attrs, check_lower, check_master, check_port, check_uplink, check_upper, master_option
+
+
+def plan(planner, want, have):
+    near = addresses_to_move(planner, want, have)
+    plan_link(planner, want, have)
+    move_to_master(planner, want, near)
+
+
+def plan_link(planner, want, have):
+    have = kind_of(want).prepare(planner, want, have)
+    if have is None and want.taken_from and not want.peer:
+        have = planner.state.link(want.taken_from)
+    if want.link and want.link[1] is None:
+        same = have is not None and have.link and have.link[0] == want.link[0]
+        want = replace(want, link=have.link if same else (want.link[0], ""))
+    if have is None:
+        make(planner, want)
+    elif kind_of(have).netns_local() and have.netns != want.netns:
+        text = "%s, %s, stays in the network namespace in which it was made"
+        raise Refused("from_netns", text % (have.name, called(have)))
+    else:
+        why = why_anew(have, want)
+        if why and not planner.allows("recreate", want):
+            raise Refused(*why)
+        (recreate if why else change)(planner, have, want)
+
+
+def make(planner, want):
+    """A new link, if there can be one."""
+    if kind_of(want).name != want.kind:
+        raise Refused(want.option, "there is no link %s in %s" % (want.name, place(want.netns)))
+    check_port(planner, want, want)
+    check_upper(planner, want, want)
+    check_attrs(planner, want, want)
+    up = want.up or port_kind(planner.state, want).sets_port_up()
+    check_lower(planner, want, replace(want, up=up))
+    create(planner, want)
+
+
+def create(planner, want):
+    """A new link; a tunnel is made where its outer packets are, and what needs a spare name first gets one."""
+    state, home = planner.state, want.link[0] if want.link else want.netns
+    has_underlay = bool(kind_of(want).underlay)
+    taken = state.link((home, want.name)) is not None
+    if home == want.netns or not (has_underlay or taken):
+        planner.step(Change(None, fresh(state, want)))
+        return
+    spare = ("virtnet%d" % number for number in range(len(state.items) + 1))
+    names = spare if taken else [want.name]
+    name = next(n for n in names if not any(state.link((netns, n)) for netns in (home, want.netns)))
+    start = Link(home if has_underlay else want.netns, name, want.kind, link=want.link, attrs=want.attrs)
+    planner.step(Change(None, fresh(state, start)))
+    have = state.link(start.ref)
+    planner.step(Change(have, link_after(planner, have, want)))
+
+
+def fresh(state, want):
+    """A link as the kernel is asked to make it."""
+    others = same_attrs(state, want)
+    if others:
+        want = replace(want, attrs=tuple(sorted({**dict(others[0].attrs), **dict(want.attrs)}.items())))
+    want = kind_of(want).newborn(port_kind(state, want).new_port(want))
+    lower = lower_of(state, want)
+    # The kernel ignores IFLA_IFALIAS at creation: the next pass sets it. What is inherited need not be sent.
+    told = {"mtu": None} if want.mtu is not None and want.mtu == given_mtu(state, want) else {}
+    if lower is not None and want.address == lower.address and inherits(want) & {"address", "unset address"}:
+        told["address"] = None
+    return replace(want, alias=None, **told)
+
+
+def change(planner, have, want):
+    """The steps that change a link in place."""
+    state = planner.state
+    check_master(planner, have, want)
+    after = link_after(planner, have, want)
+    if after == have:
+        return
+    masters = port_kind(state, have), port_kind(state, after)
+    # One that sets its ports up takes and frees them in a step of its own.
+    apart = after.master != have.master and any(kind.sets_port_up() for kind in masters)
+    if apart and have.ref != after.ref:
+        after = replace(after, master="", port=())
+    check_port(planner, after, want)
+    check_upper(planner, after, want)
+    check_attrs(planner, after, want)
+    check_lower(planner, after, replace(want, up=(want.up and not have.up) or (apart and masters[1].sets_port_up())))
+    if apart and have.ref == after.ref:
+        setting = next(kind for kind in masters if kind.sets_port_up())
+        setting.plan_move(planner, have, after)
+    elif have.ref != after.ref and have.netns == after.netns and have.up:
+        rename(planner, have, after, want)
+    else:
+        first = kind_of(have).intermediate(have, after)
+        if first != have:
+            planner.step(Change(have, first))
+        set_link(planner, first, after)
+
+
+def rename(planner, have, after, want):
+    """Before Linux 6.2 a link that is up keeps its name."""
+    near = planner.state.on(have.key)
+    kept = [r.renamed(have.ref, after.ref) if r in near else r for r in planner.state.dependents(have.key)]
+    down = replace(have, up=False)
+    planner.step(Change(have, down))
+    planner.step(Change(down, replace(after, up=have.up if want.up is None else want.up)))
+    planner.reassert(kept)
+
+
+def set_link(planner, have, after):
+    """One step; what falls with a link that is to go down is not put back."""
+    if have.up and after.up is False:
+        planner.step(Change(have, after))
+    else:
+        planner.set(have, after)
+
+
+def link_after(planner, have, want):
+    """The link with what is desired; a value that the kernel would only round stays as it is."""
+    state, base = planner.state, have.after_move(want)
+    after = base.overlay(want)
+    lower = state.link(base.link) if base.link else None
+    if "address" in kind_of(base).inherits and lower is not None and lower.address is None:
+        # It comes with that of the lower link.
+        after = replace(after, address=base.address)
+    news = {row.name: value for row, value, dummy in changed(kind_of(base).attrs, base.attrs, want.attrs)}
+    after = replace(after, attrs=tuple(sorted({**dict(base.attrs), **news}.items())))
+    master = port_kind(state, after)
+    old = base.port if after.master == base.master else ()
+    port = {**dict(old), **{row.name: value for row, value, dummy in changed(master.port, old, want.port)}}
+    after = replace(after, port=tuple(sorted(port.items())), slave_kind=master.name)
+    return kind_of(after).reachable(planner, after, base)
+
+
+def why_anew(have, want):
+    """What only a new link can have: the option and a sentence, or nothing."""
+    kind = kind_of(have)
+    if want.kind and have.kind is not None and have.kind != want.kind:
+        text = "%s in %s is %s, not %s"
+        return want.option, text % (have.name, place(have.netns), called(have), called(want))
+    if want.link and have.link and have.link != want.link:
+        if kind.underlay and have.link[0] != want.link[0]:
+            text = "the outer packets of %s are in %s; only recreate: true puts them elsewhere"
+            return "link_netns", text % (have.name, place(have.link[0]))
+        movable = kind.underlay and not kind.underlay_fixed() and have.link[0] == have.netns and want.link[1]
+        if not movable:
+            text = "%s stands on %s; only recreate: true puts it on another link"
+            return "link", text % (have.name, have.link[1] or "any link")
+    text = "%s has %s and cannot change it in place; recreate: true makes the link anew"
+    if kind.mac_fixed() and None not in (want.address, have.address) and want.address != have.address:
+        return "address", text % (have.name, have.address)
+    for row, value, was in changed(kind.attrs, have.attrs, want.attrs):
+        if not row.same(was, value) and row.keeps(was, value):
+            return row.name, text % (have.name, was)
+    return None
+
+
+def recreate(planner, have, want):
+    state, kept = planner.state, []
+    for r in state.dependents(have.key) if have.ref == want.ref else ():
+        if r.sort == "link" and r.link == have.ref and r.address == have.address and inherits(r):
+            r = replace(r, address=None)
+        kept.append(r)
+    same_kind = have.kind == want.kind
+    master = have.master if want.master is None and same_kind else want.master
+    ports = [state.get(key) for key in sorted(state.ports[have.key])] if same_kind else []
+    kept += have.collateral(state, None)
+    planner.step(Change(have, None))
+    want = replace(want, master=master, up=have.up if want.up is None else want.up)
+    check_attrs(planner, want, want)
+    check_lower(planner, want, want)
+    create(planner, want)
+    for port in ports if have.ref == want.ref else ():
+        now = state.get(port.key)
+        planner.step(Change(now, replace(now, master=port.master, port=port.port, slave_kind=port.slave_kind)))
+        kept = kind_of(have).keeps_ports([port], kept)
+    planner.reassert(kept)
+
+
+def reassert(planner, link):
+    """A link that may have fallen, or gone down, is put back; a tunnel leaves by its lower link again."""
+    state = planner.state
+    return_to_lower(planner, link)
+    have, want = state.get(link.key), planner.present.get(link.key)
+    if have is None:
+        if planner.can_be(link) and (want is None or not want.kind or want.kind == link.kind):
+            put_back(planner, link)
+    elif link.up is not None and have.up != link.up:
+        lower = state.link(link.link) if "up" in inherits(link) else None
+        if not (link.up and lower is not None and lower.up is False):
+            planner.step(Change(have, replace(have, up=link.up)))
+
+
+def return_to_lower(planner, link):
+    have, kind = planner.state.get(link.key), kind_of(link)
+    lost = kind.underlay and not kind.underlay_fixed() and link.link is not None
+    near = lost and link.link[0] == link.netns and ("link", *link.link) in planner.state
+    if near and have is not None and have.link is None:
+        planner.step(Change(have, replace(have, link=link.link)))
+
+
+def put_back(planner, link):
+    lower = lower_of(planner.state, link)
+    low = lower is not None and lower.mtu and link.mtu and lower.mtu < link.mtu
+    for dummy in range(2):
+        plan_link(planner, replace(link, mtu=None) if low else link, planner.state.get(link.key))
+
+
+def addresses_to_move(planner, want, have):
+    """What a port gives to its master, which has the addresses as well before the link is its port."""
+    state = planner.state
+    master = state.link((want.netns, want.master)) if want.master else None
+    if have is None or master is None or kind_of(master).accepts_ports() == "any" or planner.rolls_back:
+        return []
+    near = [r for r in state.on(have.key) if r.sort in ("address", "route") and not r.made_by_kernel]
+    if not planner.allows("take_over_addresses", want):
+        if have.master != want.master:
+            check_uplink(planner, have, want)
+        return []
+    if near and master.up is False:
+        text = "%s is down; up, it can take over the addresses and routes of %s"
+        raise Refused(master_option(want), text % (master.name, have.name))
+    for r in near:
+        if any(w.key == r.key and have.key in w.requires() for w in planner.desired.present):
+            text = "%s is described on %s, which gives what it has to %s"
+            what = r.address if r.sort == "address" else r.dest
+            raise Refused("take_over_addresses", text % (what, have.name, master.name))
+        if r.sort == "address":
+            there = replace(r.renamed(have.ref, master.ref), label="")
+            if there.key not in state:
+                planner.step(Change(None, there))
+    return near
+
+
+def move_to_master(planner, want, near):
+    """The routes of a port become its master's, and then its addresses go."""
+    master, addresses = (want.netns, want.master), [r for r in near if r.sort == "address"]
+    for r in near:
+        if r.sort == "route":
+            planner.step(Change(planner.state.get(r.key), r.renamed(want.ref, master)))
+    planner.absent |= {r.key for r in addresses}
+    # Not every host lets secondaries go with their primary: net.ipv4.conf.*.promote_secondaries.
+    for r in sorted(addresses, key=lambda r: not r.secondary):
+        planner.remove(r)

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A step of a link as the words of ip(8), wg(8), chown(1) and chmod(1)."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from .._core.rows import ip_args
+from .._core.words import HOME, ip, shell
+from .._kinds.base import kind_named, kind_of
+
+
+def commands(link, step):
+    if step.verb == "delete":
+        return [ip(link.netns, "link", "delete", "dev", link.name)]
+    old, base, kind = step.before, step.base, kind_of(link)
+    words = [w for row in link.ROWS for name, v in step.changed_fields(row.name) for w in row.ip_args(v, None)]
+    words += ["up" if up else "down" for dummy, up in step.changed_fields("up")]
+    typed, out = type_words(link, base, kind), []
+    if old is None:
+        out += make(link, kind, words, typed)
+    elif old.netns != link.netns:
+        name = ["name", link.name] if old.name != link.name else []
+        out.append(ip(old.netns, "link", "set", "dev", old.name, "netns", link.netns or HOME, *name))
+    elif old.name != link.name:
+        out.append(ip(old.netns, "link", "set", "dev", old.name, "name", link.name, *words))
+        words = []
+    kept = ["mtu", str(link.mtu)] if kind.full_update and link.mtu else []
+    for sent in (words, [*kept, "type", kind.name, *typed] if typed else []):
+        if old is not None and sent:
+            out.append(ip(link.netns, "link", "set", "dev", link.name, *sent))
+    if base is not None and dict(link.attrs).get("primary") == "" != dict(base.attrs)["primary"]:
+        out.append(shell(link.netns, "echo > /sys/class/net/%s/bonding/primary" % quote(link.name)))
+    return out + port_commands(link, base) + kind.more_commands(link, step)
+
+
+def type_words(link, base, kind):
+    """The words after the type: the changed options, and the link by which outer packets leave."""
+    moved = base is None or link.link != base.link
+    leaves = bool(kind.underlay and link.link and link.link[1])
+    typed = ip_args(kind.attrs, base.attrs if base else (), link.attrs, not base, leaves and moved)
+    # Of these ip(8) sends no default.
+    if leaves and (moved or {"group", "if_id"} & set(typed)):
+        typed += ["dev", link.link[1]]
+    return typed
+
+
+def port_commands(link, base):
+    rows = kind_named(link.slave_kind).port if link.slave_kind else ()
+    fresh = base is None or base.master != link.master
+    words = ip_args(rows, () if fresh else base.port, link.port, fresh)
+    start = ip(link.netns, "link", "set", "dev", link.name, "type", "%s_slave" % link.slave_kind)
+    return [start + words] if words else []
+
+
+def make(link, kind, words, typed):
+    """`ip link add`, from where the lower link is, or for a pair from the host's own namespace if one end is there."""
+    start = ["name", link.name]
+    if kind.maker == "tuntap":
+        first = ip(link.netns, "tuntap", "add", "dev", link.name, "mode", kind.name, *typed)
+        return [first] + ([ip(link.netns, "link", "set", "dev", link.name, *words)] if words else [])
+    if link.peer and link.netns and not link.peer[0] and "master" not in words:
+        typed = ["peer", "name", link.name, "netns", link.netns] + words
+        return [ip("", "link", "add", "name", link.peer[1], "type", kind.name, *typed)]
+    if link.peer:
+        netns = ["netns", link.peer[0] or HOME] if link.peer[0] != link.netns else []
+        typed = ["peer", "name", link.peer[1]] + netns
+    home, more = link.netns, []
+    if link.link and not kind.underlay:
+        home = link.link[0]
+        start += ["link", link.link[1]]
+    if home != link.netns:
+        start += ["netns", link.netns or HOME]
+        if link.master:
+            # ip(8) would look for it where the lower link is.
+            at = words.index("master")
+            words = words[:at] + words[at + 2 :]
+            more = [ip(link.netns, "link", "set", "dev", link.name, "master", link.master)]
+    return [ip(home, "link", "add", *(start + words + ["type", kind.name] + typed))] + more

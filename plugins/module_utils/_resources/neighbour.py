@@ -1,0 +1,88 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is known of neighbours for good: ip-neighbour(8)."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Optional
+
+from .._core.options import DEV, NETNS, STATE, these
+from .._core.resource import OnLink
+from .._core.values import Refused
+from .._core.words import family_of, host, ip, link_name, lladdr, netns_name
+
+
+class Neighbour(OnLink):
+    """What is known of a neighbour for good: ip-neighbour(8)."""
+
+    netns: str
+    dev: str
+    address: str
+    lladdr: Optional[str] = None
+    router: Optional[bool] = None
+    proxy: bool = False
+
+    sort = "neighbour"
+    identity = ("netns", "dev", "address", "proxy")
+
+    @property
+    def key(self):
+        return ("neighbour", self.netns, self.dev, self.address, self.proxy)
+
+    @property
+    def family(self):
+        return family_of(self.address)
+
+    def accepted(self, state):
+        return not (self.lladdr and state.link((self.netns, self.dev)).l3)
+
+    def plan(self, planner, have):
+        if not self.accepted(planner.state):
+            raise Refused("lladdr", "%s has no MAC address, and nobody behind it has one" % self.dev)
+        super().plan(planner, have)
+
+    def find(self, state):
+        return [r for r in state.within(self.netns, self.sort) if r.fits(self)]
+
+    def survives(self, event):
+        lost = event.drops_ipv6 and ":" in self.address
+        return not (event.down or lost or (event.other_mac and not self.proxy))
+
+    def commands(self, change):
+        words = ["proxy"] * self.proxy + [self.address]
+        if change.verb == "delete":
+            return [ip(self.netns, "neighbour", "delete", *words, "dev", self.dev)]
+        words += ["lladdr", self.lladdr] if self.lladdr else []
+        words += [] if self.proxy else ["nud", "permanent"]
+        return [ip(self.netns, "neighbour", "replace", *words, "dev", self.dev, *["router"] * bool(self.router))]
+
+
+SPEC = dict(
+    STATE,
+    **NETNS,
+    **DEV,
+    address=dict(type="str", required=True),
+    lladdr=dict(type="str"),
+    router=dict(type="bool"),
+    proxy=dict(type="bool", default=False),
+)
+
+
+def desired(p, host_):
+    netns, dev = netns_name("netns", p["netns"]), link_name("dev", p["dev"])
+    gone, proxy = p["state"] == "absent", p["proxy"]
+    address = host("address", p["address"])
+    if ip_address(address).is_multicast or ip_address(address).is_unspecified:
+        raise Refused("address", "%s is the address of no neighbour" % address)
+    told = [option for option in ("lladdr", "router") if p[option] is not None]
+    if proxy and told:
+        raise Refused(told[0], "an address for which this host answers (proxy) has none")
+    if not (gone or proxy or p["lladdr"]):
+        raise Refused("lladdr", "say the MAC address of %s" % address)
+    mac = "" if proxy and not gone else lladdr("lladdr", p["lladdr"])
+    return these(p, "neighbours", [Neighbour(netns, dev, address, mac, p["router"], proxy)])
+
+
+def module(name):
+    return SPEC, {}, desired

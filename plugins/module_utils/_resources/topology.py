@@ -1,0 +1,213 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a topology has made, what waits for its confirmation, and what makes it anew after a boot."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from shlex import quote
+from typing import Any, Tuple
+
+from .. import _rooms
+from .._core.desired import Change, Observation
+from .._core.resource import Resource
+from .._core.values import RUN_DIR, Refused, replace
+
+UNITS, BOOT_HEAD = "/etc/systemd/system", "set -e"
+# The sorts of resources by the names that stand in records.
+CLASSES = dict(
+    Netns="netns",
+    Link="link",
+    AltName="link",
+    WireguardPeer="wireguard",
+    Address="address",
+    Route="route",
+    Rule="rule",
+    PortVlans="vlans",
+    Neighbour="neighbour",
+    FdbEntry="fdb",
+    MdbEntry="mdb",
+    Impairment="impairment",
+    Sysctl="sysctl",
+    SysctlFile="sysctl",
+    NatTable="nat",
+    Masquerade="nat",
+    PortForward="nat",
+)
+
+
+class OfHost(Resource):
+    """A file of this collection, in no network namespace."""
+
+    netns = ""
+
+    @property
+    def key(self):
+        return (self.sort, self.name)
+
+    def requires(self):
+        return []
+
+    def reads(self):
+        return Observation(topologies=frozenset((self.name,)))
+
+
+class Topology(OfHost):
+    """What a topology has made: a file that goes with the reboot, as that does."""
+
+    name: str
+    made: Tuple[Any, ...] = ()
+
+    sort = "topology"
+
+    @property
+    def path(self):
+        return "%s/%s.json" % (RUN_DIR, self.name)
+
+    @property
+    def pending(self):
+        return Pending(self.name)
+
+    @property
+    def text(self):
+        lines = []
+        for r in self.made:
+            given = {name: r.__dict__[name] for name in r.FIELDS}
+            given = {name: value for name, value in given.items() if value != r.DEFAULTS.get(name, r)}
+            lines.append("\n  " + json.dumps({"resource": type(r).__name__, **given}))
+        return '{"topology": %s, "made": [%s\n]}\n' % (json.dumps(self.name), ",".join(lines))
+
+    @classmethod
+    def read(cls, text):
+        found = json.loads(text)
+        made = [{k: tuple(v) if isinstance(v, list) else v for k, v in r.items()} for r in found["made"]]
+        return cls(found["topology"], tuple(class_named(r.pop("resource"))(**r) for r in made))
+
+    def begin(self, planner):
+        """Record ownership before anything is made: a task that dies leaves nothing that nobody owns."""
+        if self not in planner.desired.present or planner.rolls_back:
+            return
+        have = planner.state.get(self.key)
+        made = {r.key: r for r in have.made} if have else {}
+        for r in self.made:
+            owned = r.to_record(planner.observed, made.values())
+            if owned is not None:
+                made.setdefault(r.key, owned)
+        after = replace(self, made=tuple(sorted(made.values(), key=lambda r: r.order())))
+        if after != have:
+            planner.step(Change(have, after))
+
+    def plan(self, planner, have):
+        if planner.rolls_back and have != self:
+            planner.step(Change(have, self))
+
+    def find(self, state):
+        return []
+
+    def finish(self, planner):
+        """Release ownership of what is no longer described, after it has gone."""
+        have, after = planner.state.get(self.key), self
+        if self in planner.desired.absent:
+            after = None
+        elif planner.rolls_back:
+            return
+        else:
+            keys = {r.key for r in self.made}
+            after = replace(have, made=tuple(r for r in have.made if r.key in keys))
+        if after != have:
+            planner.step(Change(have, after))
+
+    def goes_back(self, back):
+        return True
+
+    def commands(self, change):
+        if change.verb == "delete":
+            return [["rm", "-f", self.path]]
+        return ["mkdir -p %s && printf '%%s' %s > %s" % (RUN_DIR, quote(self.text), self.path)]
+
+    def plain(self):
+        return dict(name=self.name, made=[" ".join(str(p) for p in r.key if p not in ("", None)) for r in self.made])
+
+
+def class_named(name):
+    room = import_module("%s._resources.%s" % (_rooms.HERE, CLASSES[name]))
+    return getattr(room, name)
+
+
+class Pending(OfHost):
+    """What waits for a confirmation, or has been put back because there was none."""
+
+    name: str
+    undone: str = ""  # what has become of what it would confirm
+
+    sort = "pending"
+
+    @property
+    def path(self):
+        return "%s/%s.confirm" % (RUN_DIR, self.name)
+
+    def find(self, state):
+        found = super().find(state)
+        if found and found[0].undone:
+            text = "it comes too late: what the task changed of %s %s"
+            raise Refused("confirmed", text % (self.name, found[0].undone))
+        return found
+
+    def as_snapshot(self, back):
+        return None
+
+    def goes_back(self, back):
+        return True
+
+    def commands(self, change):
+        return [["rm", self.path]]
+
+
+class Boot(OfHost):
+    """What makes a topology anew after each boot: a script, and a unit of systemd.unit(5) that runs it."""
+
+    name: str
+    lines: Tuple[str, ...] = ()
+
+    sort = "boot"
+
+    @property
+    def script(self):
+        return "/etc/virtnet/%s.sh" % self.name
+
+    @property
+    def unit(self):
+        return "virtnet-%s.service" % self.name
+
+    @property
+    def files(self):
+        """Path to text."""
+        unit = "[Unit]\nDescription=Virtual network %s\nAfter=network.target\n\n[Service]\nType=oneshot\n" % self.name
+        unit += "RemainAfterExit=yes\nExecStart=/bin/sh %s\n\n[Install]\nWantedBy=multi-user.target\n" % self.script
+        return {
+            self.script: "\n".join((BOOT_HEAD, *self.lines)) + "\n",
+            "%s/%s" % (UNITS, self.unit): unit,
+        }
+
+    @property
+    def wanted_by(self):
+        return "%s/multi-user.target.wants/%s" % (UNITS, self.unit)
+
+    def goes_back(self, back):
+        return True
+
+    def commands(self, change):
+        if change.verb == "delete":
+            script, unit = self.files
+            return [["rm", "-f", self.wanted_by, unit, script], "rmdir --ignore-fail-on-non-empty /etc/virtnet"]
+        folders = sorted({path.rpartition("/")[0] for path in (*self.files, self.wanted_by)})
+        out = [["mkdir", "-p", *folders]]
+        out += ["printf '%%s' %s > %s" % (quote(text), path) for path, text in self.files.items()]
+        return [*out, ["ln", "-sf", "../" + self.unit, self.wanted_by]]
+
+
+def module(name):
+    from . import topology_options
+
+    return topology_options.module(name)

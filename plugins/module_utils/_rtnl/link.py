@@ -1,0 +1,334 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Links and their alternative names, read and written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import time
+
+from .. import _rooms
+from .._core.rows import changed, decoded, encoded
+from .._core.values import merged, replace
+from .._kinds.base import NOT_EXTERNAL, kind_named, kind_of
+from .._resources.link import AltName, Link
+from .netlink import (
+    ACK,
+    APPEND,
+    CREATE,
+    DELLINK,
+    DELLINKPROP,
+    DUMP,
+    EXCL,
+    GETLINK,
+    HEADS,
+    NESTED,
+    NEWLINK,
+    NEWLINKPROP,
+    attribute,
+    getter,
+    known,
+    nested,
+    packed,
+    text,
+)
+
+UNKNOWN = "Unknown device type"
+WITH_MAC = (1, 32, 772)  # ARPHRD_ETHER, ARPHRD_INFINIBAND, ARPHRD_LOOPBACK
+IFF_UP = 1
+ADDRESS, NAME, MTU, LOWER, MASTER, TXQLEN, LINKINFO, ALIAS, LINK_NETNSID, PROP_LIST = 1, 3, 4, 5, 10, 13, 18, 20, 37, 52
+IFNAME, NET_NS_FD, EXT_MASK = "IFLA_IFNAME=3:text", "IFLA_NET_NS_FD=28:uint32", "IFLA_EXT_MASK=29:uint32"
+LINK = "IFLA_LINK=5:uint32"
+SKIP_STATS = [(EXT_MASK, 8)]  # RTEXT_FILTER_SKIP_STATS
+
+
+# Reading
+
+
+def read_settled(kernel, name, follow):
+    """The links, and the namespaces where the far ends of those in `follow` are."""
+    end = time.monotonic() + 5
+    while True:
+        links = read_links(kernel, name)
+        nsids = {far[0] for link, far in links[0] if far and {name, link.ref} & follow}
+        homes = kernel.nsids.names_of(name, nsids)
+        # A far end in a namespace that is none any more: the kernel is about to take away both.
+        dying = any(home is None and not kernel.nsids.lives(name, nsid) for nsid, home in homes.items())
+        if not dying or time.monotonic() > end:
+            return links, set(homes.values())
+        time.sleep(0.002)
+
+
+def outliers(kernel):
+    """The (namespace, index, nsid of the lower link) of links that stand on one in another namespace."""
+    out, known = [], set(kernel.sockets)
+    for name in ["", *kernel.names()]:
+        try:
+            links, dummy = read_links(kernel, name)
+        except OSError:
+            continue  # it has gone meanwhile
+        far_off = [(link, far) for link, far in links if far and far[0] is not None and not kind_of(link).is_pair()]
+        out += [(name, link.index, far[0]) for link, far in far_off]
+        if not far_off and name not in known:
+            kernel.forget(name)
+    return out
+
+
+def read_links(kernel, name):
+    """The links with (nsid, index) of their far or lower link, and what is read with them."""
+    netlink, head = kernel.netlink(name), HEADS["link"][1]
+    answers = netlink.ask("link", GETLINK, DUMP, SKIP_STATS)
+    messages = [(head.unpack_from(answer), dict(nested(answer, 16))) for answer in answers]
+    netlink.names = names = {m[2]: text(parts[NAME]) for m, parts in messages}
+    netlink.indexes = {v: k for k, v in names.items()}
+    netlink.macs, netlink.l3 = {}, set()
+    links, others = [], []
+    for (dummy, arp_type, index, flags, dummy), parts in messages:
+        info = dict(nested(parts[LINKINFO])) if LINKINFO in parts else {}
+        link, get = link_of(name, index, arp_type, flags, parts, info, names)
+        netlink.macs[index] = parts[ADDRESS].hex(":") if ADDRESS in parts else None
+        kind, nsid = kind_of(link), number_in(parts, LINK_NETNSID)
+        far = (get(kind.underlay) or 0) if kind.underlay else number_in(parts, LOWER)
+        if kind.out_of_band():
+            found, more = _rooms.load("_rtnl", kind.out_of_band()).read_link(kernel, link)
+            link = replace(link, attrs=merged(link.attrs, found))
+            others += more
+        known = kind.underlay or (far and (nsid is not None or far != index))
+        links.append((link, (nsid, far or 0) if known else None))
+        if link.no_mac:
+            netlink.l3.add(link.name)
+        for dummy, raw in nested(parts[PROP_LIST]) if PROP_LIST in parts else ():
+            others.append(AltName(name, link.name, text(raw)))
+    return links, others
+
+
+def number_in(parts, number):
+    return struct.unpack_from("=i", parts[number])[0] if number in parts else None
+
+
+def link_of(netns, index, arp_type, flags, parts, info, names):
+    """A link, and a function that gives what it has by its kind."""
+    name, slave = (text(info[number]) if number in info else "" for number in (1, 4))
+    get = getter(dict(nested(info.get(2, b""))))
+    if name == "tun" and get("IFLA_TUN_TYPE=3:uint8") == 2:
+        name = "tap"
+    kind = kind_named(name)
+    attrs = decoded(kind.attrs, get) if kind.name else ()
+    if "primary" in dict(attrs):
+        attrs = merged(attrs, dict(primary=names.get(dict(attrs)["primary"], "")))
+    port = kind_named(slave).port
+    link = Link(
+        netns,
+        names[index],
+        name,
+        master=names.get(number_in(parts, MASTER), ""),
+        mtu=number_in(parts, MTU),
+        # Of a tunnel it is the local IP address.
+        address="" if arp_type not in WITH_MAC else parts[ADDRESS].hex(":") if ADDRESS in parts else None,
+        up=bool(flags & IFF_UP),
+        alias=text(parts[ALIAS]) if ALIAS in parts else "",
+        txqueuelen=number_in(parts, TXQLEN),
+        attrs=attrs,
+        port=decoded(port, getter(dict(nested(info.get(5, b""))))),
+        slave_kind=slave if kind_named(slave).name else None,
+        index=index,
+        no_mac=arp_type not in WITH_MAC,
+    )
+    return link, get
+
+
+def resolved(kernel, name, links, found):
+    """The links with the names of their far ends and lower links, as far as those are read."""
+    homes = kernel.nsids.names_of(name, {far[0] for dummy, far in links if far})
+    for link, far in links:
+        if far is not None:
+            nsid, index = far
+            home = homes[nsid]
+            names = kernel.sockets[home].names if home in found else {}
+            ref = (home if home in found else "?", names.get(index, str(index)) if index else "")
+            back = [far for other, far in found[home][0] if other.index == index] if home in found else []
+            # Of a kind that is not known here: each stands for the other only if they are a pair.
+            mutual = not kind_of(link).name and any(far and far[1] == link.index for far in back)
+            link = replace(link, **{"peer" if kind_of(link).is_pair() or mutual else "link": ref})
+        yield link
+
+
+# Writing
+
+
+def write(kernel, change):
+    if change.target.sort == "altname":
+        write_altname(kernel, change)
+    elif change.verb == "delete":
+        here, name = kernel.netlink(change.target.netns), change.target.name
+        here.ask("link", DELLINK, ACK, index=here.index(name))
+        here.indexes.pop(name, None)
+    elif change.verb == "add":
+        add(kernel, change)
+        finish(kernel, change)
+    else:
+        set_link(kernel, change)
+        finish(kernel, change)
+
+
+def write_altname(kernel, change):
+    here, target = kernel.netlink(change.target.netns), change.target
+    attrs = [(PROP_LIST | NESTED, packed("IFLA_ALT_IFNAME=53:text", target.name))]
+    verb, flags = (DELLINKPROP, 0) if change.verb == "delete" else (NEWLINKPROP, CREATE | EXCL | APPEND)
+    here.ask("link", verb, ACK | flags, attrs, index=here.index(target.dev))
+
+
+def common(here, change):
+    """The attributes that any link has and that are to be sent, and the head's fields."""
+    flags = dict(change.changed_fields("up"))
+    attrs = [(row.nla, v) for row in Link.ROWS for name, v in change.changed_fields(row.name) if name != "master"]
+    attrs += [("IFLA_MASTER=10:uint32", here.index(m) if m else 0) for dummy, m in change.changed_fields("master")]
+    return attrs, dict(flags=int(flags["up"]), change=IFF_UP) if flags else {}
+
+
+def add(kernel, change):
+    target, kind = change.target, kind_of(change.target)
+    here = kernel.netlink(target.netns)
+    here.indexes.pop(target.name, None)
+    if kind.maker == "tuntap":
+        _rooms.load("_rtnl", "tuntap").make(kernel, target)
+        attrs, header = common(here, change)
+        if attrs or header:
+            send(here, ACK, attrs, dict(header, index=here.index(target.name)), kind)
+        return
+    attrs, header = common(here, change)
+    attrs.insert(0, (IFNAME, target.name))
+    typed = kind_attrs(kernel, target, None, kind)
+    data = b"".join(packed(*pair) for pair in typed)
+    if target.peer:
+        far = packed(IFNAME, target.peer[1]) + packed(NET_NS_FD, kernel.file(target.peer[0]))
+        data += packed(kind.peer_nla, HEADS["link"][1].pack(0, 0, 0, 0, 0) + far)
+        kernel.netlink(target.peer[0]).indexes.pop(target.peer[1], None)
+    start = here
+    if target.link and not kind.underlay:
+        # The kernel looks for the lower link where it is told of the new one.
+        start = kernel.netlink(target.link[0])
+        attrs.append((LINK, start.index(target.link[1])))
+        attrs += [(NET_NS_FD, kernel.file(target.netns))] if start is not here else []
+    send(start, ACK | CREATE | EXCL, attrs + [link_info(kind.name, data)], header, kind, typed)
+
+
+def set_link(kernel, change):
+    before, target, kind = change.before, change.target, kind_of(change.target)
+    here = kernel.netlink(before.netns)
+    attrs = [(IFNAME, target.name)] if before.ref != target.ref else []
+    if before.netns != target.netns:
+        # All else is sent where the link has gone to.
+        attrs.append((NET_NS_FD, kernel.file(target.netns)))
+        here.ask("link", NEWLINK, ACK, attrs, index=here.index(before.name))
+        here.indexes.pop(before.name, None)
+        here, attrs = kernel.netlink(target.netns), []
+        here.indexes.pop(target.name, None)
+    more, header = common(here, change)
+    attrs += more
+    typed = [] if kind.maker == "tuntap" else kind_attrs(kernel, target, change.base, kind)
+    if not (attrs or typed or header):
+        return
+    index = here.index(before.name if before.netns == target.netns else target.name)
+    # Of one message the kernel takes the kind's options first. A bridge without an address refuses some,
+    # and it has none after its last port has left.
+    if attrs or header:
+        send(here, ACK, attrs, dict(header, index=index), kind)
+    if typed:
+        # The MTU of a tunnel is worked out anew unless it is sent.
+        kept = [("IFLA_MTU=4:uint32", target.mtu)] if kind.full_update else []
+        data = b"".join(packed(*pair) for pair in typed)
+        send(here, ACK, [*kept, link_info(kind.name, data)], dict(index=index), kind, typed)
+    here.indexes.pop(before.name, None)
+
+
+def link_info(name, data):
+    return LINKINFO, attribute(1, name.encode() + b"\0") + (attribute(2, data) if data else b"")
+
+
+def kind_attrs(kernel, target, base, kind):
+    """The kind's attributes to be sent, and the lower link of a tunnel."""
+    old, link = base.attrs if base else (), (kind.underlay and target.link) or ("", "")
+    typed = encoded(changed(kind.attrs, old, target.attrs, not base))
+    moved = bool(link[1]) if base is None else bool(kind.underlay) and target.link != base.link
+    if kind.full_update and (typed or moved or base is None):
+        typed = all_attrs(kind, {**dict(old), **dict(target.attrs)})
+    here = kernel.netlink(target.netns)
+    typed = [(nla, (here.index(v) if v else 0) if nla.endswith(":index") else v) for nla, v in typed]
+    if moved or (kind.full_update and typed and link[1]):
+        typed.append((kind.underlay, index_of(kernel.netlink(link[0]), link[1])))
+    return typed
+
+
+def all_attrs(kind, stated):
+    """Every attribute of a kind that resets those that are not sent."""
+    full = {**{row.name: row.default for row in kind.attrs}, **stated}
+    rows = [row for row in kind.attrs if row.only != NOT_EXTERNAL or not full.get("external")]
+    return encoded((row, full[row.name], None) for row in rows)
+
+
+def index_of(netlink, name):
+    """The index of a link, which can be all that is known of one that has gone."""
+    if name.isdigit() and name not in netlink.indexes:
+        return int(name)
+    return netlink.index(name) if name else 0
+
+
+def finish(kernel, change):
+    """The options of a port, which its master keeps, and what is out of band."""
+    target, base = change.target, change.base
+    fresh = base is None or base.master != target.master
+    rows = kind_named(target.slave_kind).port if target.slave_kind else ()
+    data = encoded(changed(rows, () if fresh else base.port, target.port, fresh))
+    if data:
+        here = kernel.netlink(target.netns)
+        data = b"".join(packed(*pair) for pair in data)
+        info = attribute(4, target.slave_kind.encode() + b"\0") + attribute(5, data)
+        here.ask("link", NEWLINK, ACK, [(LINKINFO, info)], index=here.index(target.name))
+    room = kind_of(target).out_of_band()
+    if room:
+        _rooms.load("_rtnl", room).write_link(kernel, change)
+
+
+def learn(link):
+    """Find out the numbers of all attributes of a link; of some, only pyroute2 knows them."""
+    kind, port = kind_of(link), kind_named(link.slave_kind).port
+    for row in (*kind.attrs, *port):
+        for nla in row.attributes():
+            known(nla)
+
+
+def rtnl_kind(name):
+    """What route netlink calls a kind."""
+    return "tun" if name == "tap" else name
+
+
+def lacks(kind):
+    return "this kernel has no links of kind %s (kernel module %s)" % (kind.name, kind.kernel_module or kind.name)
+
+
+def send(here, flags, attrs, header, kind, typed=()):
+    """Tell the kernel of a link; what it does not support is named."""
+    end = time.monotonic() + 5
+    while True:
+        try:
+            return here.ask("link", NEWLINK, flags, attrs, **header)
+        except OSError as e:
+            # One in a deleted namespace lasts a little longer than that.
+            if e.errno != errno.EEXIST or not kind.unique or time.monotonic() > end:
+                raise explained(e, flags, kind, typed)
+        time.sleep(0.01)
+
+
+def explained(e, flags, kind, typed):
+    """What the kernel's refusal of a link means."""
+    if UNKNOWN in e.strerror or (e.errno == errno.EOPNOTSUPP and not typed and flags & CREATE):
+        return OSError(e.errno, "kind: " + lacks(kind))
+    if e.errno == errno.EEXIST and kind.unique:
+        return OSError(e.errno, "another link of kind %s has the same %s" % (kind.name, ", ".join(kind.unique)))
+    if e.errno == errno.EOPNOTSUPP and typed and e.strerror == os.strerror(e.errno):
+        names = ", ".join(row.name for row in kind.attrs if row.nla in dict(typed))
+        return OSError(e.errno, "this kernel does not take %s for a link of kind %s" % (names, kind.name))
+    return e

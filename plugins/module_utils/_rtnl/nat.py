@@ -1,0 +1,90 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of NAT, by the programs of nftables and iptables."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from contextlib import suppress
+
+from .._core.values import Refused
+from .._resources.nat import Masquerade, NatTable, PortForward
+from .._resources.nat_words import NFT_FAMILY, PROGRAM, TABLE, from_iptables, from_nft, iptables_argv, nft_json
+from .files import feed, output
+
+CLASSES = dict(masquerade=Masquerade, port_forward=PortForward)
+NETFILTER, GETTABLE, NEWTABLE = 12, 10 << 8 | 1, 10 << 8  # NETLINK_NETFILTER, NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE
+
+
+def has_tables():
+    """Whether nftables or iptables have any here: to run their programs takes a thousand times longer."""
+    for family in ("ip", "ip6"):
+        try:
+            with open("/proc/thread-self/net/%s_tables_names" % family) as f:
+                if f.read():
+                    return True
+        except FileNotFoundError:
+            pass
+        except PermissionError:
+            return True  # in the user namespace of an ordinary user nobody may read it
+    with suppress(OSError), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETFILTER) as s:
+        s.send(struct.pack("=IHHIIBBH", 20, GETTABLE, 0x301, 1, 0, 0, 0, 0))
+        return struct.unpack_from("=IH", s.recv(1 << 16))[1] == NEWTABLE
+    return False
+
+
+def read(kernel, name, links):
+    with kernel.inside(name):
+        if not has_tables():
+            return
+    for family in NFT_FAMILY:
+        with kernel.inside(name):
+            table = output(["nft", "-j", "list", "table", NFT_FAMILY[family], TABLE])
+            saved = output([PROGRAM[family] + "-save", "-t", "nat"])
+        rules = list(from_iptables(name, family, saved or ""))
+        if table:
+            own, shared = from_nft(name, family, json.loads(table)["nftables"])
+            yield NatTable(name, family, shared)
+            rules = own + rules
+        for sort, fields in rules:
+            yield CLASSES[sort](**fields)
+
+
+def backend(kernel, netns, family):
+    """nft where this host can do NAT with it, else iptables."""
+    own = {"family": NFT_FAMILY[family], "table": TABLE}
+    chain = dict(own, name="try", type="nat", hook="postrouting", prio=100)
+    commands = [{"add": {"table": {"family": NFT_FAMILY[family], "name": TABLE}}}, {"add": {"chain": chain}}]
+    with kernel.inside(netns if kernel.path(netns) else ""):
+        try:
+            feed(["nft", "-c", "-j", "-f", "-"], json.dumps({"nftables": commands}))
+            return "nft"
+        except OSError as e:
+            if output([PROGRAM[family], "-w", "-t", "nat", "-S"]) is None:
+                raise Refused("backend", "neither nft nor %s does NAT here (%s)" % (PROGRAM[family], e.strerror))
+            return "iptables"
+
+
+def write(kernel, change):
+    if change.target.sort == "nat_table":
+        verb = "delete" if change.verb == "delete" else "add"
+        table = {"family": NFT_FAMILY[change.target.family], "name": TABLE}
+        nft(kernel, change.target.netns, [{verb: {"table": table}}])
+        return
+    rules = [(rule, rule is change.after) for rule in (change.before, change.after) if rule is not None]
+    commands = [c for rule, adding in rules if rule.backend == "nft" for c in nft_json(rule, adding)]
+    if commands:
+        nft(kernel, change.target.netns, commands)
+    for rule, adding in rules:
+        if rule.backend == "iptables":
+            # The first three words call the program; the rest is what iptables-restore(8) reads, in one transaction.
+            lines = [" ".join('"%s"' % word for word in argv[4:]) for argv in iptables_argv(rule, adding)]
+            with kernel.inside(rule.netns):
+                feed([PROGRAM[rule.family] + "-restore", "-w", "--noflush"], "*nat\n%s\nCOMMIT\n" % "\n".join(lines))
+
+
+def nft(kernel, netns, commands):
+    with kernel.inside(netns):
+        feed(["nft", "-j", "-f", "-"], json.dumps({"nftables": commands}))

@@ -1,0 +1,170 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Network namespaces: their names, their numbers in each other, their end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from contextlib import suppress
+
+from .._kinds.base import kind_of
+from .._namespaces import CLONE_NEWNET, NETNS_DIR, check, libc
+from .._resources.netns import Netns
+from . import link as links_room
+from .netlink import ACK, DUMP, GETLINK, GETNSID, NEWNSID, nested
+
+MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 4096, 16384, 1 << 20, 2
+FD, NSID, TARGET = "NETNSA_FD=3:uint32", "NETNSA_NSID=1:int32", "NETNSA_TARGET_NSID=4:int32"
+
+
+def read_netns(kernel, name, with_holders):
+    inode = os.stat("%s/%s" % (NETNS_DIR, name)).st_ino
+    holders = tuple(kernel.holders()[inode]) if with_holders else ()
+    nsid = kernel.netlink("").nsid(kernel.file(name))
+    return Netns(name, nsid, inode, "/proc/%d/ns/net" % holders[0][0] if holders else None, holders)
+
+
+def write(kernel, change):
+    target = change.target
+    if change.verb == "delete":
+        delete(kernel, target.name)
+        return
+    if change.verb == "add":
+        kernel.forget(target.name)
+        kernel.nsids.forget()
+        share_netns_dir()
+        mount(target)
+    for dummy, nsid in change.changed_fields("nsid"):
+        kernel.netlink("").ask("nsid", NEWNSID, ACK, [(FD, kernel.file(target.name)), (NSID, nsid)])
+
+
+def share_netns_dir():
+    """Make /run/netns a shared mount, so that a namespace that goes here goes in every mount namespace."""
+    os.makedirs(NETNS_DIR, exist_ok=True)
+    where = NETNS_DIR.encode()
+    if libc.mount(b"", where, b"none", MS_SHARED | MS_REC, None):
+        check(libc.mount(where, where, b"none", MS_BIND | MS_REC, None))
+        check(libc.mount(b"", where, b"none", MS_SHARED | MS_REC, None))
+
+
+def mount(target):
+    path = "%s/%s" % (NETNS_DIR, target.name)
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0))
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if not target.path:
+            check(libc.unshare(CLONE_NEWNET))
+        check(libc.mount((target.path or "/proc/thread-self/ns/net").encode(), path.encode(), b"none", MS_BIND, None))
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        check(libc.setns(home, CLONE_NEWNET))
+        os.close(home)
+
+
+def delete(kernel, name):
+    kernel.leaving.expect(name)
+    kernel.forget(name)
+    check(libc.umount2(("%s/%s" % (NETNS_DIR, name)).encode(), MNT_DETACH))
+    os.unlink("%s/%s" % (NETNS_DIR, name))
+
+
+class Nsids:
+    """The names of the namespaces that have a number in another one."""
+
+    def __init__(self, kernel):
+        self.kernel, self.scratch, self.names = kernel, None, []
+
+    def forget(self):
+        if self.scratch is not None:
+            self.scratch.socket.close()
+        self.scratch = None
+
+    def names_of(self, here, nsids):
+        """The names of the namespaces that `here` calls by these numbers; None for one without a name."""
+        found = {nsid: here if nsid is None else None for nsid in nsids}
+        if set(found) - {None}:
+            for nsid, name in self.known(here):
+                found.update({nsid: name} if nsid in found else {})
+                if None not in found.values():
+                    break
+        return found
+
+    def known(self, here):
+        """The (number, name) of the namespaces that have a number in `here`."""
+        if self.scratch is None:
+            # A scratch namespace gives a number to each of them; then one question tells of all that `here` knows.
+            self.scratch, self.names = self.kernel.scratch_netns(), ["", *self.kernel.names(), *self.kernel.paths]
+            for place, name in enumerate(self.names):
+                with suppress(OSError):  # it has gone meanwhile, or has two names
+                    self.scratch.ask("nsid", NEWNSID, ACK, [(FD, self.kernel.file(name)), (NSID, place)])
+        target = [(TARGET, self.scratch.nsid(self.kernel.file(here)))]
+        answers = self.scratch.ask("nsid", GETNSID, DUMP, target)
+        yield from self.both(answers)
+        # Of more than 900 Linux 6.18 tells no more.
+        for place in range(len(self.names)) if len(answers) > 500 else ():
+            with suppress(OSError):
+                yield from self.both(self.scratch.ask("nsid", GETNSID, 0, [(NSID, place), *target]))
+
+    def both(self, answers):
+        """The (number, name) of which the answers tell, where the namespace has both."""
+        for answer in answers:
+            parts = dict(nested(answer, 4))
+            nsid, place = (struct.unpack("=i", parts[number])[0] for number in (1, 5))
+            if min(nsid, place) >= 0:
+                yield nsid, self.names[place]
+
+    def lives(self, here, nsid):
+        try:
+            return bool(self.kernel.netlink(here).ask("nsid", GETNSID, 0, [(NSID, nsid)]))
+        except OSError:
+            return False
+
+
+class Leaving:
+    """What the kernel takes away a little after a namespace: its links, with their far ends and upper links."""
+
+    def __init__(self, kernel):
+        self.kernel, self.links, self.cards, self.devices = kernel, [], [], []
+        self.outliers = None  # once they had to be looked for
+
+    def expect(self, name):
+        """What goes with this namespace."""
+        kernel, (links, dummy) = self.kernel, links_room.read_links(self.kernel, name)
+        ends = [far for link, far in links if kind_of(link).is_pair() and far and far[0] is not None]
+        homes = kernel.nsids.names_of(name, {nsid for nsid, dummy in ends})
+        self.links += [(homes[nsid], index) for nsid, index in ends if homes[nsid] is not None]
+        self.cards += [link.name for link, dummy in links if link.kind == "" and link.name != "lo"]
+        taps = [link for link, dummy in links if kind_of(link).is_tap() and dict(link.attrs).get("owner") is not None]
+        self.devices += ["/dev/tap%d" % link.index for link in taps]
+        if self.outliers is None:
+            self.outliers = links_room.outliers(kernel)
+        here = [one for one in self.outliers if one[0] != name]
+        self.links += [(home, i) for home, i, nsid in here if kernel.netlink(home).nsid(kernel.file(name)) == nsid]
+        self.outliers = here
+
+    def wait(self):
+        end = time.monotonic() + 10
+        while self.links and time.monotonic() < end:
+            netns, index = self.links[-1]
+            try:
+                self.kernel.netlink(netns).ask("link", GETLINK, 0, index=index)
+                time.sleep(0.002)
+            except OSError:
+                self.links.pop()
+        # Not for long: they come to the first namespace of the machine, which need not be this one.
+        end = time.monotonic() + 2
+        while self.cards and time.monotonic() < end:
+            try:
+                socket.if_nametoindex(self.cards[-1])
+                self.cards.pop()
+            except OSError:
+                time.sleep(0.002)
+        end = time.monotonic() + 2
+        while any(map(os.path.exists, self.devices)) and time.monotonic() < end:
+            time.sleep(0.002)
+        self.links, self.cards, self.devices = [], [], []

@@ -1,0 +1,168 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running kernel: a socket in each namespace, the loop that reads them, and the execution of a step."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections import defaultdict
+from contextlib import suppress
+
+from .. import _rooms
+from .._core.state import State
+from .._core.values import RUN_DIR, Refused
+from .._kinds.base import kind_named
+from .._namespaces import CLONE_NEWNET, NETNS_DIR, Namespaces, check, is_namespace, libc
+from . import link as links_room
+from . import netns
+from .netlink import ACK, CREATE, EXCL, NEWLINK, Netlink, attribute
+
+UNKNOWN = "Unknown device type"
+
+
+class Kernel(Namespaces):
+    """What is in the namespaces, read and changed by a socket in each."""
+
+    def __init__(self):
+        super().__init__()
+        self.sockets, self.generic = {"": Netlink()}, {}
+        self.held = None  # the lock
+        self.nsids = netns.Nsids(self)
+        self.processes = None  # by namespace
+        self.leaving = netns.Leaving(self)
+
+    def close(self):
+        for netlink in [*self.sockets.values(), *self.generic.values()]:
+            netlink.socket.close()
+        self.nsids.forget()
+        if self.held is not None:
+            os.close(self.held)
+        super().close()
+
+    def lock(self, seconds):
+        """Let no other task work on a topology of this host until this one is closed."""
+        os.makedirs(RUN_DIR, exist_ok=True)
+        fd = self.held = os.open(RUN_DIR + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    holder = os.pread(fd, 20, 0).decode() or "that has just begun"
+                    text = "another task (process %s) works on a topology of this host, and %d s were not enough"
+                    raise Refused("lock_timeout", text % (holder, seconds))
+                time.sleep(0.02)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, b"%d" % os.getpid(), 0)
+
+    def netlink(self, name):
+        if name not in self.sockets:
+            with self.inside(name):
+                self.sockets[name] = Netlink()
+        return self.sockets[name]
+
+    def forget(self, name):
+        for sockets in (self.sockets, self.generic):
+            if name in sockets:
+                sockets.pop(name).socket.close()
+        if name in self.files:
+            os.close(self.files.pop(name))
+
+    def scratch_netns(self):
+        """A socket in a new namespace that nobody sees."""
+        try:
+            check(libc.unshare(CLONE_NEWNET))
+            netlink = Netlink()
+        finally:
+            check(libc.setns(self.home, CLONE_NEWNET))
+        netlink.socket.setsockopt(270, 12, 1)  # NETLINK_GET_STRICT_CHK: the kernel heeds what a dump is asked for
+        return netlink
+
+    def check_kinds(self, kinds):
+        """Refuse a kind that this kernel lacks: it says so of one in a namespace that nobody sees."""
+        scratch = self.scratch_netns()
+        for name in kinds:
+            try:
+                info = attribute(1, links_room.rtnl_kind(name).encode() + b"\0")
+                scratch.ask("link", NEWLINK, ACK | CREATE | EXCL, [(18, info)])
+            except OSError as e:
+                if UNKNOWN in e.strerror:
+                    raise Refused("kind", links_room.lacks(kind_named(name)))
+        scratch.socket.close()
+
+    # What options ask of the host
+
+    def adopt(self, name, path):
+        """Let `name` stand for the namespace of this path; return its inode, or None if there is none."""
+        if not is_namespace(path):
+            return None
+        self.paths[name] = path
+        return os.stat(path).st_ino
+
+    def nat_backend(self, name, family):
+        return _rooms.load("_rtnl", "nat").backend(self, name, family)
+
+    def made(self, name):
+        return _rooms.load("_rtnl", "topology").made(name)
+
+    def pending(self, name):
+        return _rooms.load("_rtnl", "topology").pending(name)
+
+    # Reading
+
+    def observe(self, wanted):
+        """The state of what is to be read."""
+        self.nsids.forget()
+        self.processes = None
+        found, queue, follow = {}, sorted({*wanted.names, ""}), set(wanted.follow)
+        queue += [name for name, dummy, dummy in links_room.outliers(self)] if wanted.uppers else []
+        while queue:
+            name = queue.pop(0)
+            if name in found or (name and self.path(name) is None):
+                continue
+            found[name], homes = links_room.read_settled(self, name, follow)
+            queue += [home for home in homes if home is not None]
+        state = State(self.read_files(wanted))
+        names = dict.fromkeys(_rooms.room(sort) for sort in _rooms.ORDER.split() if sort in wanted.sorts)
+        readers = [getattr(_rooms.load("_rtnl", room), "read", None) for room in names]
+        for name, (links, others) in found.items():
+            if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
+                state.add(netns.read_netns(self, name, name in follow))
+            for resource in (*links_room.resolved(self, name, links, found), *others):
+                state.add(resource)
+            for read in filter(None, readers):
+                for resource in read(self, name, [link for link, dummy in links]):
+                    state.add(resource)
+        return state
+
+    def read_files(self, wanted):
+        kept = [_rooms.load("_rtnl", "sysctl").read_file(path) for path in wanted.files]
+        for name in sorted(wanted.topologies):
+            kept += _rooms.load("_rtnl", "topology").read_all(name)
+        return filter(None, kept)
+
+    def holders(self):
+        """The (pid, name) of the processes in each namespace by its inode, read once an observation."""
+        if self.processes is None:
+            self.processes = defaultdict(list)
+            for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
+                with suppress(FileNotFoundError, PermissionError, ProcessLookupError):
+                    inode = os.stat("/proc/%d/ns/net" % pid).st_ino
+                    with open("/proc/%d/comm" % pid, errors="surrogateescape") as f:
+                        self.processes[inode].append((pid, f.read().strip()))
+        return self.processes
+
+    # Writing
+
+    def execute(self, change):
+        """Do one step, or raise OSError with the kernel's reason."""
+        if not (change.target.is_netns and change.verb == "delete"):
+            self.wait_for_leaving()
+        _rooms.load("_rtnl", _rooms.room(change.target.sort)).write(self, change)
+
+    def wait_for_leaving(self):
+        self.leaving.wait()

@@ -1,0 +1,74 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The records of topologies, and what makes them anew after a boot."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import suppress
+
+from .._confirm import waiting
+from .._core.values import RUN_DIR, Refused
+from .._resources.topology import Boot, Pending, Topology
+from . import files
+
+
+def read_all(name):
+    return [made(name), pending(name), boot(name)]
+
+
+def made(name):
+    """What a topology has made, if it is there."""
+    path = Topology(name).path
+    try:
+        return Topology.read(files.read(path))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise Refused("name", "%s is damaged; without it nobody knows what the topology made" % path)
+
+
+def pending(name):
+    """What waits for a confirmation of this topology."""
+    outcome = waiting(Pending(name).path)
+    return None if outcome is None else Pending(name, undone=outcome)
+
+
+def boot(name):
+    """What makes this topology anew after a boot, if all of it is there as this collection writes it."""
+    it = Boot(name)
+    with suppress(FileNotFoundError):
+        it = Boot(name, tuple(files.read(it.script).split("\n")[1:-1]))
+    there = [path for path in (*it.files, it.wanted_by) if os.path.lexists(path)]
+    whole = len(there) == 3 and all(files.read(path) == text for path, text in it.files.items())
+    return it if whole else Boot(name, ("false",)) if there else None
+
+
+def write(kernel, change):
+    target = change.target
+    if target.sort == "boot":
+        write_boot(target, change)
+    elif change.verb == "delete":
+        os.unlink(target.path)
+    else:
+        os.makedirs(RUN_DIR, exist_ok=True)
+        files.write(target.path, target.text)
+
+
+def write_boot(target, change):
+    if change.verb == "delete":
+        for path in (target.wanted_by, *target.files):
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+        with suppress(OSError):  # it is that of other topologies as well
+            os.rmdir(os.path.dirname(target.script))
+    else:
+        for path in (*target.files, target.wanted_by):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        for path, text in target.files.items():
+            files.write(path, text)
+        with suppress(FileExistsError):
+            os.symlink("../" + target.unit, target.wanted_by)
+    if os.path.isdir("/run/systemd/system"):
+        subprocess.run(["systemctl", "daemon-reload"], check=False)
