@@ -43,7 +43,7 @@ LINK_MODULES = dict(linux_bridge=("bridge",), tuntap=("tuntap",), ip_tunnel=("tu
 RESOURCE_MODULES = {
     "netns": "netns",
     "address": "address",
-    "route": "route",
+    "route": "route_options",
     "rule": "rule",
     "bridge_vlan": "vlans",
     "neighbour": "neighbour",
@@ -54,7 +54,7 @@ RESOURCE_MODULES = {
     "nat_masquerade": "nat",
     "nat_port_forward": "nat",
     "wireguard": "wireguard",
-    "topology": "topology",
+    "topology": "topology_options",
 }
 # The rooms of what a dry run can assume.
 ASSUMED = dict(netns="netns", link="link", port="link")

@@ -272,6 +272,6 @@ def shown(state, keys, steps, other):
 def described(state, key):
     """A resource in the words of the options, with what is on it; None where it is absent."""
     if isinstance(key, list):
-        return [described(state, one) for one in key if one in state]
+        return [one for one in (described(state, one) for one in key) if one is not None]
     r = state.get(key) if isinstance(key, tuple) else next((r for r in state if r.fits(key)), None)
     return None if r is None else r.described(state)

@@ -12,6 +12,7 @@ version_added: 0.1.0
 author: virtnet developers (@virtnet)
 description:
   - Adds IPv4 and IPv6 addresses to a link that is there, or takes them away.
+  - Several addresses are made in the order in which they are given, so the first IPv4 one of a network is primary.
   - When an IPv4 address goes, the kernel lets others of its network and routes go with it. Those that nobody wished
     away are put back.
 extends_documentation_fragment:
@@ -52,6 +53,30 @@ options:
         description: Where the address is valid; like O(scope).
         type: str
         choices: [global, link, host]
+      metric:
+        description: The metric of the route to the network; like O(metric).
+        type: int
+      valid_lft:
+        description: How long the address stays; like O(valid_lft).
+        type: str
+      preferred_lft:
+        description: How long new connections take the address; like O(preferred_lft).
+        type: str
+      nodad:
+        description: Whether nobody looks for another host that has the address; like O(nodad).
+        type: bool
+      home:
+        description: Whether it is the home address; like O(home).
+        type: bool
+      mngtmpaddr:
+        description: Whether temporary addresses are made of it; like O(mngtmpaddr).
+        type: bool
+      noprefixroute:
+        description: Whether the network gets no route; like O(noprefixroute).
+        type: bool
+      autojoin:
+        description: Whether a multicast group is joined; like O(autojoin).
+        type: bool
   peer:
     description:
       - The address at the other end of a point-to-point link; its prefix length is that of the whole host if left out.
@@ -72,6 +97,51 @@ options:
       - Only for a single O(address).
     type: str
     choices: [global, link, host]
+  metric:
+    description:
+      - The metric of the route to its network that the kernel makes, from 0 to 4294967295. The kernel's value is V(0),
+        which for IPv6 stands for 256.
+      - Only for a single O(address).
+    type: int
+  valid_lft:
+    description:
+      - How many seconds the address stays, from 1 to 4294967294, or V(forever), which it is if this is left out.
+      - What is left of a time is no change; with another option that changes, the time begins anew.
+      - Only for a single O(address).
+    type: str
+  preferred_lft:
+    description:
+      - How many seconds new connections take the address, or V(forever). No longer than O(valid_lft). With V(0) it is
+        deprecated at once. The kernel's value is V(forever).
+      - Only for a single O(address).
+    type: str
+  nodad:
+    description:
+      - Whether the kernel takes the address without looking first for another host that has it (duplicate address
+        detection). The kernel's value is V(false).
+      - Only for a single IPv6 O(address).
+    type: bool
+  home:
+    description:
+      - Whether it is the home address of Mobile IPv6. The kernel's value is V(false).
+      - Only for a single IPv6 O(address).
+    type: bool
+  mngtmpaddr:
+    description:
+      - Whether the kernel makes temporary addresses of it and keeps them (privacy extensions). The kernel's value is
+        V(false).
+      - Only for a single IPv6 O(address).
+    type: bool
+  noprefixroute:
+    description:
+      - Whether the kernel makes no route to the network of the address. The kernel's value is V(false).
+      - Only for a single O(address).
+    type: bool
+  autojoin:
+    description:
+      - Whether the kernel joins the multicast group that the address is. The kernel's value is V(false).
+      - Only for a single O(address).
+    type: bool
   exclusive:
     description:
       - Whether all other addresses of the link are taken away, of both families.
@@ -116,6 +186,14 @@ EXAMPLES = r"""
       - address: 198.51.100.2/24
         label: eth2:2
     exclusive: true
+
+- name: A service's address that no connection of the host itself takes, and whose network is routed otherwise
+  virtnet.linux.address:
+    dev: eth1
+    address: 2001:db8:1::53/64
+    preferred_lft: "0"
+    noprefixroute: true
+    nodad: true
 
 - name: One address taken away
   virtnet.linux.address:
@@ -168,6 +246,38 @@ addresses:
     scope:
       description: Where the address is valid.
       type: str
+    metric:
+      description: The metric of the route to its network.
+      returned: if it is not the kernel's value
+      type: int
+    valid_lft:
+      description: The seconds that it stays.
+      returned: if it is not the kernel's value
+      type: str
+    preferred_lft:
+      description: The seconds in which new connections take it.
+      returned: if it is not the kernel's value
+      type: str
+    nodad:
+      description: Whether nobody looks for another host that has it.
+      returned: if it is not the kernel's value
+      type: bool
+    home:
+      description: Whether it is a home address.
+      returned: if it is not the kernel's value
+      type: bool
+    mngtmpaddr:
+      description: Whether temporary addresses are made of it.
+      returned: if it is not the kernel's value
+      type: bool
+    noprefixroute:
+      description: Whether its network has no route.
+      returned: if it is not the kernel's value
+      type: bool
+    autojoin:
+      description: Whether a multicast group is joined.
+      returned: if it is not the kernel's value
+      type: bool
 commands:
   description:
     - What is done, or in check mode would be done, as command lines of ip(8), bridge(8), sysctl(8), nft(8) or

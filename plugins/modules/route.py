@@ -12,7 +12,9 @@ version_added: 0.1.0
 author: virtnet developers (@virtnet)
 description:
   - Adds, replaces and deletes routes.
-  - A route is known by its destination, table and metric. If there is one with other next hops, it is replaced.
+  - A route is known by its destination, table, metric, O(tos) and O(from). If there is one with other next hops, it
+    is replaced. Where others made several such routes beside each other, the one with these next hops is meant; packets
+    take it then, and the others stay.
   - Routes that the kernel made by itself, for instance to the network of an address, are never changed or deleted.
 extends_documentation_fragment:
   - virtnet.linux.attributes
@@ -67,8 +69,11 @@ options:
     description:
       - The routing table, as V(main), V(default) or a number from 1 to 4294967295. Table 255, local, is the kernel's
         own.
+      - Left out it is V(main), unless O(vrf) is given.
     type: str
-    default: main
+  vrf:
+    description: The VRF in whose table the route is; see M(virtnet.linux.vrf). It excludes O(table).
+    type: str
   metric:
     description:
       - The preference among routes to the same destination, from 0 to 4294967295; the lowest wins.
@@ -79,8 +84,9 @@ options:
       - V(unicast) sends packets on and is what a route is if this is left out. The others have no next hop.
       - V(blackhole) drops packets silently, V(unreachable) and V(prohibit) answer with an ICMP error, V(throw) goes
         on with the next routing rule.
+      - V(local) hands packets to the host itself, V(anycast) too, V(broadcast) and V(multicast) send them to all.
     type: str
-    choices: [unicast, blackhole, unreachable, prohibit, throw]
+    choices: [unicast, local, broadcast, anycast, multicast, blackhole, unreachable, prohibit, throw]
   src:
     description:
       - The source address that the host takes for packets of its own on this route; it must be an address of the
@@ -97,6 +103,47 @@ options:
     description: The mark of who made the route. A new route has V(static).
     type: str
     choices: [static, boot]
+  tos:
+    description:
+      - The type of service of the packets that the route is for, as a number from 0 to 255 or V(0x00) to V(0xff); IPv4
+        alone. The kernel's value is V(0x00), for all packets that no other route is for.
+    type: str
+  from:
+    description: The network of the sources of the packets that the route is for; IPv6 alone.
+    type: str
+  pref:
+    description: The preference among IPv6 routers (RFC 4191). The kernel's value is V(medium).
+    type: str
+    choices: [medium, high, low]
+  nhid:
+    description:
+      - The number of the nexthop object by which packets go, from 1 to 4294967295.
+      - It excludes O(via), O(dev), O(onlink) and O(multipath).
+    type: int
+  mtu_lock:
+    description: Whether O(mtu) stays when the path tells a smaller one. The kernel's value is V(false).
+    type: bool
+  advmss:
+    description:
+      - The largest TCP segment that is told to the other side, in bytes, from 0 to 4294967295. V(0), the value of the
+        kernel, follows from the MTU.
+    type: int
+  hoplimit:
+    description: The hop limit of packets, from 0 to 255. V(0), the kernel's value, is that of the host.
+    type: int
+  initcwnd:
+    description:
+      - How many segments TCP sends before the first answer, from 0 to 4294967295. V(0), the kernel's value, is that of
+        the kernel.
+    type: int
+  initrwnd:
+    description:
+      - How many segments TCP offers to receive at first, from 0 to 4294967295. V(0), the kernel's value, is that of the
+        kernel.
+    type: int
+  quickack:
+    description: Whether TCP acknowledges at once. The kernel's value is V(false).
+    type: bool
 notes:
   - O(state=absent) deletes the routes to O(dest) in O(table). Other options, if given, must fit as well.
 seealso:
@@ -158,6 +205,13 @@ EXAMPLES = r"""
     dev: uplink
     table: "100"
 
+- name: More segments at the start of a connection
+  virtnet.linux.route:
+    dest: 10.4.0.0/16
+    via: 192.0.2.254
+    initcwnd: 20
+    initrwnd: 20
+
 - name: A route deleted, whatever its gateway and metric
   virtnet.linux.route:
     dest: 198.51.100.0/24
@@ -218,6 +272,46 @@ routes:
     proto:
       description: Who made the route.
       type: str
+    tos:
+      description: The type of service, as a number.
+      returned: if it is not the kernel's value
+      type: int
+    from:
+      description: The network of the sources.
+      returned: if it is not the kernel's value
+      type: str
+    pref:
+      description: The preference among routers.
+      returned: if it is not the kernel's value
+      type: str
+    nhid:
+      description: The number of the nexthop object.
+      returned: if it is not the kernel's value
+      type: int
+    mtu_lock:
+      description: Whether the MTU stays.
+      returned: if it is not the kernel's value
+      type: bool
+    advmss:
+      description: The largest TCP segment in bytes.
+      returned: if it is not the kernel's value
+      type: int
+    hoplimit:
+      description: The hop limit of packets.
+      returned: if it is not the kernel's value
+      type: int
+    initcwnd:
+      description: The segments that TCP sends at first.
+      returned: if it is not the kernel's value
+      type: int
+    initrwnd:
+      description: The segments that TCP takes at first.
+      returned: if it is not the kernel's value
+      type: int
+    quickack:
+      description: Whether TCP acknowledges at once.
+      returned: if it is not the kernel's value
+      type: bool
 commands:
   description:
     - What is done, or in check mode would be done, as command lines of ip(8), bridge(8), sysctl(8), nft(8) or
@@ -254,6 +348,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._task import task
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the rooms that it ships
     from ansible_collections.virtnet.linux.plugins.module_utils._kinds import veth  # noqa: F401
+    from ansible_collections.virtnet.linux.plugins.module_utils._resources import route_options  # noqa: F401
     from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import address, route  # noqa: F401
 
 

@@ -352,7 +352,11 @@ from ansible_collections.virtnet.linux.plugins.module_utils._task import task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the rooms that it ships
-    from ansible_collections.virtnet.linux.plugins.module_utils._resources import boot, topology_options  # noqa: F401
+    from ansible_collections.virtnet.linux.plugins.module_utils._resources import (  # noqa: F401
+        boot,
+        route_options,
+        topology_options,
+    )
     from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import nat, on_links, rule, topology  # noqa: F401
 
 

@@ -92,7 +92,7 @@ def test_what_stands_on_a_link_and_what_it_is_a_port_of(there):
     two = [{k: v for k, v in one.items() if k not in ("netns", "dev", "scope")} for one in end["addresses"][:2]]
     assert two == [
         {"address": "192.0.2.1/32", "peer": "192.0.2.2/32", "label": "vb:1"},
-        {"address": "2001:db8::1/64"},
+        {"address": "2001:db8::1/64", "nodad": True},
     ]
     assert end["options"]["addresses"] == ["2001:db8::1/64"]
     assert links["", "va"]["master"] == "br0" and links["", "va"]["cost"] == 9

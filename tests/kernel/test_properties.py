@@ -46,7 +46,8 @@ from ansible_collections.virtnet.linux.plugins.module_utils._resources.mdb impor
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.nat import Masquerade, NatTable, PortForward
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.neighbour import Neighbour
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.netns import Netns
-from ansible_collections.virtnet.linux.plugins.module_utils._resources.route import Hop, Route
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.route import Route
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.route_rows import Hop
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.rule import Rule
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.sysctl import Sysctl
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.vlans import PortVlans

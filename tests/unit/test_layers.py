@@ -34,12 +34,13 @@ MAY = {
 # What a resource may know of another one, beside links.
 NEIGHBOURS = {
     "link_options": {"address"},
-    "rule": {"route"},
+    "rule": {"route", "route_rows"},
     "fdb": {"vlans"},
     "nat": {"nat_words"},
     "wireguard": {"link_options"},
     "boot": {"topology"},
-    "topology": {"topology_options"},
+    "route": {"route_rows"},
+    "route_options": {"route", "route_rows"},
     "topology_options": {"topology"},
 }
 OF_LINKS = {"link", "link_plan", "link_checks", "link_predict", "link_words"}

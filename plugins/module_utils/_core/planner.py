@@ -152,16 +152,17 @@ def ordered(resources):
         waits[key] = len(needs)
         for need in needs:
             needed_by[need].append(key)
-    heap = [(left[key].order(), key) for key, count in waits.items() if not count]
+    numbers = {key: number for number, key in enumerate(left)}
+    heap = [(left[key].order(), numbers[key], key) for key, count in waits.items() if not count]
     heapq.heapify(heap)
     out = []
     while heap:
-        key = heapq.heappop(heap)[1]
+        key = heapq.heappop(heap)[2]
         out.append(left.pop(key))
         for other in needed_by[key]:
             waits[other] -= 1
             if not waits[other]:
-                heapq.heappush(heap, (left[other].order(), other))
+                heapq.heappush(heap, (left[other].order(), numbers[other], other))
     if left:
         raise Refused("link", "these stand on each other in a circle: %s" % ", ".join(sorted(str(k[-1]) for k in left)))
     return out

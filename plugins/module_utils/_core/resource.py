@@ -24,7 +24,8 @@ class Resource(Value):
 
     @classmethod
     def own_fields(cls):
-        return (*super().own_fields(), *(row.name for row in cls.__dict__.get("rows", ())))
+        rows = cls.__dict__.get("rows", ())
+        return (*super().own_fields(), *(row.field for row in rows if row.field not in cls.FIELDS))
 
     # What it is
 
@@ -68,6 +69,9 @@ class Resource(Value):
                 stated[name] = merged(getattr(self, name), stated[name])
         return replace(self, **stated)
 
+    def differs(self, after):
+        return self != after
+
     def fits(self, pattern):
         return type(self) is type(pattern) and self.overlay(pattern) == self
 
@@ -97,7 +101,7 @@ class Resource(Value):
             planner.step(Change(None, self))
         else:
             after = have.overlay(self)
-            if after != have:
+            if have.differs(after):
                 planner.set(have, after)
 
     def find(self, state):
@@ -111,6 +115,11 @@ class Resource(Value):
     def to_record(self, observed, made):
         """It as a topology remembers it that is about to make it; None for what is there already."""
         return self if self.key not in observed else None
+
+    @classmethod
+    def recalled(cls, fields):
+        """It of the fields that a record has."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
 
     def prune(self, planner):
         """Take away what a topology made, as far as it is still that."""

@@ -29,6 +29,11 @@ class Row(Value):
     ip_word: str = ""  # ip(8)'s word, where it is not the name
     repeat: bool = False  # ip(8) must be told of it with any change
 
+    @property
+    def field(self):
+        """The field of a resource that has its value: `from` is a word of Python."""
+        return self.name + "_" * (self.name == "from")
+
     def parse(self, value):
         """The value of an option as it is kept; ValueError says what is wrong with it."""
         if isinstance(self.values, range) and value not in self.values:

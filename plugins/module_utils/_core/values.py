@@ -25,7 +25,10 @@ class Value:
         super().__init_subclass__(**more)
         aside = set(cls.FIELDS) - set(cls.COMPARED)
         cls.DEFAULTS = dict(cls.DEFAULTS)
+        annotated = Value.own_fields.__func__(cls)
         for name in cls.own_fields():
+            if name not in annotated:
+                setattr(cls, name, None)
             if name in cls.__dict__:
                 default = cls.__dict__[name]
                 if isinstance(default, Aside):

@@ -5,17 +5,53 @@
 from __future__ import annotations
 
 from ipaddress import ip_interface
-from typing import Optional
+from typing import Any, Optional, Tuple
 
-from .._core.desired import Desired
-from .._core.options import DEV, EXCLUSIVE, NETNS, STATE, strangers
+from .._core.desired import Change, Desired
+from .._core.options import DEV, EXCLUSIVE, NETNS, STATE, specs, strangers
 from .._core.resource import OnLink
-from .._core.rows import Row
+from .._core.rows import Flag, Row, parsed
 from .._core.values import Aside, Refused, replace
 from .._core.words import family_of, host, interface, ip, link_name, netns_name, unique
 from .._kinds.effects import IPV6_LEAST
 
-SCOPES = {"global": 0, "link": 253, "host": 254}
+SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+FLAGS = "IFA_FLAGS=8:uint32"
+FOREVER = "forever"
+
+
+class Lifetime(Row):
+    """Seconds, or forever. What is left of a lifetime is no other value than the one that was given."""
+
+    def parse(self, value):
+        if value != FOREVER and not (value.isdigit() and 0 <= int(value) < 2**32 - 1):
+            raise ValueError("%r is no number of seconds, nor %s" % (value, FOREVER))
+        return value if value == FOREVER else int(value)
+
+    def shown(self, value):
+        return str(value)
+
+    def same(self, one, other):
+        return one == other or (None not in (one, other) and FOREVER not in (one, other) and 0 < one <= other)
+
+
+class AddressFlag(Flag):
+    """A bit of an address."""
+
+    bit: int = 0
+
+    def encode(self, value, old):
+        return {self.nla: self.bit if value else 0}
+
+    def decode(self, raw):
+        return bool((raw or 0) & self.bit)
+
+
+class Scope(Row):
+    """A word, or the number of a scope that has none."""
+
+    def spec(self):
+        return dict(type="str", choices=["global", "link", "host"])
 
 
 class Address(OnLink):
@@ -28,23 +64,40 @@ class Address(OnLink):
     broadcast: Optional[str] = None
     label: Optional[str] = None
     scope: Optional[str] = None
-    proto: Optional[str] = Aside()  # "kernel" where the kernel made it by itself
+    proto: Optional[str] = Aside()  # "kernel" where the kernel made it by itself, "ra" by a router advertisement
     secondary: bool = Aside(False)
+    position: int = Aside(0)  # in which order those of a link were made
+    unique: bool = Aside(False)  # desired: it was this host's a moment ago, so nobody else has it
+    rest: Optional[Tuple[Tuple[int, Any], ...]] = None  # attributes that are not described, and other flags
 
     sort = "address"
     identity = ("netns", "dev", "address", "peer")
     # Beside the address itself, in the order of ip(8)'s words.
-    ROWS = (
+    rows = (
         Row("broadcast", "IFA_BROADCAST=4:ip", "str", default=""),
         Row("label", "IFA_LABEL=3:text", "str", default=""),
-        Row("scope", "scope", "str", SCOPES, "global"),
+        Scope("scope", "scope", "str", SCOPES, "global"),
+        Row("metric", "IFA_RT_PRIORITY=9:uint32", "int", range(2**32), 0),
+        Lifetime("valid_lft", "IFA_CACHEINFO=6:bytes", "str", default=FOREVER),
+        Lifetime("preferred_lft", "IFA_CACHEINFO=6:bytes", "str", default=FOREVER),
+        AddressFlag("nodad", FLAGS, default=False, bit=0x02),
+        AddressFlag("home", FLAGS, default=False, bit=0x10),
+        AddressFlag("mngtmpaddr", FLAGS, default=False, bit=0x100),
+        AddressFlag("noprefixroute", FLAGS, default=False, bit=0x200),
+        AddressFlag("autojoin", FLAGS, default=False, bit=0x400),
     )
+
+    @staticmethod
+    def compared_values(it):
+        # What is left of a lifetime is less each time that it is read.
+        given = [getattr(it, name) for name in it.COMPARED if name not in LIFETIMES]
+        return (*given, *(value if value in (None, FOREVER, 0) else "limited" for value in it.lifetimes))
 
     @property
     def key(self):
         # IPv6 has one entry an address; IPv4 one for each prefix length and peer.
         if ":" in self.address:
-            return ("address", self.netns, self.dev, self.address.split("/")[0], "")
+            return ("address", self.netns, self.dev, self.ip, "")
         return ("address", self.netns, self.dev, self.address, self.peer or "")
 
     @property
@@ -60,8 +113,33 @@ class Address(OnLink):
         return ip_interface(self.peer or self.address).network
 
     @property
+    def lifetimes(self):
+        return self.valid_lft, self.preferred_lft
+
+    @property
     def made_by_kernel(self):
-        return self.proto == "kernel"
+        return self.proto in ("kernel", "ra")
+
+    @property
+    def is_movable(self):
+        """Whether it goes with its host to another link: there the kernel makes those of the link itself anew."""
+        return self.proto != "kernel"
+
+    def order(self):
+        # Those of a link as they are described, or were made: the first is the primary one.
+        return (*super().order()[:2], self.position, "")
+
+    def overlay(self, want):
+        after = super().overlay(want)
+        for row in self.rows:
+            if row.name in LIFETIMES and row.same(getattr(self, row.name), getattr(after, row.name)):
+                after = replace(after, **{row.name: getattr(self, row.name)})
+        if after.valid_lft == FOREVER != self.valid_lft and want.preferred_lft is None and self.preferred_lft != 0:
+            return replace(after, preferred_lft=FOREVER)
+        return after
+
+    def differs(self, after):
+        return self != after or self.lifetimes != after.lifetimes
 
     def plan(self, planner, have):
         if have is None:
@@ -74,9 +152,17 @@ class Address(OnLink):
 
     def find(self, state):
         near = state.within(self.netns, self.sort)
-        return [r for r in near if not r.made_by_kernel and r.fits(self)]
+        return [r for r in near if r.proto != "kernel" and r.fits(replace(self, valid_lft=None))]
+
+    def stays(self, after):
+        """Whether the kernel changes it in place to this; else it goes and comes again."""
+        names = [name for name in self.COMPARED if getattr(self, name) != getattr(after, name)]
+        return set(names) <= IN_PLACE[":" in self.address]
 
     def predict(self, state, before):
+        if before is not None and before.stays(self):
+            state.add(self)
+            return
         if before is not None:
             before.predict_removal(state)
         state.add(replace(self, secondary=self.is_secondary(state)))
@@ -92,12 +178,16 @@ class Address(OnLink):
 
     def collateral(self, state, after):
         """The others on its link, neighbours, and routes."""
-        link = ("link", self.netns, self.dev)
-        found = [r for r in state.on(link) if r.sort in ("address", "neighbour", "route")] + state.from_address(self)
-        return {r.key: r for r in found if r.key != self.key}.values()
+        return [] if after is not None and self.stays(after) else self.near(state)
 
     def near(self, state):
-        return self.collateral(state, None)
+        link = ("link", self.netns, self.dev)
+        found = [r for r in state.on(link) if r.sort in ("address", "neighbour", "route")] + state.from_address(self)
+        return list({r.key: r for r in found if r.key != self.key}.values())
+
+    def reassert(self, planner):
+        if planner.can_be(self):
+            planner.step(Change(self, replace(self, unique=True)))
 
     def survives(self, event):
         return not (":" in self.address and (event.down or event.drops_ipv6))
@@ -123,28 +213,52 @@ class Address(OnLink):
         return self != after, False
 
     def commands(self, change):
-        if change.before == change.after:
-            return [self.command("replace")]
-        both = (("delete", change.before), ("add", change.after))
-        return [address.command(verb) for verb, address in both if address is not None]
+        before, after = change.before, change.after
+        if before is not None and (after is None or not before.stays(after)):
+            return [before.command("delete")] + (after.commands(Change(None, after)) if after else [])
+        verb = "add" if before is None else "replace"
+        if after.is_twofold:
+            return [after.command(verb, "nodad"), after.command("replace")]
+        return [after.command(verb)]
 
-    def command(self, verb):
+    @property
+    def is_twofold(self):
+        """Whether it is made without the search for others that have it (DAD), and then set as it is to be."""
+        return self.unique and ":" in self.address and not self.nodad
+
+    def command(self, verb, *more):
         words = [self.ip, "peer", self.peer] if self.peer else [self.address]
-        for row in self.ROWS if verb != "delete" else ():
+        for row in self.rows if verb != "delete" else ():
             value = getattr(self, row.name)
-            words += row.ip_args(value, None) if value and value != row.default else []
-        return ip(self.netns, "address", verb, *words, "dev", self.dev)
+            words += row.ip_args(value, None) if value not in (None, "", False) and value != row.default else []
+        return ip(self.netns, "address", verb, *words, *more, "dev", self.dev)
 
     def needs_more(self):
         """Whether it is more than one that its link can be given."""
-        return any((self.peer, self.label, self.broadcast, self.scope not in (None, "", "global")))
+        return bool(self.peer or self.as_options())
+
+    def as_options(self):
+        """What it is beside the address itself, in the options of its module."""
+        given = [(row, getattr(self, row.name)) for row in self.rows]
+        return {row.name: row.shown(value) for row, value in given if value not in (None, "", row.default)}
 
     def as_entry(self):
-        told = {option: getattr(self, option) for option in ("dev", "peer", "label", "broadcast", "scope")}
-        return dict({option: value for option, value in told.items() if value}, address=[self.address])
+        peer = dict(peer=self.peer) if self.peer else {}
+        return dict(self.as_options(), dev=self.dev, address=[self.address], **peer)
+
+    def plain(self):
+        found = super().plain()
+        dull = [row.name for row in self.rows[3:] if found.get(row.name) == row.default]
+        return {name: value for name, value in found.items() if name not in dull}
 
 
-MORE = dict(peer=dict(type="str"), **{row.name: row.spec() for row in Address.ROWS})
+LIFETIMES = ("valid_lft", "preferred_lft")
+# What changes without the address: with IPv4, with IPv6.
+IN_PLACE = (
+    {"metric", "rest", *LIFETIMES},
+    {"metric", "rest", "peer", "nodad", "home", "mngtmpaddr", "noprefixroute", *LIFETIMES},
+)
+MORE = dict(peer=dict(type="str"), **specs(Address.rows))
 SPEC = dict(
     STATE,
     **NETNS,
@@ -174,11 +288,16 @@ def desired(p, host_):
     returns = (("addresses", [a.key for a in addresses]),)
     if p["state"] == "absent":
         return Desired(absent=tuple(addresses), returns=returns)
-    return Desired(tuple(addresses), (), strangers(p, Address, netns, dev, option), returns=returns)
+    return Desired(tuple(map(lasting, addresses)), (), strangers(p, Address, netns, dev, option), returns=returns)
+
+
+def lasting(address):
+    """An address as it is to be present: for good, if nothing else is said."""
+    return replace(address, valid_lft=FOREVER) if address.valid_lft is None else address
 
 
 def address_of(netns, dev, p, prefix):
-    text, peer, label = p["address"], p["peer"], p["label"]
+    text, peer = p["address"], p["peer"]
     if peer is not None:
         peer = interface(prefix + "peer", peer if "/" in peer else peer + ("/128" if ":" in peer else "/32"))
         own = host(prefix + "address", text.split("/")[0])
@@ -187,13 +306,29 @@ def address_of(netns, dev, p, prefix):
         address = Address(netns, dev, own + ("/128" if ":" in own else "/32"), peer)
     else:
         address = Address(netns, dev, interface(prefix + "address", text))
+    given = dict(parsed(Address.rows, p, prefix))
+    check(address, given, dev, prefix)
+    if "broadcast" in given:
+        given["broadcast"] = host(prefix + "broadcast", given["broadcast"])
+    if given.get("label") == dev:
+        given["label"] = ""
+    return replace(address, **given)
+
+
+def check(address, given, dev, prefix):
+    """Refuse what an address of its family cannot be."""
+    label, six = given.get("label"), ":" in address.address
     if label and (not label.startswith(dev) or len(label.encode()) > 15):
         text = "%r must begin with the name of its link, %s, and have at most 15 bytes"
         raise Refused(prefix + "label", text % (label, dev))
-    if (label or p["broadcast"]) and ":" in address.address:
-        raise Refused(prefix + ("label" if label else "broadcast"), "IPv6 addresses have none")
-    broadcast = host(prefix + "broadcast", p["broadcast"])
-    return replace(address, broadcast=broadcast, label="" if label == dev else label, scope=p["scope"])
+    for option in ("label", "broadcast") if six else ("nodad", "home", "mngtmpaddr"):
+        if given.get(option):
+            raise Refused(prefix + option, "IPv%d addresses have none" % (6 if six else 4))
+    valid, preferred = (given.get(name) for name in LIFETIMES)
+    if valid == 0:
+        raise Refused(prefix + "valid_lft", "0 seconds are none; state: absent takes an address away")
+    if preferred is not None and (valid or FOREVER) != FOREVER and (preferred == FOREVER or preferred > valid):
+        raise Refused(prefix + "preferred_lft", "%s is more than valid_lft, %s" % (preferred, valid))
 
 
 def module(name):

@@ -14,7 +14,7 @@ from .._core.rows import parsed
 from .._core.values import Refused, replace
 from .._core.words import interface, link_name, netns_name, unique
 from .._kinds.base import kind_named
-from .address import Address
+from .address import Address, lasting
 from .link import AltName, Link
 
 END = dict(up=dict(type="bool"), **specs(Link.ROWS), addresses=dict(type="list", elements="str"))
@@ -55,7 +55,7 @@ def end_of(p, kind, prefix="", **more):
     if link.master == name:
         raise Refused(prefix + "master", "%s cannot be its own master" % name)
     addresses = unique(prefix + "addresses", [interface(prefix + "addresses", a) for a in p["addresses"] or ()])
-    return link, [Address(netns, name, a) for a in addresses]
+    return link, [lasting(Address(netns, name, a)) for a in addresses]
 
 
 def one_link(p, link, addresses):

@@ -223,7 +223,7 @@ def addresses_to_move(planner, want, have):
     master = state.link((want.netns, want.master)) if want.master else None
     if have is None or master is None or kind_of(master).accepts_ports() == "any" or planner.rolls_back:
         return []
-    near = [r for r in state.on(have.key) if r.sort in ("address", "route") and not r.made_by_kernel]
+    near = [r for r in state.on(have.key) if r.sort in ("address", "route") and r.is_movable]
     if not planner.allows("take_over_addresses", want):
         if have.master != want.master:
             check_uplink(planner, have, want)
@@ -237,7 +237,7 @@ def addresses_to_move(planner, want, have):
             what = r.address if r.sort == "address" else r.dest
             raise Refused("take_over_addresses", text % (what, have.name, master.name))
         if r.sort == "address":
-            there = replace(r.renamed(have.ref, master.ref), label="")
+            there = replace(r.renamed(have.ref, master.ref), label="", unique=True)
             if there.key not in state:
                 planner.step(Change(None, there))
     return near

@@ -6,46 +6,18 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address, ip_network
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
-from .._core.desired import Change
-from .._core.options import NETNS, STATE, specs, these
+from .._core.desired import Change, Observation
 from .._core.resource import Resource, of_netns
-from .._core.rows import Row, Word, parsed
-from .._core.values import Refused, Value, replace
-from .._core.words import family_of, host, ip, link_name, netns_name, network, unique, within
+from .._core.rows import Row, Word
+from .._core.values import Aside, Refused, replace
+from .._core.words import family_of, ip
+from .._kinds.base import called
+from .route_rows import LOCAL, MAIN, PREFS, PROTOS, SCOPES, TABLES, TYPES, Choice, Hop, Lock, Mtu, Source, Tos
 
-MAIN = 254
+BEFORE, ALONE, AFTER = -1, 0, 1  # where a new route comes among those of its identity
 DEFAULT = ("0.0.0.0/0", "::/0")
-TABLES = {"main": MAIN, "default": 253}
-SCOPES = {"global": 0, "link": 253, "host": 254}
-TYPES = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8, "throw": 9}
-PROTOS = {
-    "unspec": 0,
-    "redirect": 1,
-    "kernel": 2,
-    "boot": 3,
-    "static": 4,
-    "ra": 9,
-    "dhcp": 16,
-    "bgp": 186,
-    "ospf": 188,
-}
-
-
-class Hop(Value):
-    """A way that a route takes."""
-
-    via: Optional[str] = None
-    dev: Optional[str] = None
-    weight: int = 1
-    onlink: bool = False
-
-    def ip_args(self):
-        # Without the family ip(8) would take an IPv6 gateway for one of the destination's family.
-        out = ["via", self.via] if self.via else []
-        out += ["dev", self.dev] if self.dev else []
-        return out + ["onlink"] * self.onlink
 
 
 class Route(Resource):
@@ -53,7 +25,7 @@ class Route(Resource):
 
     netns: str
     dest: str  # always with its prefix length: 0.0.0.0/0 and ::/0 are the default routes
-    table: int = MAIN
+    table: Optional[int] = MAIN
     metric: Optional[int] = None
     type: Optional[str] = None
     hops: Optional[Tuple[Hop, ...]] = None
@@ -61,24 +33,43 @@ class Route(Resource):
     scope: Optional[str] = None
     mtu: Optional[int] = None
     proto: Optional[str] = None
+    by_itself: bool = Aside(False)  # the kernel made it, or a router advertisement
+    position: int = Aside(0)  # among those of one identity: the first is the one that packets take
+    expires: Optional[int] = Aside()  # seconds that are left
+    vrf: Optional[str] = Aside()  # desired: the VRF whose table it is in
+    waits: bool = Aside(False)  # desired: its source is an address that is looked for on other hosts (DAD) until then
+    rest: Optional[Tuple[Any, ...]] = None  # attributes and metrics that are not described
 
     sort = "route"
-    identity = ("netns", "dest", "table", "metric")
+    identity = ("netns", "dest", "table", "metric", "tos", "from_", "type", "hops")
+    # By which the kernel tells those apart that are not beside each other.
+    SAME = ("netns", "dest", "table", "metric", "tos", "from_")
     METRIC = Row("metric", "RTA_PRIORITY=6:uint32", "int", range(2**32))
     TYPE = Word("type", "type", "str", TYPES, "unicast")
-    # What it is not known by, in the order of ip(8)'s words.
-    ROWS = (
-        Row("proto", "proto", "str", PROTOS),
-        Row("scope", "scope", "str", SCOPES, "global"),
-        Row("src", "RTA_PREFSRC=7:ip", "str", default=""),
+    # In the order of ip(8)'s words; those of the head have no number, those of the metrics are called RTAX.
+    rows = (
+        METRIC,
+        Tos("tos", "tos", "str", default=0),
+        Row("from", "RTA_SRC=2:ip", "str", default=""),
+        Choice("proto", "proto", "str", PROTOS, choices=("static", "boot")),
+        Choice("scope", "scope", "str", SCOPES, "global", choices=("global", "link", "host")),
+        Source("src", "RTA_PREFSRC=7:ip", "str", default=""),
+        Row("pref", "RTA_PREF=20:uint8", "str", PREFS, "medium"),
+        Row("nhid", "RTA_NH_ID=30:uint32", "int", range(1, 2**32)),
+        Mtu("mtu", "RTAX_MTU=2:uint32", "int", range(2**32), 0),
+        Lock("mtu_lock", "RTAX_LOCK=1:uint32", default=False),
+        Row("advmss", "RTAX_ADVMSS=8:uint32", "int", range(2**32), 0),
+        Row("hoplimit", "RTAX_HOPLIMIT=10:uint32", "int", range(256), 0),
+        Row("initcwnd", "RTAX_INITCWND=11:uint32", "int", range(2**32), 0),
+        Row("initrwnd", "RTAX_INITRWND=14:uint32", "int", range(2**32), 0),
+        Row("quickack", "RTAX_QUICKACK=15:uint32", default=False),
     )
-    METRICS = (Row("mtu", "RTAX_MTU=2:uint32", "int", range(2**32), 0),)
 
     @property
     def key(self):
-        # The kernel keeps one connected route a link, all with the same metric.
-        own = self.hops[0].dev if self.proto == "kernel" and self.hops else ""
-        return ("route", self.netns, self.dest, self.table, self.metric, own)
+        hops = tuple((hop.via or "", hop.dev or "") for hop in self.hops or ())
+        who = "by itself" if self.by_itself else ""
+        return ("route", *(getattr(self, name) for name in self.SAME), self.type if not hops else "", hops, who)
 
     @property
     def family(self):
@@ -90,41 +81,168 @@ class Route(Resource):
 
     @property
     def made_by_kernel(self):
-        return self.proto in ("kernel", "ra", "redirect")
+        return self.by_itself
+
+    @property
+    def is_movable(self):
+        """Whether it goes with its host to another link: there the kernel makes those of the link itself anew."""
+        return not self.by_itself or self.proto == "ra"
 
     def requires(self):
-        devs = {hop.dev for hop in self.hops or () if hop.dev}
-        return [("link", self.netns, dev) for dev in sorted(devs)] or of_netns(self.netns)
+        devs = {hop.dev for hop in self.hops or () if hop.dev} | ({self.vrf} if self.vrf else set())
+        nexthop = [("nexthop", self.netns, self.nhid)] if self.nhid else []
+        return nexthop + [("link", self.netns, dev) for dev in sorted(devs)] or of_netns(self.netns)
+
+    def prerequisites(self, observed, desired):
+        named = {("link", self.netns, self.vrf): "vrf", ("nexthop", self.netns, self.nhid): "nhid"}
+        return [(named.get(key, option), key) for option, key in super().prerequisites(observed, desired)]
 
     def order(self):
-        # An on-link route makes the gateway of the next one reachable.
-        rank, netns, dummy, key = super().order()
-        return (rank, netns, any(hop.via for hop in self.hops or ()), key)
+        # An on-link route makes the gateway of the next one reachable; those of one identity come as they are told.
+        same = str([getattr(self, name) for name in self.SAME])
+        return (*super().order()[:2], any(hop.via for hop in self.hops or ()), same)
+
+    def reads(self):
+        return super().reads().joined(Observation(sorts=frozenset(("address", *["nexthop"] * bool(self.nhid)))))
 
     def overlay(self, want):
         after = super().overlay(want)
         if want.hops is not None and self.hops and len(self.hops) == len(want.hops):
             pairs = zip(want.hops, self.hops)
-            hops = [replace(w, dev=w.dev or h.dev) if w.via == h.via else w for w, h in pairs]
-            return replace(after, hops=tuple(hops))
+            hops = [replace(w, dev=w.dev or h.dev, rest=w.rest or h.rest) if w.via == h.via else w for w, h in pairs]
+            after = replace(after, hops=tuple(hops))
+        if want.hops and want.scope is None and self.hops != after.hops:
+            # Of a direct route it is another one than of a route by a gateway.
+            after = replace(after, scope=None)
         return after
 
-    def plan(self, planner, have):
-        if have is not None:
-            super().plan(planner, have)
-        elif not self.is_connected(planner.state):
-            planner.step(Change(None, replace(self, proto=self.proto or "static")))
+    def same(self, state):
+        """Those that the kernel keeps beside this one, or in its place, in their order."""
+        near = [r for r in state.within(self.netns, self.sort) if r.dest == self.dest]
+        return sorted(filter(self.is_like, near), key=lambda r: r.position)
 
-    def is_connected(self, state):
+    def is_like(self, other):
+        """Whether the kernel tells this one and the other apart by no more than their hops."""
+        return all(getattr(self, name) in (None, getattr(other, name)) for name in self.SAME)
+
+    def resolved(self, state):
+        """It in the table of its VRF."""
+        link = self.vrf and state.link((self.netns, self.vrf))
+        if not link:
+            return self
+        if link.kind not in (None, "vrf"):
+            raise Refused("vrf", "%s is %s, not a vrf" % (self.vrf, called(link)))
+        return replace(self, table=dict(link.attrs).get("table", MAIN), vrf=None)
+
+    def plan(self, planner, have):
+        want = self.resolved(planner.state)
+        same = want.same(planner.state)
+        if want.is_connected(same):
+            return
+        meant = want.meant(planner, same)
+        if meant is None:
+            fresh = replace(want, proto=want.proto or "static", position=want.place_beside(planner, same))
+            planner.step(Change(None, fresh.waiting(planner)))
+            return
+        after = meant.overlay(want).waiting(planner)
+        if meant.by_itself:
+            after = replace(after, by_itself=False, proto=want.proto or "static", expires=None)
+        behind = want.is_behind(planner, meant, same)
+        if after == meant and after.key == meant.key and not behind:
+            return
+        if behind or (":" not in self.dest and meant is not same[0]):
+            # The kernel has no word for another place, and replaces the first one alone.
+            planner.step(Change(meant, None))
+            planner.step(Change(None, replace(after, position=BEFORE if behind else AFTER)))
+        else:
+            planner.step(Change(meant, after))
+
+    def completed(self, state):
+        """It with all by which the kernel will tell it from others."""
+        hops = tuple(hop if hop.dev else replace(hop, dev=self.way_to(state, hop.via)) for hop in self.hops or ())
+        metric = self.default_metric if self.metric is None else self.metric
+        more = dict(tos=self.tos or 0, from_=self.from_ or "", type=self.type or "unicast")
+        return replace(self, metric=metric, hops=hops, waits=False, **more)
+
+    def way_to(self, state, via):
+        """The link by which a gateway is reached, as far as one can tell."""
+        ways = [(a.network, a.dev) for a in state.within(self.netns, "address") if a.family == family_of(via)]
+        routes = [r for r in state.within(self.netns, self.sort) if r.hops and r.family == family_of(via)]
+        ways += [(ip_network(r.dest), r.hops[0].dev) for r in routes if r.table in (MAIN, self.table)]
+        found = [(net.prefixlen, dev) for net, dev in ways if dev and ip_address(via) in net]
+        return max(found, key=lambda way: way[0])[1] if found else None
+
+    def place_beside(self, planner, same):
+        """Whether a new one comes before those of its identity, as it is to be in use, or where it was."""
+        if not same:
+            return ALONE
+        home = [planner.present.get(r.key, self) for r in same] if planner.rolls_back else []
+        return AFTER if any(r.position < self.position for r in home) else BEFORE
+
+    def meant(self, planner, same):
+        """Which of some routes is the one that is desired, or is to become it: in the last resort the first."""
+        own = [r for r in same if not r.by_itself]
+        for fitting in (lambda r: r.fits(self), lambda r: r.goes_by(self)):
+            found = [r for r in own if fitting(r)] or [r for r in same if r.proto == "ra" and fitting(r)]
+            if found:
+                return found[0]
+        return next((r for r in own if not self.has_rival(planner, r)), None)
+
+    def is_behind(self, planner, meant, same):
+        """Whether packets take a route that nobody desires, as that comes before this one."""
+        if ":" in self.dest or planner.rolls_back or meant.by_itself:
+            return False
+        ahead = [r for r in same if r.position < meant.position and not r.by_itself]
+        return any(not self.has_rival(planner, r) for r in ahead)
+
+    def goes_by(self, want):
+        """Whether its hops are those that are desired, so far as they are said."""
+        return want.hops is not None and self.overlay(replace(want, **dict.fromkeys(self.VALUES))).hops == self.hops
+
+    def has_rival(self, planner, r):
+        """Whether another of the resources that are desired is this one."""
+        wants = (w for w in planner.desired.present if w.sort == self.sort and w is not self and w.dest == self.dest)
+        return any(w.key != self.key and r.goes_by(w) for w in wants if w.netns == self.netns)
+
+    def waiting(self, planner):
+        """It with the word whether its source has to be waited for: IPv6 looks first whether another host has it."""
+        if ":" not in (self.src or ""):
+            return self
+        found = [a for a in planner.state.within(self.netns, "address") if a.ip == self.src and not a.unique]
+        new = any(a.key not in planner.observed and not a.nodad for a in found)
+        return replace(self, waits=new)
+
+    def is_connected(self, same):
         """Whether the kernel's own route to a connected network is what is desired."""
         if not self.hops or len(self.hops) > 1 or self.hops[0].via:
             return False
-        own = state.get(replace(self, proto="kernel").key)
-        return own is not None and own.fits(replace(self, proto=None, hops=None))
+        want = replace(self, proto=None, metric=None)
+        return any(r.by_itself and r.proto == "kernel" and r.fits(want) for r in same)
 
     def find(self, state):
-        near = state.within(self.netns, self.sort)
-        return [r for r in near if not r.made_by_kernel and r.fits(self)]
+        want, near = self.resolved(state), state.within(self.netns, self.sort)
+        return [r for r in near if not r.by_itself and r.fits(want)]
+
+    def prune(self, planner):
+        state, wants = planner.state, [w for w in planner.desired.present if w.sort == self.sort]
+        wants = [w.resolved(state) for w in wants if w.netns == self.netns and w.dest == self.dest]
+        for have in self.find(state):
+            likes = [w for w in wants if w.is_like(have)]
+            # One that is desired with other hops takes its place.
+            coming = [w for w in likes if not any(r.goes_by(w) for r in w.same(state))]
+            if not coming and not any(have.goes_by(w) for w in likes):
+                planner.remove(have)
+
+    def to_record(self, observed, made):
+        ours = [r for r in made if r.sort == self.sort and r.netns == self.netns]
+        near = [r for r in self.resolved(observed).same(observed) if not r.by_itself]
+        same = [r for r in near if r.goes_by(self)] or near
+        return self if all(any(m.is_like(r) and r.goes_by(m) for m in ours) for r in same) else None
+
+    @classmethod
+    def recalled(cls, fields):
+        hops = tuple(Hop(**hop) for hop in fields.pop("hops", None) or ())
+        return cls(**fields, hops=hops or None)
 
     def accepted(self, state):
         """The kernel wants links that are up, with addresses, and a source of its own."""
@@ -135,7 +253,8 @@ class Route(Resource):
             return all(self.is_near(state, hop) for hop in hops)
         addresses = [a for a in state.within(self.netns, "address") if ":" not in a.address]
         devs, own = {a.dev for a in addresses}, {a.ip for a in addresses}
-        return all(hop.dev in devs for hop in hops) and (not self.src or self.src in own)
+        near = all(hop.dev in devs for hop in hops) or self.type != "unicast"
+        return near and (not self.src or self.src in own)
 
     def is_near(self, state, hop):
         """Whether an IPv6 gateway is on a link, as far as one can tell."""
@@ -153,36 +272,77 @@ class Route(Resource):
         hops = tuple(replace(hop, dev=new[1] if hop.dev == old[1] else hop.dev) for hop in self.hops or ())
         return replace(self, netns=new[0], hops=hops)
 
+    def predict(self, state, before):
+        if before is not None:
+            state.pop(before.key)
+        same = self.same(state)
+        for r in same if self.position == BEFORE else ():
+            state.add(replace(r, position=r.position + 1))
+        position = same[-1].position + 1 if same and self.position == AFTER else 0
+        state.add(replace(self.completed(state), position=before.position if before is not None else position))
+
+    def near(self, state):
+        return self.same(state) if self.vrf is None else []
+
     def goes_back(self, back):
-        return True
+        # What was there in its place replaces it.
+        lost = [r for r in self.same(back.before) if not r.by_itself and r.key not in back.now]
+        news = [r.key for r in self.same(back.now) if not r.by_itself and r.key not in back.before]
+        return self.key not in news[: len(lost)]
 
     def commands(self, change):
-        verb, hops = "replace" if change.verb == "set" else change.verb, self.hops or ()
+        verb = "replace" if change.verb == "set" else change.verb
+        if verb == "add" and self.position != ALONE:
+            verb = "append" if ":" in self.dest or self.position == AFTER else "prepend"
+        head = ip(self.netns, *["-6"] * (":" in self.dest), "route", verb)
+        line = [head + self.words(verb == "delete")]
+        if self.waits and verb != "delete":
+            look = ip(self.netns, "-6", "address", "show", "tentative", "to", self.src)
+            return ["while %s | grep -q .; do sleep 0.1; done" % " ".join(look), *line]
+        return line
+
+    def words(self, gone):
+        six, hops = ":" in self.dest, self.hops or ()
         words = [self.type] if self.type not in (None, "unicast") else []
         words.append("default" if self.dest in DEFAULT else self.dest)
-        words += hops[0].ip_args() if len(hops) == 1 else []
-        words += ["metric", str(self.metric)] if self.metric not in (None, self.default_metric) else []
-        words += ["table", str(self.table)] if self.table != MAIN else []
-        for row in self.ROWS + self.METRICS if verb != "delete" else ():
-            value = getattr(self, row.name)
-            words += row.ip_args(value, None) if value and value != row.default else []
-        if len(hops) > 1 and verb != "delete":
-            words += [word for hop in hops for word in ["nexthop", *hop.ip_args(), "weight", str(hop.weight)]]
-        return [ip(self.netns, *["-6"] * (":" in self.dest), "route", verb, *words)]
+        words += hops[0].ip_args(six) if len(hops) == 1 else []
+        for row in self.rows:
+            if self.is_said(row) and (not gone or row.name in ("metric", "tos", "from")):
+                words += row.ip_args(getattr(self, row.field), self)
+            words += ["table", str(self.table)] if row is self.METRIC and self.table != MAIN else []
+        if self.expires and not gone:
+            words += ["expires", str(self.expires)]
+        if len(hops) > 1 and not gone:
+            words += [word for hop in hops for word in ["nexthop", *hop.ip_args(six), "weight", str(hop.weight)]]
+        return words
+
+    def is_said(self, row):
+        """Whether ip(8) would not take the value of a row by itself."""
+        value = getattr(self, row.field)
+        dull = {"metric": self.default_metric, "scope": "link" if self.is_direct else "global"}
+        return value not in (None, "", False) and value != dull.get(row.name, row.default)
+
+    @property
+    def is_direct(self):
+        """Whether its scope is that of a link, if nothing else is said."""
+        hops, plain = self.hops or (), self.type in (None, "unicast") and ":" not in self.dest
+        return bool(hops) and plain and not any(hop.via for hop in hops)
 
     def plain(self):
-        hops = [{k: v for k, v in hop.__dict__.items() if v} for hop in self.hops or ()]
-        return dict(super().plain(), hops=hops)
+        always = ("metric", "proto", "scope", "src", "mtu")
+        dull = {row.name: row.default for row in self.rows if row.name not in always}
+        found = {name: value for name, value in super().plain().items() if name not in dull or value != dull[name]}
+        return dict(found, hops=[hop.plain() for hop in self.hops or ()])
 
     def as_entry(self):
         """It in the options of its module."""
-        found = dict(dest=[self.dest], metric=self.metric, type=self.type, src=self.src, mtu=self.mtu)
-        found["table"] = str(self.table) if self.table != MAIN else None
-        found["scope"] = self.scope if self.scope != "global" else None
-        hops = [
-            {option: getattr(hop, option) for option in ("via", "dev", "onlink", "weight")} for hop in self.hops or ()
-        ]
-        hops = [{option: value for option, value in hop.items() if value} for hop in hops]
+        found = dict(dest=[self.dest], table=str(self.table) if self.table != MAIN else None, type=self.type)
+        found["metric"] = self.metric
+        for row in self.rows[1:]:
+            value = getattr(self, row.field)
+            if value not in (None, "", row.default) and row.name != "proto":
+                found[row.name] = row.shown(value)
+        hops = [hop.plain() for hop in self.hops or ()]
         if len(hops) > 1:
             found["multipath"] = hops
         else:
@@ -190,68 +350,11 @@ class Route(Resource):
         return {option: value for option, value in found.items() if value or (option == "metric" and value is not None)}
 
 
-HOP = dict(via=dict(type="str"), dev=dict(type="str"), onlink=dict(type="bool"))
-SPEC = dict(
-    STATE,
-    **NETNS,
-    dest=dict(type="list", elements="str", required=True),
-    **HOP,
-    multipath=dict(type="list", elements="dict", options=dict(HOP, weight=dict(type="int", default=1))),
-    family=dict(type="str", choices=["inet", "inet6"]),
-    table=dict(type="str", default="main"),
-    **dict(
-        specs((Route.METRIC, Route.TYPE, *Route.ROWS, *Route.METRICS)),
-        proto=dict(type="str", choices=["static", "boot"]),
-    ),
-)
-RULES = dict(mutually_exclusive=[("multipath", option) for option in HOP])
-
-
-def desired(p, host_):
-    netns = netns_name("netns", p["netns"])
-    several = [hop_of("multipath.", hop) for hop in p["multipath"] or ()]
-    one = hop_of("", dict(p, weight=1))
-    hops = several or ([one] if one.via or one.dev else [])
-    if len(unique("multipath", several)) == 1:
-        raise Refused("multipath", "one next hop is no multipath; say via and dev")
-    if p["state"] == "present" and bool(hops) == (p["type"] not in (None, "unicast")):
-        if not hops:
-            raise Refused("via", "say via, dev or multipath")
-        raise Refused("type", "a %s route has no via, dev or multipath" % p["type"])
-    routes = [route_of(p, netns, dest, tuple(hops)) for dest in p["dest"]]
-    unique("dest", [route.dest for route in routes])
-    return these(p, "routes", routes)
-
-
-def hop_of(prefix, p):
-    dev = p["dev"] and link_name(prefix + "dev", p["dev"])
-    return Hop(host(prefix + "via", p["via"]), dev, within(prefix + "weight", p["weight"], 1, 256), bool(p["onlink"]))
-
-
-def route_of(p, netns, dest, hops):
-    six = p["family"] == "inet6" or (any(":" in hop.via for hop in hops if hop.via) and dest == "default")
-    dest = DEFAULT[six] if dest == "default" else network("dest", dest)
-    if p["family"] and (":" in dest) != (p["family"] == "inet6"):
-        raise Refused("family", "%s is not of the family %s" % (dest, p["family"]))
-    if ":" in dest and any(hop.via and ":" not in hop.via for hop in hops):
-        raise Refused("via", "%s has an IPv4 next hop" % dest)
-    given = dict(parsed((Route.METRIC, Route.TYPE, *Route.ROWS, *Route.METRICS), p))
-    given["src"] = host("src", p["src"])
-    if given["src"] and (":" in given["src"]) != (":" in dest):
-        raise Refused("src", "%s and %s are of different families" % (given["src"], dest))
-    route = Route(netns, dest, table("table", p["table"]), hops=hops or None, **given)
-    if p["state"] == "present":
-        metric = route.default_metric if route.metric is None else route.metric
-        return replace(route, metric=metric, type=route.type or "unicast")
-    return route
+Route.VALUES = tuple(row.field for row in Route.rows) + ("type", "rest")
 
 
 def table(option, text):
     number = TABLES.get(text, text)
-    if not re.fullmatch("[0-9]+", str(number)) or not 0 < int(number) < 2**32 or int(number) == 255:
+    if not re.fullmatch("[0-9]+", str(number)) or not 0 < int(number) < 2**32 or int(number) == LOCAL:
         raise Refused(option, "%r is no routing table: main, default, or a number but 255" % text)
     return int(number)
-
-
-def module(name):
-    return SPEC, RULES, desired

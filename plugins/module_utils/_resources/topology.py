@@ -53,6 +53,12 @@ class OfHost(Resource):
         return Observation(topologies=frozenset((self.name,)))
 
 
+def stated(value):
+    """The fields that have not their defaults."""
+    given = {name: value.__dict__[name] for name in value.FIELDS}
+    return {name: found for name, found in given.items() if found != value.DEFAULTS.get(name, value)}
+
+
 class Topology(OfHost):
     """What a topology has made: a file that goes with the reboot, as that does."""
 
@@ -73,16 +79,13 @@ class Topology(OfHost):
     def text(self):
         lines = []
         for r in self.made:
-            given = {name: r.__dict__[name] for name in r.FIELDS}
-            given = {name: value for name, value in given.items() if value != r.DEFAULTS.get(name, r)}
-            lines.append("\n  " + json.dumps({"resource": type(r).__name__, **given}))
+            lines.append("\n  " + json.dumps({"resource": type(r).__name__, **stated(r)}, default=stated))
         return '{"topology": %s, "made": [%s\n]}\n' % (json.dumps(self.name), ",".join(lines))
 
     @classmethod
     def read(cls, text):
         found = json.loads(text)
-        made = [{k: tuple(v) if isinstance(v, list) else v for k, v in r.items()} for r in found["made"]]
-        return cls(found["topology"], tuple(class_named(r.pop("resource"))(**r) for r in made))
+        return cls(found["topology"], tuple(class_named(r.pop("resource")).recalled(r) for r in found["made"]))
 
     def begin(self, planner):
         """Record ownership before anything is made: a task that dies leaves nothing that nobody owns."""
@@ -205,9 +208,3 @@ class Boot(OfHost):
         out = [["mkdir", "-p", *folders]]
         out += ["printf '%%s' %s > %s" % (quote(text), path) for path, text in self.files.items()]
         return [*out, ["ln", "-sf", "../" + self.unit, self.wanted_by]]
-
-
-def module(name):
-    from . import topology_options
-
-    return topology_options.module(name)

@@ -7,48 +7,74 @@ from __future__ import annotations
 import socket
 import struct
 
-from .._core.words import family_of
+from .._core.rows import changed, encoded
 from .._kinds.effects import IPV6_LEAST
-from .._resources.address import Address
+from .._resources.address import FOREVER, LIFETIMES, SCOPES, Address
 from .link import read_links
-from .netlink import ACK, CREATE, DELADDR, DUMP, EXCL, GETADDR, HEADS, NEWADDR, REPLACE, nested, text
+from .netlink import ACK, CREATE, DELADDR, DUMP, EXCL, GETADDR, HEADS, NEWADDR, REPLACE, getter, nested
 
-SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
-SECONDARY, PERMANENT, STABLE_PRIVACY = 1, 0x80, 0x800
+SCOPE_WORDS = {number: word for word, number in SCOPES.items()}
+CACHEINFO, FLAGS, PROTO = 6, 8, 11
+SECONDARY, NODAD, TENTATIVE, PERMANENT, STABLE_PRIVACY = 1, 0x02, 0x40, 0x80, 0x800
+PROTOS = {1: "kernel", 2: "ra", 3: "kernel"}  # Linux 5.18: of lo, of a router advertisement, of a link itself
+INFINITY = 0xFFFFFFFF
+TEMPORARY = SECONDARY
+DESCRIBED = {1, 2, 3, 4, CACHEINFO, FLAGS, 9}
 
 
 def read(kernel, name, links):
     netlink, head = kernel.netlink(name), HEADS["address"][1]
-    for answer in netlink.ask("address", GETADDR, DUMP):
+    netlink.prefixes = set()
+    for position, answer in enumerate(netlink.ask("address", GETADDR, DUMP)):
         m = head.unpack_from(answer)
         if m[4] in netlink.names:
             dev = netlink.names[m[4]]
-            yield address_of(name, m, dict(nested(answer, 8)), dev, netlink.macs.get(m[4]), dev in netlink.l3)
+            it = address_of(name, m, dict(nested(answer, 8)), dev, netlink.macs.get(m[4]), dev in netlink.l3)
+            if not it.noprefixroute:
+                netlink.prefixes.add((dev, str(it.network)))
+            # Of IPv6 the kernel tells the last one first.
+            yield Address(**dict(it.__dict__, position=-position if ":" in it.address else position))
 
 
 def address_of(netns, m, parts, dev, mac, l3):
-    family, length, flags, scope, dummy = m
-    address, local, broadcast = (socket.inet_ntop(family, parts[n]) if n in parts else None for n in (1, 2, 4))
-    flags = struct.unpack("=I", parts[8])[0] if 8 in parts else flags
-    label = text(parts[3]) if 3 in parts else dev
-    own, peer = local or address, ""
+    dummy, length, flags, scope, dummy = m
+    get = getter(parts)
+    flags = get("IFA_FLAGS=8:uint32") or flags
+    own, peer = get("IFA_LOCAL=2:ip") or get("IFA_ADDRESS=1:ip"), ""
     prefixed = "%s/%d" % (own, length)
-    if local and address and local != address:
-        prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (address, length)
-    by_itself = not flags & PERMANENT or (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own, mac)
-    # Without a MAC address the kernel makes them of chance, or of an IPv4 address.
-    by_itself |= bool(flags & STABLE_PRIVACY) or (l3 and own.startswith(("fe80:", "::")))
+    if get("IFA_LOCAL=2:ip") and get("IFA_ADDRESS=1:ip") not in (None, own):
+        prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (get("IFA_ADDRESS=1:ip"), length)
+    values = {row.name: row.read(get) for row in Address.rows if row.name not in (*LIFETIMES, "scope")}
+    values["label"] = "" if values["label"] == dev else values["label"]
+    values.update(zip(LIFETIMES, lifetimes(parts)), scope=SCOPE_WORDS.get(scope, str(scope)))
     return Address(
         netns,
         dev,
         prefixed,
         peer,
-        broadcast or "",
-        "" if label == dev else label,
-        SCOPES.get(scope, str(scope)),
-        proto="kernel" if by_itself else None,
+        proto=PROTOS.get(parts.get(PROTO, b"\0")[0]) or maker(own, flags, dev, mac, l3),
         secondary=bool(flags & SECONDARY) and ":" not in own,
+        rest=tuple((number, raw) for number, raw in parts.items() if number not in DESCRIBED),
+        **values,
     )
+
+
+def lifetimes(parts):
+    """The seconds that an address is valid, and preferred."""
+    preferred, valid = struct.unpack_from("=II", parts[CACHEINFO]) if CACHEINFO in parts else (INFINITY, INFINITY)
+    return [FOREVER if seconds == INFINITY else seconds for seconds in (valid, preferred)]
+
+
+def maker(own, flags, dev, mac, l3):
+    """Who made an address, where the kernel does not say: the kernel, a router advertisement, or somebody."""
+    by_itself = (dev == "lo" and own in ("127.0.0.1", "::1")) or is_eui64(own, mac)
+    link_local = own.startswith("fe80:")
+    # Without a MAC address the kernel makes them of chance, or of an IPv4 address.
+    by_itself |= (link_local and bool(flags & STABLE_PRIVACY)) or (l3 and own.startswith(("fe80:", "::")))
+    if by_itself:
+        return "kernel"
+    advertised = ":" in own and not flags & PERMANENT and flags & (TEMPORARY | STABLE_PRIVACY | 0x100)
+    return "ra" if advertised else None
 
 
 def is_eui64(address, mac):
@@ -61,34 +87,44 @@ def is_eui64(address, mac):
 
 
 def write(kernel, change):
-    if change.before == change.after:
-        send(kernel, change.after, NEWADDR, CREATE | REPLACE)
-        return
-    if change.before is not None:
-        send(kernel, change.before, DELADDR, 0)
-    if change.after is not None:
-        send(kernel, change.after, NEWADDR, CREATE | EXCL)
+    before, after = change.before, change.after
+    if before is not None and (after is None or not before.stays(after)):
+        send(kernel, before, DELADDR, 0)
+        before = None
+    if after is not None:
+        how = CREATE | (EXCL if before is None else REPLACE)
+        if after.is_twofold:
+            send(kernel, after, NEWADDR, how, NODAD)
+            how = CREATE | REPLACE
+        send(kernel, after, NEWADDR, how)
 
 
-def send(kernel, address, verb, flags):
+def send(kernel, address, verb, how, flags=0):
     here = kernel.netlink(address.netns)
-    length = (address.peer or address.address).split("/")[1]
-    far = address.peer.split("/")[0] if address.peer else address.ip
+    far, dummy, length = (address.peer or address.address).partition("/")
     attrs = [("IFA_LOCAL=2:ip", address.ip), ("IFA_ADDRESS=1:ip", far)]
-    for row in Address.ROWS if verb == NEWADDR else ():
-        value = getattr(address, row.name)
-        attrs += [(row.nla, value)] if value and "=" in row.nla else []
-    numbers = {word: number for number, word in SCOPES.items()}
+    if verb == NEWADDR:
+        attrs += attributes(address, flags)
     scope = address.scope or "global"
-    scope = numbers[scope] if scope in numbers else int(scope)
-    where = dict(index=here.index(address.dev), prefixlen=int(length), family=family_of(address.ip), scope=scope)
+    scope = SCOPES[scope] if scope in SCOPES else int(scope)
+    where = dict(index=here.index(address.dev), prefixlen=int(length), family=address.family, scope=scope)
     try:
-        here.ask("address", verb, ACK | flags, attrs, **where)
+        here.ask("address", verb, ACK | how, attrs, **where)
     except OSError as e:
-        (mtu,) = [link.mtu for link, dummy in read_links(kernel, address.netns)[0] if link.name == address.dev] or [
-            None
-        ]
-        if ":" in address.ip and mtu is not None and mtu < IPV6_LEAST:
+        links = [link for link, dummy in read_links(kernel, address.netns)[0] if link.name == address.dev]
+        if ":" in address.ip and links and links[0].mtu < IPV6_LEAST:
             text = "%s has an MTU of %d, IPv6 takes no less than %d"
-            raise OSError(e.errno, text % (address.dev, mtu, IPV6_LEAST))
+            raise OSError(e.errno, text % (address.dev, links[0].mtu, IPV6_LEAST))
         raise
+
+
+def attributes(address, flags):
+    """What an address has beside itself."""
+    rows = [row for row in Address.rows if row.name not in (*LIFETIMES, "scope")]
+    given = [(row.name, getattr(address, row.name)) for row in rows]
+    attrs = dict(encoded(changed(rows, (), [pair for pair in given if pair[1] not in (None, "")], fresh=True)))
+    attrs[rows[-1].nla] = attrs.get(rows[-1].nla, 0) | flags
+    times = [INFINITY if value in (None, FOREVER) else value for value in address.lifetimes[::-1]]
+    if times != [INFINITY, INFINITY]:
+        attrs[CACHEINFO] = struct.pack("=IIII", *times, 0, 0)
+    return [*attrs.items(), *(address.rest or ())]

@@ -4,73 +4,126 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
+import time
 
 from .._core.words import family_of
-from .._resources.route import PROTOS, TYPES, Hop, Route
+from .._resources.route import AFTER, ALONE, Route
+from .._resources.route_rows import LOCAL, NOWHERE, PROTOS, SCOPES, TYPES, Hop
 from .netlink import (
     ACK,
+    APPEND,
     CREATE,
     DELROUTE,
     DUMP,
     EXCL,
+    GETADDR,
     GETROUTE,
     HEADS,
     NEWROUTE,
     REPLACE,
     getter,
+    known,
     nested,
     packed,
 )
 
-SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
-NUMBERS = {word: number for number, word in SCOPES.items()}
-PROTO_WORDS, TYPE_WORDS = ({number: word for word, number in table.items()} for table in (PROTOS, TYPES))
-LOCAL, CLONED, ONLINK = 255, 0x200, 4
+WORDS = {
+    name: {number: word for word, number in table.items()}
+    for name, table in dict(proto=PROTOS, scope=SCOPES, type=TYPES).items()
+}
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
+CLONED, ONLINK = 0x200, 4
+DST, OIF, GATEWAY, METRICS, MULTIPATH, CACHEINFO, TABLE, VIA, EXPIRES, NH_ID = 1, 4, 5, 8, 9, 12, 15, 18, 23, 30
+HEAD = [row for row in Route.rows if "=" not in row.nla]
+ATTRS = [row for row in Route.rows if row.nla.startswith("RTA_") and row.name not in ("from", "metric")]
+METRIC_ROWS = [row for row in Route.rows if row.nla.startswith("RTAX_")]
+DESCRIBED = {DST, 2, OIF, GATEWAY, 6, METRICS, MULTIPATH, CACHEINFO, TABLE, VIA, EXPIRES}
+DESCRIBED |= {known(row.nla)[0] for row in ATTRS}
+METRICS_DESCRIBED = {known(row.nla)[0] for row in METRIC_ROWS}
 
 
 def read(kernel, name, links):
     netlink = kernel.netlink(name)
-    for answer in netlink.ask("route", GETROUTE, DUMP):
-        route = route_of(name, answer, netlink.names)
+    for position, answer in enumerate(netlink.ask("route", GETROUTE, DUMP)):
+        route = route_of(name, answer, netlink, position)
         if route is not None:
             yield route
 
 
-def route_of(netns, answer, names):
-    """A route; None for what is in the table local, cloned, or of a sort that is not managed here."""
-    family, length, dummy, tos, table, proto, scope, kind, flags = HEADS["route"][1].unpack_from(answer)
-    kind = TYPE_WORDS.get(kind)
+def route_of(netns, answer, netlink, position):
+    """A route; None for the kernel's own in the table local, and for those that are cloned."""
+    words, head = HEADS["route"]
+    head = dict(zip(words, head.unpack_from(answer)))
+    family, kind, flags = head["family"], WORDS["type"].get(head["type"]), head["flags"]
     # Most are in the table local.
-    if table == LOCAL or family not in FAMILIES or tos or flags & CLONED or kind is None:
+    if family not in FAMILIES or flags & CLONED or kind is None or (head["table"] == LOCAL and head["proto"] == 2):
         return None
     parts = dict(nested(answer, 12))
     get = getter(parts)
-    table = get("RTA_TABLE=15:uint32") or table
-    if table == LOCAL:
-        return None
-    if kind != "unicast":
-        hops = ()
-    elif 9 in parts:
-        hops = tuple(hops_of(family, parts[9], names))
-    else:
-        hops = (hop_of(family, parts, names.get(get("RTA_OIF=4:index")), 1, flags),)
-    metrics = getter(dict(nested(parts.get(8, b""))))
-    dest = get("RTA_DST=1:ip") or ("::" if family == socket.AF_INET6 else "0.0.0.0")  # noqa: S104
-    return Route(
+    metrics = dict(nested(parts.get(METRICS, b"")))
+    route = Route(
         netns,
-        "%s/%d" % (dest, length),
-        table,
+        "%s/%d" % (get("RTA_DST=1:ip") or zero(family), head["dst_len"]),
+        get("RTA_TABLE=15:uint32") or head["table"],
         get(Route.METRIC.nla) or 0,
         kind,
-        hops,
-        get("RTA_PREFSRC=7:ip") or "",
-        SCOPES.get(scope, str(scope)),
-        proto=PROTO_WORDS.get(proto, str(proto)),
-        **{row.name: row.read(metrics) for row in Route.METRICS},
+        tuple(all_hops(family, parts, netlink.names, kind, flags)),
+        proto=WORDS["proto"].get(head["proto"], str(head["proto"])),
+        scope=WORDS["scope"].get(head["scope"], str(head["scope"])),
+        tos=head["tos"],
+        from_="%s/%d" % (get("RTA_SRC=2:ip"), head["src_len"]) if head["src_len"] else "",
+        position=position,
+        expires=seconds_left(parts),
+        rest=rest_of(parts, metrics),
+        **{row.name: row.read(get) for row in ATTRS},
+        **{row.name: row.read(getter(metrics)) for row in METRIC_ROWS},
     )
+    return Route(**dict(route.__dict__, by_itself=is_by_itself(route, netlink)))
+
+
+def rest_of(parts, metrics):
+    """What is not described: attributes, and among them metrics."""
+    rest = tuple((number, raw) for number, raw in parts.items() if number not in DESCRIBED)
+    more = {n: raw for n, raw in metrics.items() if n not in METRICS_DESCRIBED}
+    # Of the metrics that are locked only the MTU is described.
+    more.update({1: metrics[1]} if metrics.get(1, b"\0\0\0\0") not in (b"\0\0\0\0", b"\4\0\0\0") else {})
+    return rest + ((METRICS, tuple(more.items())),) * bool(more)
+
+
+def zero(family):
+    return "::" if family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
+
+
+def seconds_left(parts):
+    """The lifetime of a route, of which the kernel speaks in hundredths of a second."""
+    ticks = struct.unpack_from("=Iii", parts[CACHEINFO])[2] if CACHEINFO in parts else 0
+    return ticks // 100 if ticks > 0 else None
+
+
+def is_by_itself(route, netlink):
+    """Whether the kernel made it: the words `kernel` and `ra` others use as well."""
+    if route.proto == "redirect" or (route.proto == "ra" and route.expires):
+        return True
+    if route.proto != "kernel":
+        return False
+    (dev,) = [hop.dev for hop in route.hops] if len(route.hops) == 1 else [None]
+    if route.type != "unicast" or dev is None or route.hops[0].via or route.dest.startswith(("fe80:", "ff00:")):
+        return True
+    # That of an address's network, or what a router advertisement says of it.
+    prefixes = getattr(netlink, "prefixes", None)
+    return prefixes is None or (dev, route.dest) in prefixes or bool(route.expires)
+
+
+def all_hops(family, parts, names, kind, flags):
+    """The next hops of a route; of an object that is called by its number it has none itself."""
+    if MULTIPATH in parts:
+        return hops_of(family, parts[MULTIPATH], names)
+    if kind in NOWHERE or NH_ID in parts:
+        return ()
+    return [hop_of(family, parts, names.get(getter(parts)("RTA_OIF=4:index")), 1, flags)]
 
 
 def hops_of(family, raw, names):
@@ -79,55 +132,100 @@ def hops_of(family, raw, names):
     while offset + 8 <= len(raw):
         length, flags, weight, index = struct.unpack_from("=HBBi", raw, offset)
         parts = dict(nested(raw[offset + 8 : offset + length]))
-        yield hop_of(family, parts, names.get(index), weight + 1, flags)
+        rest = tuple((n, data) for n, data in parts.items() if n not in (GATEWAY, VIA))
+        yield hop_of(family, parts, names.get(index), weight + 1, flags, rest)
         offset += (length + 3) & ~3
 
 
-def hop_of(family, parts, dev, weight, flags):
+def hop_of(family, parts, dev, weight, flags, rest=()):
     via = None
-    if 18 in parts:  # of the other family, with its number before it
-        via = socket.inet_ntop(struct.unpack_from("=H", parts[18])[0], parts[18][2:])
-    elif 5 in parts:
-        via = socket.inet_ntop(family, parts[5])
-    return Hop(via, dev, weight, bool(flags & ONLINK))
+    if VIA in parts:  # of the other family, with its number before it
+        via = socket.inet_ntop(struct.unpack_from("=H", parts[VIA])[0], parts[VIA][2:])
+    elif GATEWAY in parts:
+        via = socket.inet_ntop(family, parts[GATEWAY])
+    return Hop(via, dev, weight, bool(flags & ONLINK), rest)
 
 
 def write(kernel, change):
-    target, here = change.target, kernel.netlink(change.target.netns)
-    dest, length = target.dest.split("/")
-    hops, flags = target.hops or (), 0
-    attrs = [("RTA_DST=1:ip", dest)] if int(length) else []
-    attrs += [("RTA_TABLE=15:uint32", target.table)]
-    attrs += [(Route.METRIC.nla, target.metric)] if target.metric else []
-    attrs += [("RTA_PREFSRC=7:ip", target.src)] if target.src else []
-    metrics = [packed(row.nla, getattr(target, row.name)) for row in Route.METRICS if getattr(target, row.name)]
-    attrs += [(8, b"".join(metrics))] if metrics else []
-    if len(hops) > 1:
-        attrs.append((9, b"".join(several(here, hop, target.family) for hop in hops)))
-    elif hops:
-        attrs += gateway(hops[0], target.family)
-        attrs += [("RTA_OIF=4:index", here.index(hops[0].dev))] if hops[0].dev else []
-        flags = ONLINK * hops[0].onlink
-    header = dict(
-        family=target.family,
-        dst_len=int(length),
-        table=target.table if target.table < 256 else 0,
-        flags=flags,
-        type=TYPES[target.type or "unicast"],
-    )
     if change.verb == "delete":
-        scope = 255 if target.family == socket.AF_INET else 0
-        here.ask("route", DELROUTE, ACK, attrs, scope=scope, **header)
-    else:
-        how = CREATE | (REPLACE if change.verb == "set" else EXCL)
-        proto = number(PROTOS, target.proto or "static")
-        here.ask("route", NEWROUTE, ACK | how, attrs, proto=proto, scope=scope_of(target), **header)
+        send(kernel, change.before, DELROUTE, 0)
+        return
+    route = change.after
+    how = CREATE | (REPLACE if change.verb == "set" else EXCL)
+    if change.verb == "add" and route.position != ALONE:
+        how = CREATE | (APPEND if ":" in route.dest or route.position == AFTER else 0)
+    end = time.monotonic() + 15
+    while True:
+        try:
+            send(kernel, route, NEWROUTE, how)
+            return
+        except OSError as e:
+            # Nobody may speak with an address while the kernel looks whether another host has it (DAD).
+            waits = e.errno == errno.EINVAL and ":" in (route.src or "") and is_tentative(kernel, route)
+            if not waits or time.monotonic() > end:
+                raise
+        time.sleep(0.05)
 
 
-def scope_of(route):
-    direct = route.type in (None, "unicast") and not any(hop.via for hop in route.hops or ())
-    direct = direct and route.family == socket.AF_INET
-    return number(NUMBERS, route.scope or ("link" if direct else "global"))
+def is_tentative(kernel, route):
+    own = socket.inet_pton(socket.AF_INET6, route.src)
+    answers = kernel.netlink(route.netns).dump("address", GETADDR, family=socket.AF_INET6)
+    return any(parts.get(2, parts.get(1)) == own and struct.unpack("=I", parts[8])[0] & 0x40 for head, parts in answers)
+
+
+def send(kernel, route, verb, how):
+    here, hops = kernel.netlink(route.netns), route.hops or ()
+    dest, length = route.dest.split("/")
+    source, dummy, source_length = (route.from_ or "").partition("/")
+    attrs = [("RTA_DST=1:ip", dest)] if int(length) else []
+    attrs += [("RTA_SRC=2:ip", source)] if source else []
+    attrs += [("RTA_TABLE=15:uint32", route.table)]
+    attrs += [(Route.METRIC.nla, route.metric)] if route.metric else []
+    attrs += [pair for row in ATTRS for pair in told(row, route)]
+    attrs += hop_attributes(here, hops, route.family)
+    header = dict(
+        family=route.family,
+        dst_len=int(length),
+        src_len=int(source_length or 0),
+        table=route.table if route.table < 256 else 0,
+        tos=route.tos or 0,
+        type=TYPES[route.type or "unicast"],
+        proto=number(PROTOS, route.proto or "static"),
+        scope=scope_of(route, verb),
+    )
+    if verb == NEWROUTE:
+        header["flags"] = ONLINK * (len(hops) == 1 and hops[0].onlink)
+        attrs += [("RTA_EXPIRES=23:uint32", route.expires)] if route.expires and ":" in route.dest else []
+        attrs += more_attributes(route)
+    here.ask("route", verb, ACK | how, attrs, **header)
+
+
+def hop_attributes(here, hops, family):
+    if len(hops) > 1:
+        return [(MULTIPATH, b"".join(one_of_several(here, hop, family) for hop in hops))]
+    index = [("RTA_OIF=4:index", here.index(hops[0].dev))] if hops and hops[0].dev else []
+    return gateway(hops[0], family) + index if hops else []
+
+
+def told(row, route):
+    value = getattr(route, row.field)
+    return row.encode(value, None).items() if value not in (None, "", row.default) else ()
+
+
+def more_attributes(route):
+    """The metrics, and what is not described."""
+    rest = dict(route.rest or ())
+    metrics = dict(rest.pop(METRICS, ()))
+    packs = [packed(*pair) for row in METRIC_ROWS if known(row.nla)[0] not in metrics for pair in told(row, route)]
+    packs += [packed(*pair) for pair in metrics.items()]
+    return ([(METRICS, b"".join(packs))] if packs else []) + list(rest.items())
+
+
+def scope_of(route, verb):
+    """The kernel's number of a scope; what goes can have any."""
+    if verb == DELROUTE:
+        return 0 if ":" in route.dest else number(SCOPES, route.scope or "nowhere")
+    return number(SCOPES, route.scope or ("link" if route.is_direct else "global"))
 
 
 def number(table, word):
@@ -135,9 +233,9 @@ def number(table, word):
     return table[word] if word in table else int(word)
 
 
-def several(here, hop, family):
+def one_of_several(here, hop, family):
     """One of the next hops of a route that has several."""
-    attrs = b"".join(packed(*pair) for pair in gateway(hop, family))
+    attrs = b"".join(packed(*pair) for pair in [*gateway(hop, family), *hop.rest])
     index = here.index(hop.dev) if hop.dev else 0
     return struct.pack("=HBBi", 8 + len(attrs), ONLINK * hop.onlink, hop.weight - 1, index) + attrs
 
@@ -147,4 +245,4 @@ def gateway(hop, family):
         return []
     own = family_of(hop.via)
     raw = socket.inet_pton(own, hop.via)
-    return [(5, raw)] if own == family else [(18, struct.pack("=H", own) + raw)]
+    return [(GATEWAY, raw)] if own == family else [(VIA, struct.pack("=H", own) + raw)]

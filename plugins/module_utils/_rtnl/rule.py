@@ -8,7 +8,7 @@ import socket
 import struct
 
 from .._core.words import IP_PROTOCOLS
-from .._resources.route import PROTOS
+from .._resources.route_rows import PROTOS
 from .._resources.rule import ACTIONS, Rule, field
 from .netlink import ACK, CREATE, DELRULE, EXCL, GETRULE, NEWRULE, getter
 
