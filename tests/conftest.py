@@ -37,7 +37,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._resources.netns imp
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.vlans import PortVlans
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import route, rule
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.link import read_links
-from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.nat import has_tables
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.nat import nft_tables
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.observe import Kernel
 
 KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in range(8, 14)]
@@ -186,7 +186,7 @@ class Host:
             kernel.close()
         for family in ("-4", "-6") if said else ():
             self.shell("ip %s rule flush protocol static" % family, "ip %s route flush proto static" % family)
-        if has_tables():
+        if nft_tables():
             tables = ["add table %s virtnet; delete table %s virtnet" % (family, family) for family in ("ip", "ip6")]
             self.shell("nft '%s' 2>/dev/null || true" % "; ".join(tables))
         shutil.rmtree("/run/virtnet", ignore_errors=True)

@@ -9,7 +9,7 @@ zipimport compiles a file to learn its name, throws the code away, and compiles 
 from __future__ import annotations
 
 import sys
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from zipimport import ZipImportError, zipimporter
 
 
@@ -37,4 +37,4 @@ class Once:
 
 
 if Once not in sys.meta_path:
-    sys.meta_path.insert(0, Once)
+    sys.meta_path.insert(sys.meta_path.index(PathFinder), Once)

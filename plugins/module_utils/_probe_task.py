@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ._capture import CAPTURE, around, asked, started, stopped
 from ._core.values import Refused
+from ._legible import legible
 from ._machine import virtual_machine
 from ._machine_options import MACHINE
 from ._machine_options import RULES as MACHINE_RULES
@@ -31,9 +32,9 @@ def perform(module, opened, view):
     """Let a view look into the namespaces, and end the module with what it says."""
     try:
         with closing(opened()) as spaces:
-            result, failure = view(module.params, spaces, module.check_mode)
+            result, failure = legible(view(module.params, spaces, module.check_mode))
     except Refused as e:
-        module.fail_json(msg=str(e))
+        module.fail_json(msg=legible(str(e)))
     except OSError as e:
         if e.errno in (errno.EPERM, errno.EACCES):
             module.fail_json(msg=NEEDS_ROOT)

@@ -19,11 +19,13 @@ from ._core.desired import Observation
 from ._core.planner import plan, predicted
 from ._core.prerequisites import assume, missing, not_found
 from ._core.values import Refused, replace, sentence
+from ._legible import legible
 from ._namespaces import NEEDS_ROOT, controller
 from ._rtnl.link import learn
 from ._rtnl.netlink import NoPyroute2
 from ._rtnl.observe import Kernel
 
+LOCK_TIMEOUT = 60  # seconds
 PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
 
 
@@ -38,12 +40,13 @@ def task(name):
     signal.signal(signal.SIGTERM, stop)
     kernel = Kernel()
     try:
-        if "lock_timeout" in module.params:
-            kernel.lock(module.params["lock_timeout"])
+        kernel.lock(module.params.get("lock_timeout", LOCK_TIMEOUT), module.check_mode)
         desired = replace(desired_of(module.params, kernel), controller=controller())
         result = carry_out(kernel, desired, module.check_mode, module.params.get("confirm"))
     except (Refused, Failed) as e:
-        module.fail_json(msg=str(e))
+        module.fail_json(msg=legible(str(e)))
+    except KeyboardInterrupt as e:
+        module.fail_json(msg="stopped by %s before anything was changed" % (str(e) or "the keyboard"))
     except NoPyroute2 as e:
         module.fail_json(msg=missing_required_lib(PYROUTE2), exception=str(e))
     except OSError as e:
@@ -52,7 +55,7 @@ def task(name):
         module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
     finally:
         kernel.close()
-    module.exit_json(**report(desired, *result, module.warn))
+    module.exit_json(**legible(report(desired, *result, lambda text: module.warn(legible(text)))))
 
 
 def carry_out(kernel, desired, dry, confirm=None):
@@ -172,7 +175,7 @@ def forget(record):
 def undo(to_read, before, steps, waits):
     """In a process of its own: put back what the task changed, unless it was confirmed; return what could not be."""
     kernel = Kernel()
-    kernel.lock(24 * 3600)
+    kernel.lock(24 * 3600, dry=False)
     left = roll_back(kernel, to_read, before, steps) if waits() else []
     kernel.close()
     return left

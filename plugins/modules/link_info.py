@@ -203,7 +203,7 @@ links:
       options: {netns: blue, name: to-host, up: true, peer: {netns: "", name: to-blue, up: true}}
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.virtnet.linux.plugins.module_utils._info_task import info_task
 
 TYPE_CHECKING = False

@@ -146,7 +146,7 @@ diff:
       type: dict
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.virtnet.linux.plugins.module_utils._task import task
 
 TYPE_CHECKING = False

@@ -231,7 +231,7 @@ files:
   elements: str
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.virtnet.linux.plugins.module_utils._probe_task import probe_task
 
 

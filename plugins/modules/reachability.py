@@ -178,7 +178,7 @@ differs:
   sample: ["from red to 192.0.2.2: expected a reply with ttl 64, seen no reply"]
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.virtnet.linux.plugins.module_utils._probe_task import probe_task
 
 

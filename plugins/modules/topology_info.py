@@ -161,7 +161,7 @@ connections:
         - {node: blue, netns: blue, name: eth0, index: 2}
 """
 
-from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401, it is to be first
+from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.virtnet.linux.plugins.module_utils._info_task import info_task
 
 TYPE_CHECKING = False

@@ -148,7 +148,10 @@ def standing(draw, link, links):
     if link.address and KINDS[link.kind].family():
         # No macvlan can be up with the MAC address of another, or of its lower link.
         link = replace(link, address="02:00:00:f%d%s" % (NAMES.index(link.name), link.address[11:]))
-    if link.mtu and (KINDS[lower.kind].port or (KINDS[lower.kind].underlay and not lower.mtu)):
+    base = lower
+    while not base.mtu and base.link and any(other.ref == base.link for other in links):
+        base = next(other for other in links if other.ref == base.link)
+    if link.mtu and (KINDS[lower.kind].port or (KINDS[base.kind].underlay and not base.mtu)):
         # A bridge takes the MTU of its ports, whatever it was made with; that of a tunnel is not foretold.
         link = replace(link, mtu=None)
     if link.mtu and lower.mtu and link.mtu > lower.mtu:

@@ -522,20 +522,22 @@ def test_addresses_of_one_link_with_peers_of_their_own(host):
 
 
 def test_two_tasks_take_turns(host):
-    host.shell("mkdir -p /run/virtnet")
-    with open("/run/virtnet/lock", "w") as lock:
+    lock = os.open("/run", os.O_RDONLY)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for check in (True, False):
-            said = run("topology", check=check, lock_timeout=0, **LAB)
-            assert said["msg"].startswith("lock_timeout: another task (process ")
+        said = run("topology", lock_timeout=0, **LAB)
+        assert said["msg"].startswith("lock_timeout: another task (process %d) changes the network" % os.getpid())
+        assert run("topology", check=True, lock_timeout=0, **LAB)["changed"], "a dry run waits for nobody"
         module = [sys.executable, "-m", "ansible_collections.virtnet.linux.plugins.modules.topology"]
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         waiting = subprocess.Popen(module, env=environment(), **pipes)
         waiting.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": LAB}))
         waiting.stdin.close()
-        while "/run/virtnet/lock" not in host.output("ls -l /proc/%d/fd" % waiting.pid):
+        while not any(line.endswith("/run") for line in host.output("ls -l /proc/%d/fd" % waiting.pid).splitlines()):
             time.sleep(0.01)
         assert "n1" not in host.output("ip netns")
+    finally:
+        os.close(lock)
     assert '"changed": true' in waiting.stdout.read()
     waiting.wait()
     assert done(LAB) == ()

@@ -26,8 +26,9 @@ MAY = {
     "_machine": {"_core", "_machine_options", "_namespaces"},
     "_machine_options": {"_core"},
     "_info": {"_core", "_kinds", "_resources", "_rooms"},
-    "_task": {"_confirm", "_core", "_namespaces", "_rooms", "_rtnl"},
-    "_probe_task": {"_capture", "_core", "_machine", "_machine_options", "_namespaces", "_probe", "_reach"},
+    "_task": {"_confirm", "_core", "_legible", "_namespaces", "_rooms", "_rtnl"},
+    "_probe_task": {"_capture", "_core", "_legible", "_machine", "_machine_options", "_namespaces", "_probe", "_reach"},
+    "_legible": set(),
     "_info_task": {"_core", "_info", "_probe_task", "_rooms", "_rtnl", "_task"},
     "modules": {"_once", "_task", "_info_task", "_probe_task", "_resources", "_rtnl", "_kinds"},
 }

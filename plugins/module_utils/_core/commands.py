@@ -10,4 +10,14 @@ from shlex import quote
 def commands(change):
     """The lines, in order."""
     lines = change.target.commands(change)
-    return [line if isinstance(line, str) else " ".join(map(quote, line)) for line in lines]
+    return [line if isinstance(line, str) else " ".join(map(quoted, line)) for line in lines]
+
+
+def quoted(word):
+    """A word for a shell; one that is no UTF-8 by its bytes."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        octal = "".join("\\%03o" % byte for byte in word.encode(errors="surrogateescape"))
+        return "\"$(printf '%s')\"" % octal
+    return quote(word)

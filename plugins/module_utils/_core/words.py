@@ -25,10 +25,9 @@ def link_name(option, text):
     """A link's name as the kernel takes it."""
     if not 0 < len(text.encode()) <= 15:
         raise Refused(option, "the name %r has %d bytes; a link's name has 1 to 15" % (text, len(text.encode())))
-    if text in (".", "..") or re.search(r"[\s/:]", text) or text[0] == "-":
-        raise Refused(
-            option, "%r is no name for a link: no '/', ':' or white space, not '.' or '..', no '-' at the start" % text
-        )
+    if text in (".", "..", "all", "default") or re.search(r"[\s/:%]", text) or text[0] == "-":
+        said = "%r is no name for a link: no '/', ':', '%%' or white space, no '-' at the start,"
+        raise Refused(option, (said + " not '.', '..', all or default") % text)
     return text
 
 

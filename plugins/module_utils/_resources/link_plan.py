@@ -246,9 +246,9 @@ def addresses_to_move(planner, want, have):
 def move_to_master(planner, want, near):
     """The routes of a port become its master's, and then its addresses go."""
     master, addresses = (want.netns, want.master), [r for r in near if r.sort == "address"]
-    for r in near:
-        if r.sort == "route":
-            planner.step(Change(planner.state.get(r.key), r.renamed(want.ref, master)))
+    # Of routes those first by which the gateways of the others are reached.
+    for r in sorted((r for r in near if r.sort == "route"), key=lambda r: (r.order()[2], r.position)):
+        planner.state.get(r.key).pass_to(planner, r.renamed(want.ref, master))
     planner.absent |= {r.key for r in addresses}
     # Not every host lets secondaries go with their primary: net.ipv4.conf.*.promote_secondaries.
     for r in sorted(addresses, key=lambda r: not r.secondary):

@@ -7,12 +7,12 @@ from __future__ import annotations
 import re
 from typing import Optional, Tuple
 
-from .._core.desired import Desired
+from .._core.desired import Change, Desired
 from .._core.options import NETNS, STATE
 from .._core.resource import Resource, of_netns
-from .._core.values import Aside, Refused
+from .._core.values import Aside, Refused, replace
 from .._core.words import host, inside, link_name, netns_name, network, port_range, unique, within
-from .nat_words import NFT_FAMILY, TABLE, iptables_argv, nft_texts
+from .nat_words import CHAIN, NFT_FAMILY, PROTOCOLS, TABLE, collapsed, iptables_argv, iptables_chain, nft_argv
 
 
 class NatTable(Resource):
@@ -48,7 +48,11 @@ class NatTable(Resource):
 
 
 class NatRule(Resource):
-    """A rule of NAT: with nftables in a chain of its own, with iptables in a chain to which a rule jumps."""
+    """A rule of NAT: with nftables in a chain of its own, with iptables in a chain to which a rule jumps.
+
+    `rest` is what stands there where that is no such rule, as nft(8) or iptables-save(8) tell it; `position` is the
+    number of the jump in its chain.
+    """
 
     identity = ("netns", "name", "family")
 
@@ -59,6 +63,32 @@ class NatRule(Resource):
     def requires(self):
         return of_netns(self.netns) if self.backend == "iptables" else [("nat_table", self.netns, self.family)]
 
+    def order(self):
+        # Those that others have between them come back to their places in the order of these.
+        return (*super().order()[:2], self.position, str(self.key))
+
+    def have(self, state):
+        """What stands where it is to be: it, or a chain that is left of it after others have flushed the table."""
+        left = dict(self.__dict__, name=CHAIN + iptables_chain(self))
+        return state.get(self.key) or state.get(type(self)(**left).key)
+
+    def plan(self, planner, have):
+        have = self.have(planner.state)
+        if have is None:
+            planner.step(Change(None, self))
+            return
+        after = replace(have.overlay(self), name=self.name)
+        if have != after:
+            planner.set(have, after)
+
+    def find(self, state):
+        found = self.have(state)
+        return [found] if found else []
+
+    def prune(self, planner):
+        for have in self.find(planner.state):
+            planner.remove(have)
+
     def goes_back(self, back):
         return True
 
@@ -68,7 +98,7 @@ class NatRule(Resource):
             if rule is not None and rule.backend == "iptables":
                 out += [inside(rule.netns) + argv for argv in iptables_argv(rule, adding)]
             elif rule is not None:
-                out.append([*inside(rule.netns), "nft", "; ".join(nft_texts(rule, adding))])
+                out.append([*inside(rule.netns), *nft_argv(rule, adding)])
         return out
 
 
@@ -86,6 +116,8 @@ class Masquerade(NatRule):
     to_ports: Optional[str] = None
     random: Optional[bool] = None
     fully_random: Optional[bool] = None
+    rest: Optional[Tuple[str, ...]] = None
+    position: int = Aside(0)
 
     sort = "masquerade"
 
@@ -108,6 +140,8 @@ class PortForward(NatRule):
     in_interface: Optional[str] = None
     destination: Optional[str] = None
     source: Optional[str] = None
+    rest: Optional[Tuple[str, ...]] = None
+    position: int = Aside(0)
 
     sort = "port_forward"
 
@@ -115,13 +149,12 @@ class PortForward(NatRule):
 RULES = ("masquerade", "port_forward")
 COMMON = dict(STATE, **NETNS, name=dict(type="str"), family=dict(type="str", choices=["ipv4", "ipv6"]))
 BACKEND = dict(backend=dict(type="str", choices=["auto", "nft", "iptables"], default="auto"))
-PROTOCOLS = ["tcp", "udp", "sctp"]
 MASQUERADE = dict(
     COMMON,
     source=dict(type="str"),
     exclude_destinations=dict(type="list", elements="str"),
     out_interface=dict(type="str"),
-    protocol=dict(type="str", choices=PROTOCOLS),
+    protocol=dict(type="str", choices=list(PROTOCOLS)),
     to_ports=dict(type="str"),
     random=dict(type="bool"),
     fully_random=dict(type="bool"),
@@ -129,7 +162,7 @@ MASQUERADE = dict(
 )
 PORT_FORWARD = dict(
     COMMON,
-    protocol=dict(type="str", choices=PROTOCOLS, default="tcp"),
+    protocol=dict(type="str", choices=list(PROTOCOLS), default="tcp"),
     dport=dict(type="str"),
     to=dict(type="str"),
     to_port=dict(type="int"),
@@ -146,22 +179,25 @@ def masquerade_desired(p, host_):
     excluded = p["exclude_destinations"]
     if excluded is not None:
         nets = [network("exclude_destinations", net) for net in excluded]
-        excluded = tuple(sorted(unique("exclude_destinations", nets)))
+        family_of(p, "exclude_destinations", *unique("exclude_destinations", nets))
+        excluded = collapsed(nets)
+        if any(net.endswith("/0") for net in excluded):
+            raise Refused("exclude_destinations", "%s leaves no destination" % ", ".join(nets))
     family = family_of(p, "exclude_destinations", source, *(excluded or ()))
     device = p["out_interface"] and link_name("out_interface", p["out_interface"])
     name = name_of(p["name"], source, device)
-    if p["to_ports"]:
-        port_range("to_ports", p["to_ports"])
-        if not p["protocol"]:
-            raise Refused("protocol", "to_ports needs it")
+    to_ports = p["to_ports"] and port_range("to_ports", p["to_ports"])
+    if to_ports and not p["protocol"]:
+        raise Refused("protocol", "to_ports needs it")
     rule = Masquerade(
         netns,
         name,
         family,
-        source=source,
+        source=narrowed(source),
         exclude_destinations=excluded,
         out_interface=device,
-        **{option: p[option] for option in ("protocol", "to_ports", "random", "fully_random")},
+        to_ports=to_ports,
+        **{option: p[option] for option in ("protocol", "random", "fully_random")},
     )
     return one_rule(p, rule, host_)
 
@@ -183,9 +219,14 @@ def port_forward_desired(p, host_):
         to_port=within("to_port", p["to_port"], 0, 65535),
         in_interface=device,
         destination=destination,
-        source=source,
+        source=narrowed(source),
     )
     return one_rule(p, rule, host_)
+
+
+def narrowed(source):
+    """A network, or nothing for that of all addresses, which no rule tells."""
+    return "" if source and source.endswith("/0") else source
 
 
 def one_rule(p, rule, host_):
@@ -194,7 +235,7 @@ def one_rule(p, rule, host_):
     if p["state"] == "absent":
         return Desired(absent=(type(rule)(rule.netns, rule.name, rule.family),), returns=returns)
     backend = host_.nat_backend(rule.netns, rule.family) if p["backend"] == "auto" else p["backend"]
-    rule = type(rule)(**dict(rule.__dict__, backend=backend))
+    rule = replace(rule, backend=backend, rest=())
     tables = (NatTable(rule.netns, rule.family),) if backend == "nft" else ()
     return Desired((*tables, rule), returns=returns)
 

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
-import shlex
+import json
+import re
+from ipaddress import collapse_addresses, ip_address, ip_network, summarize_address_range
 from zlib import crc32
 
 TABLE = "virtnet"
 NFT_FAMILY = {"ipv4": "ip", "ipv6": "ip6"}
+PROTOCOLS = ("tcp", "udp", "sctp")
+CHAIN = "chain "  # before the name of a chain whose rule has none
 PROGRAM = {"ipv4": "iptables", "ipv6": "ip6tables"}
 # By the sort of a rule: the start of its chain's name, where it hooks in, and its priority.
 CHAINS = {
@@ -19,15 +23,25 @@ CHAINS = {
 
 def tag(rule):
     """The owner tag in a rule's comment."""
-    return "%s:%s" % (TABLE, rule.name)
+    return tag_of(rule.name)
+
+
+def tag_of(name):
+    return "%s:%s" % (TABLE, name)
 
 
 def nft_chain(rule):
     return CHAINS[rule.sort][0] + rule.name
 
 
+def nft_argv(rule, adding):
+    """A rule as an nft(8) command of one transaction."""
+    if adding and rule.rest:
+        return ["nft", "-j", json.dumps({"nftables": nft_json(rule, adding)})]
+    return ["nft", "; ".join(nft_texts(rule, adding))]
+
+
 def nft_texts(rule, adding):
-    """A rule as nft(8) commands of one transaction."""
     where = "%s %s %s" % (NFT_FAMILY[rule.family], TABLE, nft_chain(rule))
     if not adding:
         return ["flush chain " + where, "delete chain " + where]
@@ -74,6 +88,8 @@ def nft_json(rule, adding):
     chain = dict(family=NFT_FAMILY[rule.family], table=TABLE, name=nft_chain(rule))
     if not adding:
         return [{"flush": {"chain": chain}}, {"delete": {"chain": chain}}]
+    if rule.rest:
+        return [{"add": json.loads(text)} for text in rule.rest]
     dummy, hook, priority = CHAINS[rule.sort]
     expr = masquerade_expr(rule) if rule.sort == "masquerade" else forward_expr(rule)
     return [
@@ -137,76 +153,129 @@ def nft_prefix(net):
     return {"prefix": {"addr": addr, "len": int(length)}}
 
 
+class Strange(Exception):
+    """Something that no rule of this collection says."""
+
+
 def from_nft(netns, family, objects):
     """(the sort and fields of each rule, whether there is anything else) from what `nft -j list table` says."""
-    rules, strange = [], False
+    chains, strange = {}, False
     for item in objects:
-        rule, chain = item.get("rule"), item.get("chain", {}).get("name", "")
-        if rule is None:
-            known = not chain or any(chain.startswith(entry[0]) for entry in CHAINS.values())
-            strange = strange or not known or bool({"set", "map", "flowtable"} & set(item))
-            continue
-        owner = rule.get("comment", "")
-        sort = next((sort for sort, entry in CHAINS.items() if rule["chain"].startswith(entry[0])), None)
-        if not owner.startswith(TABLE + ":") or sort is None:
-            strange = True
-            continue
-        found = (masquerade_fields if sort == "masquerade" else forward_fields)(rule["expr"], family)
-        rules.append((sort, dict(found, netns=netns, name=owner.split(":", 1)[1], family=family, backend="nft")))
+        if "chain" in item:
+            chains[item["chain"]["name"]] = [item["chain"], []]
+        elif "rule" in item:
+            chains[item["rule"]["chain"]][1].append(item["rule"])
+        else:
+            strange = strange or not {"metainfo", "table"} & set(item)
+    rules = []
+    for name, (chain, own) in chains.items():
+        sort = next((sort for sort, entry in CHAINS.items() if name.startswith(entry[0])), None)
+        strange = strange or sort is None
+        if sort is not None:
+            common = dict(netns=netns, name=name[len(CHAINS[sort][0]) :], family=family, backend="nft")
+            rules.append((sort, dict(common, **nft_fields(sort, chain, own, common))))
     return rules, strange
 
 
-def masquerade_fields(exprs, family):
-    found = dict.fromkeys(("source", "out_interface", "protocol", "to_ports"), "")
-    found.update(exclude_destinations=(), random=False, fully_random=False)
-    for expr in exprs:
-        if "match" in expr:
-            left, right = expr["match"]["left"], expr["match"]["right"]
-            if left.get("payload", {}).get("field") == "saddr":
-                found["source"] = net_text(right, family)
-            elif left.get("payload", {}).get("field") == "daddr":
-                nets = right["set"] if isinstance(right, dict) and "set" in right else [right]
-                found["exclude_destinations"] = tuple(sorted(net_text(net, family) for net in nets))
-            elif left.get("meta", {}).get("key") == "oifname":
-                found["out_interface"] = right
-            elif left.get("meta", {}).get("key") == "l4proto":
-                found["protocol"] = right
-        elif "masquerade" in expr:
-            how = expr["masquerade"] or {}
-            flags = how.get("flags", [])
-            flags = [flags] if isinstance(flags, str) else flags
-            found["to_ports"] = ports_text(how.get("port", ""))
-            found["random"], found["fully_random"] = "random" in flags, "fully-random" in flags
+def nft_fields(sort, chain, own, common):
+    """What a chain says in the words of the options; where it says more or else, that as it stands."""
+    try:
+        comments = [rule.get("comment") for rule in own]
+        place = tuple(chain.get(name) for name in ("type", "hook", "prio", "policy"))
+        if place != ("nat", *CHAINS[sort][1:], "accept") or comments != [tag_of(common["name"])]:
+            raise Strange
+        read = masquerade_fields if sort == "masquerade" else forward_fields
+        return dict(read(own[0]["expr"], NFT_FAMILY[common["family"]]), rest=())
+    except (Strange, KeyError, TypeError, AttributeError, ValueError):
+        items = [{"chain": chain}, *({"rule": rule} for rule in own)]
+        bare = [{what: {k: v for k, v in one.items() if k != "handle"}} for item in items for what, one in item.items()]
+        return dict(rest=tuple(json.dumps(item) for item in bare))
+
+
+def matches(exprs, known):
+    """The fields of all but the last of the expressions, each of which must be known and come once."""
+    found = {}
+    for expr in exprs[:-1]:
+        (how,) = [expr["match"]] if set(expr) == {"match"} else [{}]
+        left = how.get("left", {}).get("payload") or how.get("left", {}).get("meta") or {}
+        what = (how.get("op"), left.get("protocol"), left.get("field") or left.get("key"))
+        if what not in known or known[what][0] in found:
+            raise Strange
+        name, read = known[what]
+        found[name] = read(how["right"])
     return found
+
+
+def masquerade_fields(exprs, family):
+    known = {
+        ("==", family, "saddr"): ("source", net_of),
+        ("!=", family, "daddr"): ("exclude_destinations", nets_of),
+        ("==", None, "oifname"): ("out_interface", text_of),
+        ("==", None, "l4proto"): ("protocol", text_of),
+    }
+    found = dict.fromkeys(("source", "out_interface", "protocol"), "")
+    found.update(matches(exprs, known))
+    how = dict(exprs[-1]["masquerade"] or {})
+    flags = how.pop("flags", [])
+    flags = {flags} if isinstance(flags, str) else set(flags)
+    ports = ports_text(how.pop("port", ""))
+    if how or flags - {"random", "fully-random"}:
+        raise Strange
+    found.setdefault("exclude_destinations", ())
+    return dict(found, to_ports=ports, random="random" in flags, fully_random="fully-random" in flags)
 
 
 def forward_fields(exprs, family):
-    found = dict(in_interface="", destination="", source="")
-    for expr in exprs:
-        if "match" in expr:
-            left, right = expr["match"]["left"], expr["match"]["right"]
-            if left.get("meta", {}).get("key") == "iifname":
-                found["in_interface"] = right
-            elif left["payload"]["field"] == "saddr":
-                found["source"] = net_text(right, family)
-            elif left["payload"]["field"] == "daddr":
-                found["destination"] = right
-            else:
-                found.update(protocol=left["payload"]["protocol"], dport=ports_text(right))
-        elif "dnat" in expr:
-            found.update(to=expr["dnat"]["addr"], to_port=expr["dnat"].get("port", 0))
-    return found
+    known = {
+        ("==", None, "iifname"): ("in_interface", text_of),
+        ("==", family, "saddr"): ("source", net_of),
+        ("==", family, "daddr"): ("destination", text_of),
+    }
+    known.update({("==", protocol, "dport"): (protocol, ports_text) for protocol in PROTOCOLS})
+    found = dict(dict.fromkeys(("in_interface", "source", "destination"), ""), **matches(exprs, known))
+    (protocol,) = [name for name in PROTOCOLS if name in found]
+    how = dict(exprs[-1]["dnat"])
+    to, port = how.pop("addr"), how.pop("port", 0)
+    if how or not isinstance(to, str) or not isinstance(port, int):
+        raise Strange
+    return dict(found, protocol=protocol, dport=found.pop(protocol), to=to, to_port=port)
 
 
-def net_text(value, family):
-    """A network with its prefix length, from a string or an nft prefix."""
-    if isinstance(value, dict):
-        return "%s/%d" % (value["prefix"]["addr"], value["prefix"]["len"])
-    return value if "/" in value else value + ("/32" if family == "ipv4" else "/128")
+def text_of(value):
+    if not isinstance(value, str):
+        raise Strange
+    return value
+
+
+def net_of(value):
+    (net,) = nets_of(value)
+    return net
+
+
+def nets_of(value):
+    """The networks of a value of nft's, which makes one range of those that are beside or in each other."""
+    nets = []
+    for one in value["set"] if isinstance(value, dict) and "set" in value else [value]:
+        if isinstance(one, str):
+            nets.append(ip_network(one))
+        elif set(one) == {"prefix"}:
+            nets.append(ip_network("%s/%d" % (one["prefix"]["addr"], one["prefix"]["len"])))
+        elif set(one) == {"range"}:
+            nets += summarize_address_range(*map(ip_address, one["range"]))
+        else:
+            raise Strange
+    return collapsed(nets)
+
+
+def collapsed(nets):
+    """Networks as few as they can be, in their order, as texts."""
+    return tuple(map(str, collapse_addresses(map(ip_network, nets))))
 
 
 def iptables_chain(rule):
-    # A chain's name has 28 characters at most.
+    """The name of its own chain, which has 28 characters at most; that of one that nothing jumps to is its name."""
+    if rule.name.startswith(CHAIN):
+        return rule.name.split()[1]
     word = "" if rule.sort == "masquerade" else "D-"
     return "VIRTNET-%s%08x" % (word, crc32(rule.name.encode()))
 
@@ -214,11 +283,18 @@ def iptables_chain(rule):
 def iptables_argv(rule, adding):
     """A rule as iptables(8) command lines: a chain of its own, and a jump to it."""
     nat, own = [PROGRAM[rule.family], "-w", "-t", "nat"], iptables_chain(rule)
+    if rule.rest:
+        lines = [words_of(line) for line in rule.rest]
+        if adding:
+            return [nat + words for words in lines]
+        jumps = [["-D", words[1], *words[3:]] for words in lines if words[0] == "-I"]
+        return [nat + words for words in (*jumps, ["-F", own], ["-X", own])]
     hook, jump, ends = (masquerade_argv if rule.sort == "masquerade" else forward_argv)(rule)
     jump += ["-m", "comment", "--comment", tag(rule), "-j", own]
     if not adding:
         return [nat + ["-D", hook] + jump, nat + ["-F", own], nat + ["-X", own]]
-    return [nat + ["-N", own], *(nat + ["-A", own] + words for words in ends), nat + ["-A", hook] + jump]
+    place = ["-I", hook, str(rule.position)] if rule.position else ["-A", hook]
+    return [nat + ["-N", own], *(nat + ["-A", own] + words for words in ends), nat + place + jump]
 
 
 def masquerade_argv(rule):
@@ -240,50 +316,111 @@ def forward_argv(rule):
     return "PREROUTING", jump, [["-p", rule.protocol, "-j", "DNAT", "--to-destination", target(rule)]]
 
 
+def words_of(line):
+    """The words of a line of iptables-save(8), which quotes with " alone."""
+    return [re.sub(r"\\(.)", r"\1", quoted) if quoted else plain for quoted, plain in WORD.findall(line)]
+
+
+WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
+
+
 def from_iptables(netns, family, text):
     """The sort and fields of the rules of this collection in what iptables-save(8) prints."""
-    rules, chains = [], {}
+    chains, places = {}, {}
     for line in text.splitlines():
-        words = shlex.split(line)
-        if words[:1] != ["-A"]:
+        hook, own = (line.split(" ", 2) + [""])[1:2], OWN_CHAIN.search(line)
+        if line.startswith("-A ") and hook:
+            places[hook[0]] = places.get(hook[0], 0) + 1
+        if own is None:
             continue
-        said = dict(zip(words, [*words[1:], ""]))
-        if words[1].startswith("VIRTNET-"):
-            chain_fields(chains, words[1], said, family)
-        elif said.get("--comment", "").startswith(TABLE + ":"):
-            rules.append((said, said["--comment"].split(":", 1)[1]))
-    for said, name in rules:
-        own = chains.get(said.get("-j"), {})
-        common = dict(netns=netns, name=name, family=family, backend="iptables")
-        common["source"] = net_text(said["-s"], family) if "-s" in said else ""
-        if isinstance(own, str):
-            yield "port_forward", dict(common, **forwarded(said, own))
-        else:
-            excluded = tuple(sorted(own.get("exclude_destinations", ())))
-            more = dict(own, exclude_destinations=excluded)
-            yield "masquerade", dict(common, out_interface=said.get("-o", ""), protocol=said.get("-p", ""), **more)
+        chain = chains.setdefault(own.group(1), ([], []))
+        if line.startswith("-A %s " % own.group(1)):
+            chain[0].append(line)
+        elif line.startswith("-A "):
+            chain[1].append((line, hook[0], places[hook[0]]))
+    for own, (rules, jumps) in chains.items():
+        sort = "port_forward" if own.startswith("VIRTNET-D-") else "masquerade"
+        yield (
+            sort,
+            dict(iptables_fields(sort, own, rules, jumps, family), netns=netns, family=family, backend="iptables"),
+        )
 
 
-def chain_fields(chains, chain, said, family):
-    """What one rule of an own chain says: the target of a port forward, or fields of a masquerade."""
-    own = chains.setdefault(chain, dict(exclude_destinations=[], to_ports="", random=False, fully_random=False))
-    if said["-j"] == "RETURN":
-        own["exclude_destinations"].append(net_text(said["-d"], family))
-    elif said["-j"] == "DNAT":
-        chains[chain] = said["--to-destination"]
-    else:
-        more = dict(random="--random" in said, fully_random="--random-fully" in said)
-        own.update(to_ports=said.get("--to-ports", ""), **more)
+OWN_CHAIN = re.compile(r"(?:^:|^-A |-[jg] )(VIRTNET-(?:D-)?[0-9a-f]{8})(?: |$)")
 
 
-def forwarded(said, to):
+def iptables_fields(sort, own, rules, jumps, family):
+    """What a chain and the jumps to it say in the words of the options, or else that as it stands."""
+    names = {name for line, dummy, dummy2 in jumps for name in re.findall('--comment "?%s:([^ "]+)' % TABLE, line)}
+    name = names.pop() if len(names) == 1 else ""
+    if "%08x" % crc32(name.encode()) != own[-8:]:
+        name = CHAIN + own
+    try:
+        ((line, hook, position),) = jumps
+        said = options_of(line, own)
+        if name.startswith(CHAIN) or hook != CHAINS[sort][1].upper() or said.pop("--comment") != tag_of(name):
+            raise Strange
+        ends = [options_of(rule, None) for rule in rules]
+        found = (masqueraded if sort == "masquerade" else forwarded)(said, ends)
+        found["source"] = str(ip_network(found["source"])) if found["source"] else ""
+        return dict(found, name=name, position=position, rest=())
+    except (Strange, KeyError, ValueError, IndexError):
+        into = ["-I %s %d %s" % (hook, position, line.split(" ", 2)[2]) for line, hook, position in jumps]
+        return dict(name=name, rest=("-N " + own, *rules, *into))
+
+
+def options_of(line, jump):
+    """The options of a rule by their names, without those that only say that others follow."""
+    words, found = words_of(line)[2:], {}
+    while words:
+        option = words.pop(0)
+        value = words.pop(0) if words and option not in ("--random", "--random-fully") else ""
+        if option == "-m" and value in ("comment", *PROTOCOLS):
+            continue
+        if option in found or not option.startswith("-"):
+            raise Strange
+        found[option] = value
+    if jump and found.pop("-j", None) != jump:
+        raise Strange
+    return found
+
+
+def rest_of(said, *known):
+    """The values of some options, none of others."""
+    if set(said) - set(known):
+        raise Strange
+    return [said.get(option, "") for option in known]
+
+
+def masqueraded(said, ends):
+    source, device, protocol = rest_of(said, "-s", "-o", "-p")
+    *returns, last = ends
+    excluded = []
+    for one in returns:
+        if one.pop("-j") != "RETURN":
+            raise Strange
+        excluded += rest_of(one, "-d")
+    also, ports, action = rest_of(last, "-p", "--to-ports", "-j", "--random", "--random-fully")[:3]
+    if action != "MASQUERADE" or also != protocol:
+        raise Strange
+    flags = dict(random="--random" in last, fully_random="--random-fully" in last)
+    fields = dict(source=source, out_interface=device, protocol=protocol, to_ports=ports, **flags)
+    return dict(fields, exclude_destinations=collapsed(excluded))
+
+
+def forwarded(said, ends):
     """What a jump to the chain of a port forward says, and where that sends packets."""
+    ((protocol, action, to),) = [rest_of(end, "-p", "-j", "--to-destination") for end in ends]
+    device, source, destination, also, dport = rest_of(said, "-i", "-s", "-d", "-p", "--dport")
+    if action != "DNAT" or not protocol or also != protocol:
+        raise Strange
     address, dummy, port = to.rpartition(":") if to.count(":") == 1 or "]:" in to else (to, "", "0")
     return dict(
-        protocol=said["-p"],
-        dport=said["--dport"].replace(":", "-"),
-        to=address.strip("[]"),
+        protocol=protocol,
+        dport=dport.replace(":", "-"),
+        to=str(ip_address(address.strip("[]"))),
         to_port=int(port),
-        in_interface=said.get("-i", ""),
-        destination=said.get("-d", "").partition("/")[0],
+        in_interface=device,
+        source=source,
+        destination=destination.partition("/")[0],
     )

@@ -73,10 +73,10 @@ class Netns(Resource):
                 state.add(link)
 
     def predict_removal(self, state):
-        for card, home in self.returning(state):
-            state.pop(card.key)
-            state.add(home)
+        returning = self.returning(state)
         fall(state, self)
+        for dummy, home in returning:
+            state.add(home)
 
     def returning(self, state):
         """The network cards that go back to the host, as which the module's own namespace is taken here."""

@@ -172,6 +172,15 @@ class Route(Resource):
         found = [(net.prefixlen, dev) for net, dev in ways if dev and ip_address(via) in net]
         return max(found, key=lambda way: way[0])[1] if found else None
 
+    def pass_to(self, planner, after):
+        """The steps by which it becomes one on another link, its place among those of its identity the same."""
+        if len(self.same(planner.state)) == 1:
+            planner.step(Change(self, after))
+            return
+        # Each goes behind those that are still to come.
+        planner.step(Change(None, replace(after, position=AFTER)))
+        planner.step(Change(self, None))
+
     def place_beside(self, planner, same):
         """Whether a new one comes before those of its identity, as it is to be in use, or where it was."""
         if not same:

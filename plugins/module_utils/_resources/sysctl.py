@@ -118,7 +118,7 @@ class Sysctl(Resource):
         return None if not there and self.value == self.value_by_itself(back.before) else self
 
     def commands(self, change):
-        return [inside(self.netns) + ["sysctl", "-w", "%s=%d" % (self.word, self.value)]]
+        return [inside(self.netns) + ["sysctl", "-w", "%s=%s" % (self.word, self.value)]]
 
     def plain(self):
         return dict(super().plain(), key=self.path)

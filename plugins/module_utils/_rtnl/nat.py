@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 from contextlib import suppress
@@ -12,38 +13,58 @@ from contextlib import suppress
 from .._core.values import Refused
 from .._resources.nat import Masquerade, NatTable, PortForward
 from .._resources.nat_words import NFT_FAMILY, PROGRAM, TABLE, from_iptables, from_nft, iptables_argv, nft_json
-from .files import feed, output
+from .files import feed, output, program
+from .netlink import nested, text
 
+NUMBERS = dict(ipv4=socket.AF_INET, ipv6=socket.AF_INET6)
 CLASSES = dict(masquerade=Masquerade, port_forward=PortForward)
 NETFILTER, GETTABLE, NEWTABLE = 12, 10 << 8 | 1, 10 << 8  # NETLINK_NETFILTER, NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE
 
 
-def has_tables():
-    """Whether nftables or iptables have any here: to run their programs takes a thousand times longer."""
-    for family in ("ip", "ip6"):
-        try:
-            with open("/proc/thread-self/net/%s_tables_names" % family) as f:
-                if f.read():
-                    return True
-        except FileNotFoundError:
-            pass
-        except PermissionError:
-            return True  # in the user namespace of an ordinary user nobody may read it
+def nft_tables():
+    """The (family, name) of the tables of nftables: to run its program takes a thousand times longer."""
+    found = set()
     with suppress(OSError), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETFILTER) as s:
         s.send(struct.pack("=IHHIIBBH", 20, GETTABLE, 0x301, 1, 0, 0, 0, 0))
-        return struct.unpack_from("=IH", s.recv(1 << 16))[1] == NEWTABLE
-    return False
+        while True:
+            data = s.recv(1 << 16)
+            while data:
+                length, kind = struct.unpack_from("=IH", data)
+                if kind != NEWTABLE:
+                    return found
+                found.add((data[16], text(dict(nested(data[:length], 20)).get(1, b""))))
+                data = data[(length + 3) & ~3 :]
+    return found
+
+
+def has_legacy(family):
+    """Whether the kernel's own iptables has a table nat here; to ask its program would make one."""
+    try:
+        with open("/proc/thread-self/net/%s_tables_names" % NFT_FAMILY[family]) as f:
+            return "nat" in f.read().split()
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return True  # in the user namespace of an ordinary user nobody may read it
+
+
+def saved(family, tables):
+    """What iptables-save(8) says of NAT, where it has anything to say."""
+    name = PROGRAM[family] + "-save"
+    legacy = "legacy" in os.path.realpath(program(name) or "")
+    there = has_legacy(family) if legacy else (NUMBERS[family], "nat") in tables
+    return output([name, "-t", "nat"]) if there else None
 
 
 def read(kernel, name, links):
     with kernel.inside(name):
-        if not has_tables():
-            return
-    for family in NFT_FAMILY:
+        tables = nft_tables()
+    for family, number in NUMBERS.items():
         with kernel.inside(name):
-            table = output(["nft", "-j", "list", "table", NFT_FAMILY[family], TABLE])
-            saved = output([PROGRAM[family] + "-save", "-t", "nat"])
-        rules = list(from_iptables(name, family, saved or ""))
+            lines = saved(family, tables)
+            own = (number, TABLE) in tables
+            table = output(["nft", "-j", "list", "table", NFT_FAMILY[family], TABLE]) if own else None
+        rules = list(from_iptables(name, family, lines or ""))
         if table:
             own, shared = from_nft(name, family, json.loads(table)["nftables"])
             yield NatTable(name, family, shared)
@@ -80,9 +101,14 @@ def write(kernel, change):
     for rule, adding in rules:
         if rule.backend == "iptables":
             # The first three words call the program; the rest is what iptables-restore(8) reads, in one transaction.
-            lines = [" ".join('"%s"' % word for word in argv[4:]) for argv in iptables_argv(rule, adding)]
+            lines = [" ".join(map(quoted, argv[4:])) for argv in iptables_argv(rule, adding)]
             with kernel.inside(rule.netns):
                 feed([PROGRAM[rule.family] + "-restore", "-w", "--noflush"], "*nat\n%s\nCOMMIT\n" % "\n".join(lines))
+
+
+def quoted(word):
+    """A word as iptables-restore(8) reads it."""
+    return '"%s"' % word.replace("\\", r"\\").replace('"', r"\"")
 
 
 def nft(kernel, netns, commands):

@@ -42,12 +42,25 @@ def write(kernel, change):
 
 
 def share_netns_dir():
-    """Make /run/netns a shared mount, so that a namespace that goes here goes in every mount namespace."""
+    """Have /run/netns in a shared mount, so that a namespace that goes here goes in every mount namespace."""
     os.makedirs(NETNS_DIR, exist_ok=True)
+    if is_shared(os.path.realpath(NETNS_DIR)):
+        return
     where = NETNS_DIR.encode()
     if libc.mount(b"", where, b"none", MS_SHARED | MS_REC, None):
         check(libc.mount(where, where, b"none", MS_BIND | MS_REC, None))
         check(libc.mount(b"", where, b"none", MS_SHARED | MS_REC, None))
+
+
+def is_shared(path):
+    """Whether what is mounted below a path is so in every mount namespace: mount_namespaces(7)."""
+    found = ""
+    with open("/proc/thread-self/mountinfo") as f:
+        for words in map(str.split, f):
+            # Of those on one place the last one is seen.
+            if (path + "/").startswith(words[4].rstrip("/") + "/") and len(words[4]) >= len(found):
+                found, options = words[4], words[6 : words.index("-")]
+    return any(word.startswith("shared:") for word in options)
 
 
 def mount(target):

@@ -41,23 +41,21 @@ class Kernel(Namespaces):
             os.close(self.held)
         super().close()
 
-    def lock(self, seconds):
-        """Let no other task work on a topology of this host until this one is closed."""
-        os.makedirs(RUN_DIR, exist_ok=True)
-        fd = self.held = os.open(RUN_DIR + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    def lock(self, seconds, dry):
+        """Let no other task change the network of this host until this one is closed; a dry run waits for nobody."""
+        if dry:
+            return
+        fd = self.held = os.open(os.path.dirname(RUN_DIR), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         end = time.monotonic() + seconds
         while True:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
+                return
             except BlockingIOError:
                 if time.monotonic() > end:
-                    holder = os.pread(fd, 20, 0).decode() or "that has just begun"
-                    text = "another task (process %s) works on a topology of this host, and %d s were not enough"
-                    raise Refused("lock_timeout", text % (holder, seconds))
+                    text = "another task (process %s) changes the network of this host, and %d s were not enough"
+                    raise Refused("lock_timeout", text % (holder(fd), seconds))
                 time.sleep(0.02)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, b"%d" % os.getpid(), 0)
 
     def netlink(self, name):
         if name not in self.sockets:
@@ -166,3 +164,11 @@ class Kernel(Namespaces):
 
     def wait_for_leaving(self):
         self.leaving.wait()
+
+
+def holder(fd):
+    """The process that has the lock on a file, as flock(2) tells nobody."""
+    own = ":%d " % os.fstat(fd).st_ino
+    with open("/proc/locks") as f:
+        found = [line.split() for line in f if own in line and "->" not in line]
+    return next((words[4] for words in found if words[1] == "FLOCK"), "that has just ended")

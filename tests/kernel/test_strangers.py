@@ -1,0 +1,232 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts on which others work too: what they have made is read, stays, and is put back as it was."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import environment, run
+
+MASQUERADE = dict(netns="box", source="192.168.1.0/24", out_interface="eth0", name="lan")
+FORWARD = dict(netns="box", dport="80", to="192.168.1.10", name="web")
+NAT = [("nat_masquerade", MASQUERADE), ("nat_port_forward", FORWARD)]
+
+
+@pytest.fixture
+def box(host):
+    host.shell("ip netns add box; ip -n box link add eth0 up type bridge")
+    yield host
+    host.shell("ip netns delete box")
+
+
+def saved(host):
+    return [line for line in host.output("ip netns exec box iptables-save -t nat").splitlines() if line[0] in "-:"]
+
+
+def ruleset(host):
+    """What nft(8) has, without the numbers that it gives."""
+    told = json.loads(host.output("ip netns exec box nft -j list ruleset"))["nftables"]
+    return [{k: v for k, v in one.items() if k != "handle"} for item in told[1:] for one in item.values()]
+
+
+@pytest.mark.parametrize(
+    "nets, told",
+    [
+        (["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"], ["10.0.0.0/23", "10.0.2.0/24"]),
+        (["10.0.0.0/8", "10.1.0.0/16"], ["10.0.0.0/8"]),
+        (["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"], ["10.0.0.1/32", "10.0.0.2/31"]),
+        (["2001:db8::/33", "2001:db8:8000::/33", "2001:db9::1/128"], ["2001:db8::/32", "2001:db9::1/128"]),
+    ],
+)
+@pytest.mark.parametrize("backend", ["nft", "iptables"])
+def test_networks_beside_and_in_each_other_are_one_range(box, backend, nets, told):
+    rule = dict(netns="box", name="out", out_interface="eth0", exclude_destinations=nets, backend=backend)
+    assert run("nat_masquerade", **rule)["masquerade"]["exclude_destinations"] == told
+    assert not run("nat_masquerade", **rule)["changed"]
+    family = "ipv6" if ":" in nets[0] else "ipv4"
+    assert run("nat_masquerade", netns="box", name="out", family=family, state="absent")["changed"]
+
+
+def test_all_destinations_cannot_be_excluded(box):
+    said = run("nat_masquerade", **MASQUERADE, exclude_destinations=["0.0.0.0/1", "128.0.0.0/1"])
+    assert said["msg"] == "exclude_destinations: 0.0.0.0/1, 128.0.0.0/1 leaves no destination"
+
+
+@pytest.mark.parametrize("backend", ["nft", "iptables"])
+def test_a_source_of_all_is_no_source(box, backend):
+    rule = dict(netns="box", name="out", out_interface="eth0", source="0.0.0.0/0", backend=backend)
+    assert run("nat_masquerade", **rule)["changed"]
+    assert not run("nat_masquerade", **rule)["changed"]
+
+
+FLUSHES = {
+    "the table": "-F",
+    "the hooks": "-F POSTROUTING; ip netns exec box iptables -t nat -F PREROUTING",
+    "the own chains": "-F VIRTNET-6860fdef; ip netns exec box iptables -t nat -F VIRTNET-D-15c93851",
+}
+
+
+@pytest.mark.parametrize("which", FLUSHES)
+def test_what_others_have_flushed_is_repaired(box, which):
+    rules = [(module, dict(options, backend="iptables")) for module, options in NAT]
+    for module, options in rules:
+        run(module, **options)
+    whole = saved(box)
+    box.shell("ip netns exec box iptables -t nat " + FLUSHES[which])
+    broken = saved(box)
+    for module, options in rules:
+        assert run(module, check=True, **options)["changed"]
+    assert saved(box) == broken
+    for module, options in rules:
+        assert run(module, **options)["changed"]
+        assert not run(module, **options)["changed"]
+    assert saved(box) == whole
+    box.shell("ip netns exec box iptables -t nat " + FLUSHES[which])
+    for module, options in rules:
+        gone = dict(netns="box", name=options["name"], state="absent")
+        assert run(module, **gone)["changed"]
+        assert not run(module, **gone)["changed"]
+    assert not [line for line in saved(box) if "VIRTNET" in line]
+
+
+REPLACED = 'replace rule ip virtnet masquerade-lan handle %%s ip saddr %s comment "virtnet:lan"'
+EDITS = [
+    REPLACED % '!= 192.168.1.0/24 oifname "eth0" masquerade',
+    REPLACED % '192.168.1.0/24 oifname "eth0" snat to 192.0.2.9',
+    REPLACED % '192.168.1.0/24 ip daddr 192.0.2.0/24 oifname "eth0" masquerade',
+    "insert rule ip virtnet masquerade-lan ip daddr 198.51.100.0/24 accept",
+    "delete rule ip virtnet masquerade-lan handle %s",
+]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_own_rule_that_others_have_edited_is_read_as_it_is(box, edit):
+    rule = dict(MASQUERADE, backend="nft")
+    run("nat_masquerade", **rule)
+    whole = ruleset(box)
+    chain = box.output("ip netns exec box nft -a list chain ip virtnet masquerade-lan")
+    handle = next(line.split()[-1] for line in chain.splitlines() if "virtnet:lan" in line)
+    box.shell("ip netns exec box nft '%s'" % (edit % handle if "%s" in edit else edit))
+    edited = ruleset(box)
+    wet = run("nat_masquerade", **rule)
+    assert wet["changed"] and not run("nat_masquerade", **rule)["changed"]
+    assert ruleset(box) == whole
+    box.shell(*wet["rollback_commands"])
+    assert ruleset(box) == edited
+    assert run("nat_masquerade", netns="box", name="lan", state="absent")["changed"]
+    assert ruleset(box) == []
+
+
+def test_a_failure_puts_a_jump_back_where_it_was(box):
+    run("nat_masquerade", **MASQUERADE, backend="iptables")
+    box.shell("ip netns exec box iptables -t nat -A POSTROUTING -o joe\\'s -m comment --comment \"it's\" -j MASQUERADE")
+    before = saved(box)
+    wet = run("nat_masquerade", **dict(MASQUERADE, random=True), backend="iptables")
+    assert wet["changed"] and [line.split()[1] for line in saved(box)] == [line.split()[1] for line in before]
+    box.shell(*wet["rollback_commands"])
+    assert saved(box) == before
+
+
+@pytest.mark.parametrize("family", ["ip", "ip6"])
+def test_a_table_nat_of_somebody_stays(box, family):
+    box.shell(
+        "ip netns exec box nft 'add table {0} nat; add chain {0} nat mine {{ type nat hook postrouting priority 100; }};"
+        ' add rule {0} nat mine oifname "joe" masquerade comment "it is mine"\''.format(family)
+    )
+    before = ruleset(box)
+    for module, options in NAT:
+        assert run(module, **options, backend="nft")["changed"]
+        assert not run(module, **options, backend="nft")["changed"]
+    assert run("topology_info", netns=["box"])["nodes"]
+    for module, options in NAT:
+        assert run(module, netns="box", name=options["name"], state="absent")["changed"]
+    assert ruleset(box) == before
+
+
+def test_names_that_are_no_utf_8(box):
+    box.shell(
+        r"""ip -n box link add "$(printf 'd\351')" type bridge""",
+        r"""ip -n box link add d1 type bridge; ip -n box link set d1 alias "$(printf '\374ber')" """,
+        r"""ip -n box link property add dev d1 altname "$(printf '\377long')" """,
+    )
+    links = {link["name"]: link for link in run("link_info", netns=["box"])["links"]}
+    assert links["d\\xe9"]["kind"] == "bridge"
+    assert links["d1"]["alias"] == "\\xfcber" and links["d1"]["altnames"] == ["\\xfflong"]
+    assert run("link", netns="box", name="d1", mtu=1400)["changed"]
+    before = box.output(TOLD)
+    gone = run("link", netns="box", name="d1", state="absent")
+    assert gone["changed"]
+    box.shell(*gone["rollback_commands"])
+    assert box.output(TOLD) == before
+
+
+TOLD = "ip -n box link | grep -aE 'alias|altname' | LC_ALL=C sort | od -c"
+
+
+TOGETHER = {
+    "network namespaces": (
+        "netns",
+        [{"name": ["mgmt"]}] * 4,
+        "grep ' /run/netns/mgmt ' /proc/self/mountinfo | cut -d' ' -f4 | sort -u | wc -l",
+    ),
+    "a bridge": (
+        "linux_bridge",
+        [{"netns": "box", "name": "br0", "addresses": ["192.0.2.1/24"]}] * 4,
+        "ip -n box -br address show dev br0 | grep -c 192.0.2.1/24",
+    ),
+    "rules of NAT": (
+        "nat_masquerade",
+        [dict(MASQUERADE, name="r%d" % number) for number in range(4)],
+        "ip netns exec box nft list ruleset | grep -c 'virtnet:r[0-3]' | sed s/4/1/",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TOGETHER)
+def test_tasks_at_once_lose_nothing(box, what):
+    module, tasks, counts = TOGETHER[what]
+    command = [sys.executable, "-m", "ansible_collections.virtnet.linux.plugins.modules." + module]
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    running = [subprocess.Popen(command, env=environment(), **pipes) for dummy in tasks]
+    for one, options in zip(running, tasks):
+        one.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": options}))
+        one.stdin.close()
+    said = [json.loads(one.stdout.read()) for one in running]
+    assert [one.wait() for one in running] == [0] * 4, said
+    assert sum(one["changed"] for one in said) == len({str(task) for task in tasks}), said
+    assert box.output(counts).strip() == "1"
+    box.shell("test ! -e /run/netns/mgmt || ip netns delete mgmt")
+
+
+@pytest.mark.parametrize("twins", [("", ""), ("", "tos 0x10"), ("tos 0x08", "tos 0x10")])
+def test_a_master_takes_over_routes_that_stand_beside_each_other(box, twins):
+    box.shell("ip -n box link add card up type veth peer name far; ip -n box link set far up")
+    box.shell("ip -n box link add br0 up type bridge; ip -n box address add 192.0.2.10/24 dev card")
+    for number, twin in enumerate(twins):
+        box.shell("ip -n box route append default via 192.0.2.%d dev card metric 100 %s" % (number + 1, twin))
+    before = box.output("ip -n box route show default")
+    wet = run("linux_bridge", netns="box", name="br0", ports=[{"name": "card"}], take_over_addresses=True)
+    assert box.output("ip -n box route show default") == before.replace("dev card", "dev br0")
+    box.shell(*wet["rollback_commands"])
+    assert box.output("ip -n box route show default") == before
+
+
+def test_a_task_that_is_stopped_while_it_waits_says_so(box):
+    import fcntl
+    import signal
+
+    lock = os.open("/run", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    command = [sys.executable, "-m", "ansible_collections.virtnet.linux.plugins.modules.netns"]
+    task = subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    task.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": {"name": ["late"]}}))
+    task.stdin.close()
+    while not any(line.endswith("/run") for line in box.output("ls -l /proc/%d/fd" % task.pid).splitlines()):
+        pass
+    task.send_signal(signal.SIGTERM)
+    assert json.loads(task.stdout.read())["msg"] == "stopped by signal 15 before anything was changed"
+    os.close(lock)
+    task.wait()
