@@ -151,7 +151,7 @@ def prepare(before, steps):
         _rooms.load("_resources", room)
         _rooms.load("_rtnl", room)
     _rooms.load("_core", "rollback")
-    for part in ("plan", "checks", "predict", "words"):
+    for part in ("plan", "claims", "checks", "predict", "words"):
         _rooms.load("_resources", "link_" + part)
     for r in [r for change in steps for r in (change.before, change.after) if r is not None]:
         if r.sort == "link":

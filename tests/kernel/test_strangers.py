@@ -133,7 +133,8 @@ def test_a_failure_puts_a_jump_back_where_it_was(box):
 @pytest.mark.parametrize("family", ["ip", "ip6"])
 def test_a_table_nat_of_somebody_stays(box, family):
     box.shell(
-        "ip netns exec box nft 'add table {0} nat; add chain {0} nat mine {{ type nat hook postrouting priority 100; }};"
+        "ip netns exec box nft 'add table {0} nat;"
+        " add chain {0} nat mine {{ type nat hook postrouting priority 100; }};"
         ' add rule {0} nat mine oifname "joe" masquerade comment "it is mine"\''.format(family)
     )
     before = ruleset(box)

@@ -68,6 +68,10 @@ class Row(Value):
         """All netlink attributes from which the value is read."""
         return (self.nla,)
 
+    def spares(self, value):
+        """Other values than this one, the least used first."""
+        return (other for other in reversed(self.values) if other != value) if hasattr(self.values, "start") else ()
+
     def same(self, one, other):
         return abs(one - other) <= 1 if self.type == "ticks" and None not in (one, other) else one == other
 
@@ -157,6 +161,10 @@ class Ip(Row):
         if parsed.is_multicast:
             raise ValueError("%s is a multicast address" % value)
         return "" if parsed.is_unspecified else str(parsed)
+
+    def spares(self, value):
+        """Addresses that no host has: RFC 6666, and the networks of RFC 5737."""
+        return ("100::%x" % number if ":" in value else "192.0.2.%d" % number for number in range(1, 255))
 
     def encode(self, value, old):
         return {self.nla: value} if value else {}

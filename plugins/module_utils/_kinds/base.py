@@ -119,6 +119,21 @@ class Kind(Value):
     def changed(self, state, before, now):
         """Predict what a change of its options does to others."""
 
+    def claims(self, link, attrs):
+        """What no two links of the kind have at once."""
+        home, lower = link.link or (link.netns, "")
+        values = tuple(attrs.get(name) for name in self.unique)
+        if not values or None in values or (self.stacked and not link.link):
+            return set()
+        return {(home, (self.stacked or "local" in self.unique) and (lower or ""), *values)}
+
+    def asides(self, link):
+        """The link with something else for a moment in the place of what no two have."""
+        attrs, rows = dict(link.attrs), {row.name: row for row in self.attrs}
+        for row in [rows[name] for name in reversed(self.unique) if rows[name].immutable is not True]:
+            for value in row.spares(attrs[row.name]) if attrs.get(row.name) not in (None, "", "none") else ():
+                yield with_attrs(link, **{row.name: value})
+
     # What is told neither with the link's message nor to ip-link(8)
 
     def out_of_band(self):

@@ -11,7 +11,7 @@ from shlex import quote
 from .._core.rows import Flag, OutOfBand, Row
 from .._core.values import Refused, replace
 from .._core.words import is_mac, shell
-from .base import Kind, told_apart, with_attrs
+from .base import Kind, kind_of, told_apart, with_attrs
 from .effects import change
 from .tuntap import Account
 
@@ -90,6 +90,13 @@ class Macvlan(RxHandler):
     def inherited(self, link):
         return self.inherits | ({"address"} if self.alone(dict(link.attrs)) else set())
 
+    def claims(self, link, attrs):
+        return {(link.link, link.address)} if link.up and link.address and link.link else set()
+
+    def asides(self, link):
+        for number in range(1 << 16):
+            yield replace(link, address="02:00:00:00:%02x:%02x" % divmod(number, 256))
+
     def normalized(self, link):
         attrs = dict(link.attrs)
         return with_attrs(link, macaddr=()) if attrs.get("macaddr") and attrs.get("mode") != "source" else link
@@ -102,7 +109,7 @@ class Macvlan(RxHandler):
 
     def gone(self, state, link):
         lower = state.link(link.link) if link.link else None
-        if lower is not None and "address" in self.inherited(link):
+        if lower is not None and "address" in self.inherited(link) and not kind_of(lower).mac_fixed():
             # It gets the address back that it had.
             change(state, lower, replace(lower, address=None))
 

@@ -75,6 +75,7 @@ KINDS = (
             Map("egress_qos_map", "IFLA_VLAN_EGRESS_QOS=3:bytes", "list", range(2**32), (), to=range(8)),
         ),
         stacked=True,
+        unique=("protocol", "id"),
         inherits=frozenset(("up", "unset address")),
         kernel_module="8021q",
     ),

@@ -70,6 +70,12 @@ class Wireguard(Kind):
             args += [key_file("private key of " + link.name, value) if name == "private_key" else str(value)]
         return [[*inside(link.netns), "wg", "set", link.name, *args]] if args else []
 
+    def claims(self, link, attrs):
+        return {(link.netns, attrs["listen_port"])} if attrs["listen_port"] and link.up else set()
+
+    def asides(self, link):
+        yield with_attrs(link, listen_port=0)
+
     def normalized(self, link):
         if link.up and dict(link.attrs).get("listen_port") == 0:
             # The kernel chooses one.

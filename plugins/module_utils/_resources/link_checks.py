@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from .._core.values import Refused, place
+from .._core.values import Refused
 from .._kinds.base import a_kind, called, check_rows, inherits, kind_of, port_kind
 from .link import dependents_on
+from .link_claims import check_unique
 
 MAIN, DEFAULT = 254, {"0.0.0.0/0", "::/0"}
-ONE_EXTERNAL = ("ip6gre", "ip6gretap")  # for which the kernel has one place in a namespace
 
 
 def master_option(want):
@@ -77,29 +77,7 @@ def check_attrs(planner, after, want):
     if kind.l3 and want.address:
         raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
     kind.check(planner, after, want, attrs)
-    check_unique(planner, after, attrs)
-
-
-def check_unique(planner, after, attrs):
-    """No two tunnels over one network are the same to the kernel."""
-    kind, have = kind_of(after), planner.state.get(after.key)
-
-    def identity(link, attrs):
-        home, lower = link.link or (link.netns, "")
-        if attrs.get("external"):
-            return (home, "external", attrs.get("dstport"))
-        return (home, "local" in kind.unique and (lower or ""), *(attrs[name] for name in kind.unique))
-
-    rivals = ONE_EXTERNAL if attrs.get("external") and after.kind in ONE_EXTERNAL else (after.kind,)
-    for other in planner.state if kind.unique and kind.underlay else ():
-        if other.sort == "link" and other.kind in rivals and other.key != after.key:
-            if have is None and other.ref == after.taken_from:
-                continue
-            if identity(other, dict(other.attrs)) == identity(after, attrs):
-                option = "external" if attrs.get("external") else kind.unique[-1]
-                names = "external: true" if attrs.get("external") else "the same %s" % ", ".join(kind.unique)
-                text = "%s in %s has %s, and the kernel takes no second one of kind %s"
-                raise Refused(option, text % (other.name, place(other.netns), names, " or ".join(rivals)))
+    check_unique(planner, after)
 
 
 def check_lower(planner, after, want):

@@ -10,6 +10,7 @@ from .._core.values import Refused, place, replace
 from .._kinds.base import called, inherits, kind_of, port_kind
 from .link import Link, given_mtu, lower_of, same_attrs
 from .link_checks import check_attrs, check_lower, check_master, check_port, check_uplink, check_upper, master_option
+from .link_claims import make_way
 
 
 def plan(planner, want, have):
@@ -43,6 +44,7 @@ def make(planner, want):
         raise Refused(want.option, "there is no link %s in %s" % (want.name, place(want.netns)))
     check_port(planner, want, want)
     check_upper(planner, want, want)
+    make_way(planner, want)
     check_attrs(planner, want, want)
     up = want.up or port_kind(planner.state, want).sets_port_up()
     check_lower(planner, want, replace(want, up=up))
@@ -87,6 +89,9 @@ def change(planner, have, want):
     after = link_after(planner, have, want)
     if after == have:
         return
+    if make_way(planner, after):
+        have = state.get(have.key)
+        after = link_after(planner, have, want)
     masters = port_kind(state, have), port_kind(state, after)
     # One that sets its ports up takes and frees them in a step of its own.
     apart = after.master != have.master and any(kind.sets_port_up() for kind in masters)
@@ -178,6 +183,7 @@ def recreate(planner, have, want):
     kept += have.collateral(state, None)
     planner.step(Change(have, None))
     want = replace(want, master=master, up=have.up if want.up is None else want.up)
+    make_way(planner, want)
     check_attrs(planner, want, want)
     check_lower(planner, want, want)
     create(planner, want)
