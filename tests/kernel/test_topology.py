@@ -541,3 +541,30 @@ def test_two_tasks_take_turns(host):
     assert '"changed": true' in waiting.stdout.read()
     waiting.wait()
     assert done(LAB) == ()
+
+
+def test_a_bridge_gives_up_the_ports_that_it_is_not_to_have(host):
+    def lab(ports, exclusive):
+        bridge = dict(kind="bridge", name="br0", ports=[dict(name=name) for name in ports], exclusive_ports=exclusive)
+        cards = [dict(kind="ifb", name="a"), dict(kind="ifb", name="b")]
+        nodes = [dict(name="n1", links=[bridge, *cards]), dict(name="n2", links=[bridge])]
+        return dict(name="lab", nodes=nodes, links=[dict(endpoints=["n2:" + name, "n1:z" + name]) for name in "ab"])
+
+    assert done(lab("ab", False))
+    assert done(lab("a", False)) == ()
+    assert commands_of(**lab("a", True)) == ["ip -n n1 link set dev b nomaster", "ip -n n2 link set dev b nomaster"]
+    assert done(lab("a", True)) == ()
+
+
+def test_routes_swap_their_metrics(host):
+    def lab(*metrics):
+        links = [dict(kind="bridge", name="d%d" % number) for number in range(len(metrics))]
+        routes = [dict(dest=["203.0.113.0/24"], dev=link["name"], metric=m) for link, m in zip(links, metrics)]
+        return dict(name="lab", nodes=[dict(name="n1", links=links, routes=routes)])
+
+    for metrics in ((10, 20, 30), (20, 30, 10), (10, 10, 20), (20, 20, 10), (30, 20, 10)):
+        assert done(lab(*metrics))
+        assert done(lab(*metrics)) == ()
+        told = [line.split() for line in host.output("ip -n n1 route show 203.0.113.0/24").splitlines()]
+        found = sorted((words[2], int(words[words.index("metric") + 1])) for words in told)
+        assert found == [("d%d" % number, metric) for number, metric in enumerate(metrics)]

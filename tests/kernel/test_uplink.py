@@ -135,3 +135,24 @@ def test_a_bond_takes_over(uplink):
     assert run("bond", check=True, **options)["commands"] == run("bond", **options)["commands"]
     uplink.shell(*PINGS, "sleep 2", *PINGS_6)
     assert not run("bond", **options)["changed"]
+
+
+@pytest.mark.parametrize("start", ["card", "br0"])
+def test_what_a_topology_describes_goes_over_to_the_master_and_back(uplink, start):
+    """The far side gets an answer after each step; what the topology itself made on the card is no exception."""
+    uplink.shell("ip address flush dev card scope global; ip link set card nomaster")
+
+    def lab(dev):
+        addresses = ["192.0.2.2/24", "2001:db8::1/64"]
+        ports = dict(ports=[dict(name="card")], take_over_addresses=True) if dev == "br0" else {}
+        links = [dict(kind="bridge", name="br0", **ports)]
+        routes = [dict(dest=["default"], via="192.0.2.254", dev=dev)]
+        there = [dict(dev=dev, address=addresses)]
+        return dict(name="t", nodes=[dict(name="here", netns="", links=links, addresses=there, routes=routes)])
+
+    order = ["card", "br0"] if start == "card" else ["br0", "card"]
+    for dev in order + order[:1]:
+        told = run("topology", **lab(dev))
+        assert told.get("changed"), told
+        assert not run("topology", **lab(dev))["changed"]
+        uplink.shell("ip netns exec out ping -n -c 1 -W 2 192.0.2.2" if dev == "br0" else "true")

@@ -55,8 +55,10 @@ class Planner:
     def run(self):
         for r in self.desired:
             r.begin(self)
+        late = {r.key: r for r in self.desired.prune if r.goes_over(self)}
         for r in sorted(self.desired.prune, key=lambda r: r.order()):
-            self.attempt(r.prune, r, self)
+            if r.key not in late:
+                self.attempt(r.prune, r, self)
         for pattern in self.desired.absent:
             self.attempt(self.remove_all, pattern, pattern)
         present = ordered(self.desired.present)
@@ -65,6 +67,8 @@ class Planner:
             done = len(self.steps)
             for want in present:
                 self.attempt(self.plan_one, want, want)
+            for r in late.values():
+                self.attempt(r.prune, r, self)
             self.remove_strangers()
             for r in [r for r in self.state if r.is_tidied]:
                 r.tidy(self)
@@ -131,10 +135,12 @@ class Planner:
 
     def is_stranger(self, r):
         """Whether `exclusive` sweeps it away."""
-        return r.key not in self.present and any(
-            isinstance(r, kind) and tuple(getattr(r, name) for name in names) in values
-            for (kind, names), values in self.sweeps.items()
-        )
+        want = self.present.get(r.key)
+        for (kind, names), values in self.sweeps.items():
+            if isinstance(r, kind) and tuple(getattr(r, name) for name in names) in values:
+                # One that is described stays, unless that says nothing of what this is about.
+                return want is None or any(getattr(want, name) is None for name in names)
+        return False
 
     def remove_strangers(self):
         if self.desired.exclusive:

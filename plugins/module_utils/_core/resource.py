@@ -127,6 +127,10 @@ class Resource(Value):
         if have is not None and not have.made_by_kernel:
             planner.remove(have)
 
+    def goes_over(self, planner):
+        """Whether another step than its removal is to take it from where it is: its link gives it to a master."""
+        return False
+
     def expel(self, planner):
         """Take it away as one that nobody described."""
         planner.remove(self)

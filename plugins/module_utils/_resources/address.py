@@ -154,6 +154,11 @@ class Address(OnLink):
         near = state.within(self.netns, self.sort)
         return [r for r in near if r.proto != "kernel" and r.fits(replace(self, valid_lft=None))]
 
+    def goes_over(self, planner):
+        port = planner.present.get(("link", self.netns, self.dev))
+        given = port is not None and port.master and planner.allows("take_over_addresses", port)
+        return bool(given) and replace(self, dev=port.master).key in planner.present
+
     def stays(self, after):
         """Whether the kernel changes it in place to this; else it goes and comes again."""
         names = [name for name in self.COMPARED if getattr(self, name) != getattr(after, name)]

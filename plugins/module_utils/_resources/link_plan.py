@@ -254,7 +254,10 @@ def move_to_master(planner, want, near):
     master, addresses = (want.netns, want.master), [r for r in near if r.sort == "address"]
     # Of routes those first by which the gateways of the others are reached.
     for r in sorted((r for r in near if r.sort == "route"), key=lambda r: (r.order()[2], r.position)):
-        planner.state.get(r.key).pass_to(planner, r.renamed(want.ref, master))
+        there = r.renamed(want.ref, master)
+        # One whose gateway an address leads to that is still to come waits for the next pass.
+        if there.accepted(planner.state):
+            planner.state.get(r.key).pass_to(planner, there)
     planner.absent |= {r.key for r in addresses}
     # Not every host lets secondaries go with their primary: net.ipv4.conf.*.promote_secondaries.
     for r in sorted(addresses, key=lambda r: not r.secondary):

@@ -211,7 +211,8 @@ class Route(Resource):
     def has_rival(self, planner, r):
         """Whether another of the resources that are desired is this one."""
         wants = (w for w in planner.desired.present if w.sort == self.sort and w is not self and w.dest == self.dest)
-        return any(w.key != self.key and r.goes_by(w) for w in wants if w.netns == self.netns)
+        wants = (w.resolved(planner.state) for w in wants if w.netns == self.netns)
+        return any(w.key != self.key and w.is_like(r) and r.goes_by(w) for w in wants)
 
     def waiting(self, planner):
         """It with the word whether its source has to be waited for: IPv6 looks first whether another host has it."""
@@ -232,14 +233,24 @@ class Route(Resource):
         want, near = self.resolved(state), state.within(self.netns, self.sort)
         return [r for r in near if not r.by_itself and r.fits(want)]
 
+    def goes_over(self, planner):
+        """One that is desired with other hops takes its place; what is left then goes after that."""
+        return bool(self.coming(planner))
+
+    def coming(self, planner):
+        """The routes like it that are desired and not there yet."""
+        state, likes = planner.state, self.likes(planner)
+        return [w for w in likes if not any(r.goes_by(w) for r in w.same(state))] if self.find(state) else []
+
+    def likes(self, planner):
+        wants = [w for w in planner.desired.present if w.sort == self.sort]
+        wants = [w.resolved(planner.state) for w in wants if w.netns == self.netns and w.dest == self.dest]
+        return [w for w in wants if any(w.is_like(have) for have in self.find(planner.state))]
+
     def prune(self, planner):
-        state, wants = planner.state, [w for w in planner.desired.present if w.sort == self.sort]
-        wants = [w.resolved(state) for w in wants if w.netns == self.netns and w.dest == self.dest]
-        for have in self.find(state):
-            likes = [w for w in wants if w.is_like(have)]
-            # One that is desired with other hops takes its place.
-            coming = [w for w in likes if not any(r.goes_by(w) for r in w.same(state))]
-            if not coming and not any(have.goes_by(w) for w in likes):
+        for have in self.find(planner.state):
+            likes = [w for w in self.likes(planner) if w.is_like(have)]
+            if not self.coming(planner) and not any(have.goes_by(w) for w in likes):
                 planner.remove(have)
 
     def to_record(self, observed, made):
@@ -253,24 +264,48 @@ class Route(Resource):
         hops = tuple(Hop(**hop) for hop in fields.pop("hops", None) or ())
         return cls(**fields, hops=hops or None)
 
+    def reassert(self, planner):
+        goes = self if self.key in planner.present else self.of_ports(planner)
+        if planner.can_be(goes):
+            planner.step(Change(goes if goes is self else None, goes))
+
+    def of_ports(self, planner):
+        """It in the table of the VRF that its links have joined, as the kernel's own are, or have left.
+
+        A source is to be an address of the table; other routes stay, for whoever looks into theirs.
+        """
+        if not self.src and self.proto != "kernel":
+            return self
+        tables = [self.tables_of(state, hop.dev) for state in (planner.observed, planner.state) for hop in self.hops]
+        was, now = {*tables[: len(self.hops)]}, {*tables[len(self.hops) :]}
+        return replace(self, table=min(now)) if was == {self.table} != now and len(now) == 1 else self
+
+    def tables_of(self, state, dev):
+        """The table of the kernel's own routes of a link."""
+        link = state.link((self.netns, dev))
+        master = state.link((self.netns, link.master)) if link is not None and link.master else None
+        return dict(master.attrs).get("table", MAIN) if master is not None and master.kind == "vrf" else MAIN
+
     def accepted(self, state):
         """The kernel wants links that are up, with addresses, and a source of its own."""
         hops = self.hops or ()
         if any(hop.dev and not state.link((self.netns, hop.dev)).up for hop in hops):
             return False
+        if not all(self.is_near(state, hop) for hop in hops):
+            return False
         if ":" in self.dest:
-            return all(self.is_near(state, hop) for hop in hops)
+            return True
         addresses = [a for a in state.within(self.netns, "address") if ":" not in a.address]
         devs, own = {a.dev for a in addresses}, {a.ip for a in addresses}
         near = all(hop.dev in devs for hop in hops) or self.type != "unicast"
         return near and (not self.src or self.src in own)
 
     def is_near(self, state, hop):
-        """Whether an IPv6 gateway is on a link, as far as one can tell."""
+        """Whether a gateway is on a link, as far as one can tell."""
         if not hop.via or not hop.dev or hop.onlink or hop.via.startswith("fe80:"):
             return True
         on = state.on(("link", self.netns, hop.dev))
-        nets = [r.network for r in on if r.sort == "address"]
+        nets = [r.network for r in on if r.sort == "address" and not r.noprefixroute]
         nets += [ip_network(r.dest) for r in on if r.sort == self.sort and not any(h.via for h in r.hops)]
         return any(ip_address(hop.via) in net for net in nets)
 
