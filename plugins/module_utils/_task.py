@@ -16,6 +16,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from . import _rooms
 from ._core.commands import commands
 from ._core.desired import Observation
+from ._core.options import spelled_out
 from ._core.planner import plan, predicted
 from ._core.prerequisites import assume, missing, not_found
 from ._core.values import Refused, replace, sentence
@@ -33,10 +34,31 @@ class Failed(Exception):
     """A step that failed; the text says which, why, and what became of the others."""
 
 
+class Module(AnsibleModule):
+    """A module whose lists of dictionaries take names as well."""
+
+    refused = None
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        if self.refused:
+            self.fail_json("")
+
+    def _load_params(self):
+        super()._load_params()
+        try:
+            self.params = spelled_out(self.argument_spec, self.params)
+        except Refused as e:
+            self.refused, self.params[e.option.split(".")[0]] = e, None
+
+    def fail_json(self, msg, **more):
+        super().fail_json(str(self.refused or msg), **more)
+
+
 def task(name):
     """Run the module of this name."""
     spec, rules, desired_of = _rooms.module(name)
-    module = AnsibleModule(spec, supports_check_mode=True, **rules)
+    module = Module(spec, supports_check_mode=True, **rules)
     signal.signal(signal.SIGTERM, stop)
     kernel = Kernel()
     try:

@@ -83,6 +83,7 @@ options:
       - Links that are to be ports of the bond, in the same network namespace. They must be there.
       - They are added to the ports that the bond has, unless O(exclusive_ports=true).
       - A link that is a port of another master is refused, unless O(take_over=true).
+      - Where nothing but its name is to be said of a port, the name is enough.
     type: list
     elements: dict
     suboptions:

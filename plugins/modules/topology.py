@@ -156,7 +156,8 @@ options:
     default: false
   lock_timeout:
     description:
-      - How many seconds to wait for another task that works on a topology of this host, and then to fail.
+      - How many seconds to wait for another task that changes the network of this host, and then to fail. A dry run
+        waits for nobody.
     type: int
     default: 60
   confirm:

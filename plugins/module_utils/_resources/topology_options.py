@@ -13,7 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from .. import _rooms
 from .._core.desired import Desired
-from .._core.options import NAME, STATE
+from .._core.options import NAME, STATE, spelled_out
 from .._core.values import Refused, place, replace
 from .._kinds.base import kind_named
 from .topology import Pending, Topology
@@ -120,6 +120,10 @@ class Parts:
     def add(self, where, module_name, item, given):
         """What a module desires with its options, without those that are given by the place."""
         spec, desired_of, validator = part(module_name)
+        try:
+            item = spelled_out(spec, item)
+        except Refused as e:
+            raise Refused("%s.%s" % (where, e.option), e.text)
         stated = {option: value for option, value in item.items() if value is not None}
         for option in stated:
             if option in given or option == "state" or option not in spec:
