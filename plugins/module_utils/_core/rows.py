@@ -70,7 +70,8 @@ class Row(Value):
 
     def spares(self, value):
         """Other values than this one, the least used first."""
-        return (other for other in reversed(self.values) if other != value) if hasattr(self.values, "start") else ()
+        last = getattr(self.values, "stop", 0)
+        return (other for other in range(last - 1, last - 1000, -1) if other != value and other in (self.values or ()))
 
     def same(self, one, other):
         return abs(one - other) <= 1 if self.type == "ticks" and None not in (one, other) else one == other

@@ -33,7 +33,7 @@ def check_unique(planner, after):
     """Refuse what another link has that keeps it."""
     kind = kind_of(after)
     mine, have = claims(after), planner.state.get(after.key)
-    for other in planner.state if mine and kind.unique and (kind.underlay or kind.stacked) else ():
+    for other in planner.state if mine and kind.unique and kind.underlay else ():
         if other.sort == "link" and other.key != after.key and mine & claims(other):
             if have is None and other.ref == after.taken_from:
                 continue
