@@ -16,7 +16,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from . import _rooms
 from ._core.commands import commands
 from ._core.desired import Observation
-from ._core.options import spelled_out
+from ._core.options import LOCK_TIMEOUT, spelled_out
 from ._core.planner import plan, predicted
 from ._core.prerequisites import assume, missing, not_found
 from ._core.values import Refused, replace, sentence
@@ -26,7 +26,6 @@ from ._rtnl.link import learn
 from ._rtnl.netlink import NoPyroute2
 from ._rtnl.observe import Kernel
 
-LOCK_TIMEOUT = 60  # seconds
 PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
 
 

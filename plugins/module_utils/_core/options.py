@@ -11,6 +11,7 @@ STATE = dict(state=dict(type="str", choices=["present", "absent"], default="pres
 NETNS = dict(netns=dict(type="str"))
 NAME = dict(name=dict(type="str", required=True))
 DEV = dict(dev=dict(type="str", required=True))
+LOCK_TIMEOUT = 60  # seconds
 EXCLUSIVE = dict(exclusive=dict(type="bool", default=False))
 
 

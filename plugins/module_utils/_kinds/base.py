@@ -90,10 +90,6 @@ class Kind(Value):
         """The link that there is, after the steps without which the one that is wanted cannot be made of it."""
         return have
 
-    def fixed(self, link, want):
-        """What only a new link can have, beside the rows that say so: the option and a sentence, or nothing."""
-        return
-
     def check(self, planner, after, want, attrs):
         """Refuse what such a link cannot have."""
 

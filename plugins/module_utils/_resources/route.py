@@ -210,9 +210,13 @@ class Route(Resource):
 
     def has_rival(self, planner, r):
         """Whether another of the resources that are desired is this one."""
-        wants = (w for w in planner.desired.present if w.sort == self.sort and w is not self and w.dest == self.dest)
-        wants = (w.resolved(planner.state) for w in wants if w.netns == self.netns)
+        wants = self.wanted_there(planner)
         return any(w.key != self.key and w.is_like(r) and r.goes_by(w) for w in wants)
+
+    def wanted_there(self, planner):
+        """The routes to its destination that are desired, it among them."""
+        wants = [w for w in planner.desired.present if w.sort == self.sort]
+        return [w.resolved(planner.state) for w in wants if w.netns == self.netns and w.dest == self.dest]
 
     def waiting(self, planner):
         """It with the word whether its source has to be waited for: IPv6 looks first whether another host has it."""
@@ -243,9 +247,8 @@ class Route(Resource):
         return [w for w in likes if not any(r.goes_by(w) for r in w.same(state))] if self.find(state) else []
 
     def likes(self, planner):
-        wants = [w for w in planner.desired.present if w.sort == self.sort]
-        wants = [w.resolved(planner.state) for w in wants if w.netns == self.netns and w.dest == self.dest]
-        return [w for w in wants if any(w.is_like(have) for have in self.find(planner.state))]
+        found = self.find(planner.state)
+        return [w for w in self.wanted_there(planner) if any(w.is_like(have) for have in found)]
 
     def prune(self, planner):
         for have in self.find(planner.state):

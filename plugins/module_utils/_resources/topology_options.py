@@ -13,7 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from .. import _rooms
 from .._core.desired import Desired
-from .._core.options import NAME, STATE, spelled_out
+from .._core.options import LOCK_TIMEOUT, NAME, STATE, spelled_out
 from .._core.values import Refused, place, replace
 from .._kinds.base import kind_named
 from .topology import Pending, Topology
@@ -54,7 +54,7 @@ def module(name):
         nodes=dict(ENTRIES, options=dict(node, **dict.fromkeys(PARTS, ENTRIES))),
         links=dict(ENTRIES, options=dict(link, endpoints=endpoints)),
         allow_overlap=dict(type="bool", default=False),
-        lock_timeout=dict(type="int", default=60),
+        lock_timeout=dict(type="int", default=LOCK_TIMEOUT),
         confirm=dict(type="int"),
         persistent=dict(type="bool"),
         confirmed=dict(type="bool", default=False),
