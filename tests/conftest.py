@@ -25,6 +25,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._core.rows import Ip
 from ansible_collections.virtnet.linux.plugins.module_utils._info_task import INFO_MODULES
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.base import kind_named, kind_of
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.bond import Ips, Port
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macsec import Sci
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macvlan import Macs
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.tunnel import Routers, Sixrd
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.vlan import Map
@@ -35,6 +36,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._resources.link impo
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.link_options import makes
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.netns import Netns
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.vlans import PortVlans
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import nexthop as nexthops
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import route, rule
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.link import read_links
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.nat import nft_tables
@@ -181,6 +183,9 @@ class Host:
                 if link.name not in FALLBACK:
                     with suppress(OSError):
                         kernel.execute(Change(link))
+            for nexthop in list(nexthops.read(kernel, "", ())):
+                with suppress(OSError):  # groups go with those in them
+                    kernel.execute(Change(nexthop))
             said = [r for read in (rule.read, route.read) for r in read(kernel, "", ()) if r.proto == "static"]
         finally:
             kernel.close()
@@ -220,6 +225,8 @@ def other_value(attr):
         return SIXRDS[0]
     if isinstance(attr, Number):
         return attr.values[-1]
+    if isinstance(attr, Sci):
+        return "02005e0053010007"
     choices = attr.values if isinstance(attr.values, range) else list(attr.values or (True, False))
     return next(value for value in choices if value != attr.default)
 
@@ -283,7 +290,9 @@ def snapshot(state, chance=True):
                 fields["link"] = (r.link[0], "gone")
             if not chance and isinstance(r, Link):
                 # The kernel chooses a port from 32768 on.
-                fields["attrs"] = tuple(a for a in r.attrs if a[0] != "listen_port" or (a[1] or 0) < 32768)
+                attrs = [a for a in r.attrs if a[0] != "listen_port" or (a[1] or 0) < 32768]
+                # The SCI of a macsec begins with its MAC address.
+                fields["attrs"] = tuple(a for a in attrs if a[0] != "sci" or a[1].startswith("0200"))
             out[r.key] = fields
     return out
 

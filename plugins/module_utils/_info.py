@@ -18,6 +18,7 @@ from ._resources.sysctl import Sysctl
 SPEC = {option: dict(type="list", elements="str") for option in ("netns", "name", "kind")}
 # What of a node is told in the words of its modules, one entry each, and the sorts of these.
 ENTRIES = {
+    "nexthops": "nexthop",
     "routes": "route",
     "rules": "rule",
     "vlans": "vlans",
@@ -123,9 +124,11 @@ def describe(state, spaces, links, asked=lambda r: True):
     known, by_home = {link.ref for link in links}, defaultdict(list)
     for link in links:
         by_home[link.netns].append(link)
-    pairs = [(link, state.link(link.peer)) for link in links if link.peer in known]
-    pairs = [pair for pair in pairs if pair[0].ref < pair[1].ref]
-    paired = {link.ref for pair in pairs for link in pair}
+    both = [(link, state.link(link.peer)) for link in links if link.peer in known]
+    both = [pair for pair in both if pair[0].ref < pair[1].ref]
+    # What a kind has of its own stands with a link of a node, which names its peer.
+    pairs = [pair for pair in both if not kind_of(pair[0]).attrs]
+    paired = {peer.ref for dummy, peer in both} | {link.ref for link, dummy in pairs}
     connections = [
         dict(
             kind=kind,
@@ -145,7 +148,7 @@ def joined(links):
     out = {}
     for link in links:
         for kind, ref in (
-            ("veth", link.peer),
+            (link.kind if kind_of(link).is_pair() else "veth", link.peer),
             ("port", link.master and (link.netns, link.master)),
             ("link", link.link),
         ):

@@ -9,7 +9,7 @@ from importlib import import_module
 
 # The sorts of resources, in the order in which they are made; each has a room in _resources and one in _rtnl.
 ORDER = (
-    "netns link altname wireguard_peer nexthop vlans address impairment neighbour fdb mdb sysctl route rule sysctl_file"
+    "netns link altname wireguard_peer vlans address nexthop impairment neighbour fdb mdb sysctl route rule sysctl_file"
     " nat_table masquerade port_forward topology boot pending"
 )
 RANK = {sort: rank for rank, sort in enumerate(ORDER.split())}
@@ -21,6 +21,7 @@ ON_DEMAND = ("nexthop", "route", "rule", "vlans", "neighbour", "fdb", "mdb", "im
 # The rooms of the kinds of links, and the kinds in each.
 KINDS = {
     "veth": "veth",
+    "netkit": "netkit",
     "bridge": "bridge",
     "vlan": "vlan",
     "simple": "dummy ifb nlmon",
@@ -35,6 +36,7 @@ KINDS = {
     "vxlan": "vxlan geneve",
     "xfrm": "xfrm",
     "wireguard": "wireguard",
+    "macsec": "macsec",
 }
 KIND_ROOMS = {kind: room for room, kinds in KINDS.items() for kind in kinds.split()}
 # Of the modules that make links, those that are not called as their kind.
@@ -45,6 +47,7 @@ RESOURCE_MODULES = {
     "address": "address",
     "route": "route_options",
     "rule": "rule",
+    "nexthop": "nexthop",
     "bridge_vlan": "vlans",
     "neighbour": "neighbour",
     "bridge_fdb": "fdb",
@@ -57,12 +60,12 @@ RESOURCE_MODULES = {
     "topology": "topology_options",
 }
 # The rooms of what a dry run can assume.
-ASSUMED = dict(netns="netns", link="link", port="link")
+ASSUMED = dict(netns="netns", link="link", port="link", nexthop="nexthop")
 EVERY_MODULE = (
     *("netns", "link", "veth", "linux_bridge", "bond", "address", "route", "rule", "bridge_vlan", "neighbour"),
     *("bridge_fdb", "bridge_mdb", "link_impairment", "sysctl_forward", "nat_masquerade", "nat_port_forward"),
     *("wireguard", "vlan", "dummy", "ifb", "nlmon", "tuntap", "vrf", "macvlan", "ipvlan", "ip_tunnel", "vxlan"),
-    *("geneve", "xfrm", "topology"),
+    *("geneve", "xfrm", "netkit", "macsec", "nexthop", "topology"),
 )
 HERE = __package__
 

@@ -314,7 +314,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._task import task
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the rooms that it ships
     from ansible_collections.virtnet.linux.plugins.module_utils._kinds import veth  # noqa: F401
-    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import address, neighbour, route  # noqa: F401
+    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import address, neighbour, nexthop, route  # noqa: F401
 
 
 def main():

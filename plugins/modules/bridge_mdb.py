@@ -36,6 +36,11 @@ options:
       - The VLAN, from 1 to 4094. It must be given if the bridge filters VLANs.
       - With O(state=absent), left out it is any.
     type: int
+  src:
+    description:
+      - The address of the one sender whose packets are meant. Left out, the entry is for those of all senders.
+      - With O(state=absent), left out it is any.
+    type: str
 seealso:
   - module: virtnet.linux.bridge_fdb
 """
@@ -85,6 +90,9 @@ entries:
     vid:
       description: The VLAN; V(0) is none.
       type: int
+    src:
+      description: The one sender that is meant, or empty.
+      type: str
 commands:
   description:
     - What is done, or in check mode would be done, as command lines of ip(8), bridge(8), tc(8), sysctl(8), nft(8) or

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author: virtnet developers (@virtnet)
 description:
   - Reads the links of one, some or all network namespaces, with what they have and what stands on them.
-  - Of each end of a veth pair it says which link is the other end, and where that is.
+  - Of each end of a veth or netkit pair it says which link is the other end, and where that is.
   - Of each link it names the module that it is for, and the options with which that module finds nothing to change.
 extends_documentation_fragment:
   - virtnet.linux.looks
@@ -95,7 +95,7 @@ links:
       description: The kind, as C(ip link add type) names it; empty for a network card.
       type: str
     peer:
-      description: The other end of a veth pair.
+      description: The other end of a veth or netkit pair.
       type: dict
       contains:
         netns:

@@ -117,7 +117,7 @@ options:
     choices: [medium, high, low]
   nhid:
     description:
-      - The number of the nexthop object by which packets go, from 1 to 4294967295.
+      - The number of the nexthop object by which packets go, from 1 to 4294967295; see M(virtnet.linux.nexthop).
       - It excludes O(via), O(dev), O(onlink) and O(multipath).
     type: int
   mtu_lock:
@@ -148,6 +148,7 @@ notes:
   - O(state=absent) deletes the routes to O(dest) in O(table). Other options, if given, must fit as well.
 seealso:
   - module: virtnet.linux.address
+  - module: virtnet.linux.nexthop
   - module: virtnet.linux.sysctl_forward
 """
 
@@ -349,7 +350,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # the rooms that it ships
     from ansible_collections.virtnet.linux.plugins.module_utils._kinds import veth  # noqa: F401
     from ansible_collections.virtnet.linux.plugins.module_utils._resources import route_options  # noqa: F401
-    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import address, route  # noqa: F401
+    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import address, nexthop, route  # noqa: F401
 
 
 def main():

@@ -28,11 +28,21 @@ options:
     description: V(inet) is IPv4, V(inet6) is IPv6. Left out it is that of O(from) or O(to), else IPv4.
     type: str
     choices: [inet, inet6]
+  not:
+    description: Whether the rule is for the packets that do not match.
+    type: bool
   from:
-    description: The network of the source, for instance V(192.0.2.0/24), a single address, or V(all).
+    description:
+      - The network of the source, for instance V(192.0.2.0/24), a single address, or V(all).
+      - V(0.0.0.0/0) and V(::/0) are all of one family.
     type: str
   to:
     description: The network of the destination; like O(from).
+    type: str
+  tos:
+    description:
+      - The type of service, for instance V(0x10), in steps of 4.
+      - Of IPv4 the kernel takes up to V(0x1c), of IPv6 up to V(0xfc).
     type: str
   iif:
     description:
@@ -45,12 +55,23 @@ options:
   fwmark:
     description: The mark of a packet, with a mask if not all bits count, for instance V(0x10) or V(0x10/0xff).
     type: str
+  l3mdev:
+    description:
+      - Whether the rule looks into the table of the VRF by which a packet comes in or goes out, and is for such packets
+        alone. It has no O(table) of its own then.
+      - With the first VRF the kernel makes such a rule by itself.
+    type: bool
+  uidrange:
+    description:
+      - The numbers of the users whose sockets send, for instance V(1000-1999) or V(1000), from 0 to 4294967294.
+    type: str
   ipproto:
     description: The protocol, V(tcp), V(udp), V(sctp), V(icmp), V(ipv6-icmp), V(gre), V(esp), V(ah) or a number.
     type: str
   sport:
     description:
-      - The port of the source, or a range of ports such as V(1024-65534). It needs O(ipproto).
+      - The port of the source, or a range of ports such as V(1024-65534). Without O(ipproto) it is that of every
+        protocol that has ports.
       - The kernel takes no 65535 here.
     type: str
   dport:
@@ -59,20 +80,36 @@ options:
   type:
     description:
       - What becomes of a packet. V(lookup) looks for a route in O(table), and is what a rule does if this is left out.
+      - V(goto) goes on with the rule of priority O(goto), V(nop) with the next one.
       - V(blackhole) drops it silently, V(unreachable) and V(prohibit) answer with an ICMP error.
     type: str
-    choices: [lookup, blackhole, unreachable, prohibit]
+    choices: [lookup, goto, nop, blackhole, unreachable, prohibit]
   table:
     description: The routing table, as V(main), V(default), V(local) or a number from 1 to 4294967295.
     type: str
+  goto:
+    description:
+      - The priority of the rule with which it goes on, from 1 to 4294967295; it must be behind O(priority). Given alone
+        it is O(type=goto).
+      - There need not be one of that priority. Until there is, the rule does nothing.
+    type: int
   suppress_prefixlength:
     description:
       - Routes with a prefix of this length or shorter do not count, from 0 to 128. V(0) takes all but default routes.
       - V(-1) lets all count, which is what a new rule does.
     type: int
+  suppress_ifgroup:
+    description:
+      - Routes by a link of this group do not count, from 0 to 2147483647. The groups of links are those of ip-link(8).
+      - V(-1) lets all count, which is what a new rule does.
+    type: int
 notes:
   - O(state=absent) deletes all rules that have what is given, whatever else they have. Rules with conditions that this
-    module does not know, for instance a user or a tunnel, are left alone.
+    module does not know, for instance a flow label or a tunnel, are left alone.
+  - What else a rule has, for instance realms, stays when it is changed.
+  - For the kernel two rules of one priority are the same if they differ in no more than O(not) or O(goto), or if the
+    new one leaves out a network or O(tos) that the other has; ip(8) then says "File exists". This module adds such a
+    rule all the same, and deletes none but the one that is meant.
 seealso:
   - module: virtnet.linux.route
 """
@@ -113,6 +150,19 @@ EXAMPLES = r"""
     dport: "25"
     type: prohibit
 
+- name: The processes of some users leave by the second uplink
+  virtnet.linux.rule:
+    priority: 3000
+    uidrange: 1000-1999
+    table: "100"
+
+- name: What is not from here skips the rules up to 5000
+  virtnet.linux.rule:
+    priority: 2500
+    not: true
+    from: 192.0.2.0/24
+    goto: 5000
+
 - name: No rule leads to table 100 any more
   virtnet.linux.rule:
     table: "100"
@@ -134,11 +184,17 @@ rule:
     priority:
       description: The place among the rules.
       type: int
+    not:
+      description: Whether it is for the packets that do not match.
+      type: bool
     from:
       description: The network of the source; this and the next are empty where they do not matter.
       type: str
     to:
       description: The network of the destination.
+      type: str
+    tos:
+      description: The type of service.
       type: str
     iif:
       description: The link by which a packet comes in.
@@ -148,6 +204,12 @@ rule:
       type: str
     fwmark:
       description: The mark, with its mask unless all bits count.
+      type: str
+    l3mdev:
+      description: Whether it looks into the table of the VRF.
+      type: bool
+    uidrange:
+      description: The numbers of the users.
       type: str
     ipproto:
       description: The protocol.
@@ -164,8 +226,14 @@ rule:
     table:
       description: The number of the routing table; V(0) if the rule looks into none.
       type: int
+    goto:
+      description: The priority with which it goes on; V(0) if it does not.
+      type: int
     suppress_prefixlength:
       description: Routes with prefixes of this length or shorter do not count; V(-1) lets all count.
+      type: int
+    suppress_ifgroup:
+      description: Routes by links of this group do not count; V(-1) lets all count.
       type: int
 commands:
   description:

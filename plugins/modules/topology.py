@@ -11,8 +11,8 @@ short_description: Many nodes, their links and all that is on them, in one task
 version_added: 0.1.0
 author: virtnet developers (@virtnet)
 description:
-  - A node is a network namespace, or the one in which the module runs. It has links, addresses, routes, rules,
-    forwarding, masquerading and more, each with the options of its own module. Links join the nodes.
+  - A node is a network namespace, or the one in which the module runs. It has links, addresses, nexthops, routes,
+    rules, forwarding, masquerading and more, each with the options of its own module. Links join the nodes.
   - All of it is read once, planned as one, done, and if a step fails put back. A second task repairs what differs from
     the description, and touches nothing else.
   - What it makes it also takes away when the description no longer has it. What was there before, and what others make
@@ -67,6 +67,12 @@ options:
         description:
           - Addresses, each with the options of M(virtnet.linux.address), but for C(netns) and C(state). Those that need
             nothing more can stand with their link.
+        type: list
+        elements: dict
+      nexthops:
+        description:
+          - Nexthop objects and groups of them, each with the options of M(virtnet.linux.nexthop), but for C(netns) and
+            C(state).
         type: list
         elements: dict
       routes:

@@ -76,6 +76,10 @@ nodes:
       description: Addresses with the options of M(virtnet.linux.address).
       type: list
       elements: dict
+    nexthops:
+      description: Nexthop objects with the options of M(virtnet.linux.nexthop).
+      type: list
+      elements: dict
     routes:
       description: Routes with the options of M(virtnet.linux.route). Those that the kernel made are left out.
       type: list
@@ -134,8 +138,8 @@ connections:
   contains:
     kind:
       description:
-        - What joins the two, V(veth) for a pair, V(port) for a port and its master, V(link) for a link and the one that
-          it stands on or by which its packets leave.
+        - What joins the two, V(veth) or V(netkit) for a pair, V(port) for a port and its master, V(link) for a link and
+          the one that it stands on or by which its packets leave.
       type: str
     ends:
       description: The two links. Of the last two kinds the first is the port, and the upper link.

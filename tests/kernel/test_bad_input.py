@@ -14,12 +14,15 @@ ip link add low mtu 1300 type veth peer name small mtu 1279
 ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bridge
 ip tuntap add t0 mode tun
 tc qdisc add dev vd root handle 7: pfifo
+ip nexthop add id 91 dev va; ip nexthop add id 92 blackhole; ip nexthop add id 93 via 192.0.2.2 fdb
+ip nexthop add id 94 group 91; ip route add 10.9.9.0/24 nhid 91
 """
 NEIGHBOUR, FDB = {"dev": "va", "address": "192.0.2.2"}, {"dev": "vc", "lladdr": "02:00:00:00:00:09"}
 LONG = "sixteen-letters-"
 MAC = "02:00:5e:00:53:01"
 MACVLAN = {"name": "v1", "link": "va"}
 VXLAN = {"name": "v1", "id": 5}
+MACSEC = {"name": "x1", "link": "va"}
 VETH = {"name": "x1", "peer": {"name": "x2"}}
 TUNNEL = {"name": "v1", "mode": "gre", "remote": "192.0.2.2"}
 SIT = {"name": "v1", "mode": "sit", "local": "192.0.2.1"}
@@ -29,6 +32,7 @@ VLAN, ROUTE, NAT = (
     {"dest": ["198.51.100.0/24"]},
     {"netns": "n1", "backend": "nft"},
 )
+WAY, GROUP = {"id": 1, "via": "192.0.2.2", "dev": "va"}, {"id": 1, "group": [{"id": 91}]}
 FORWARD = {"dport": "80", "to": "192.0.2.1"}
 BRIDGE = {"kind": "bridge", "name": "b", "addresses": ["192.0.2.1/24"]}
 
@@ -107,6 +111,11 @@ BAD = [
     ("veth", {"name": "x1", "peer": {"name": "br0"}}, "peer.name: br0"),
     ("veth", {"name": "br0", "peer": {"name": "x2"}}, "name: br0"),
     ("veth", {"name": "br0", "state": "absent"}, "name: br0"),
+    ("netkit", {"name": "x1"}, "peer: a netkit pair needs the name of its other end"),
+    ("netkit", dict(VETH, policy="drop"), "value of policy must be one of: forward, blackhole, got: drop"),
+    ("netkit", dict(VETH, address="02:00:00:00:00:09"), "address: it is for mode: l2"),
+    ("netkit", dict(VETH, master="br0"), "master: x1 has mode: l3, and so no frames for br0"),
+    ("netkit", {"name": "va", "peer": {"name": "vb"}}, "name: va in the host's own network namespace is a veth"),
     ("linux_bridge", {"name": "va"}, "name: va"),
     ("linux_bridge", {"name": "va", "state": "absent"}, "name: va"),
     ("linux_bridge", {"name": "br2", "priority": 65536}, "priority: "),
@@ -125,6 +134,25 @@ BAD = [
     ("linux_bridge", {"name": "br2", "ports": [{"name": "va", "speed": 1}]}, "speed"),
     ("linux_bridge", {"name": "br1", "ports": [{"name": "vc"}]}, "ports: vc is a port of br0; take_over: true"),
     ("linux_bridge", {"name": "br1", "ports": [{"name": "br0"}]}, "bridge"),
+    ("macsec", {"name": "x1"}, "state is present but all of the following are missing: link"),
+    ("macsec", dict(MACSEC, sci="zz"), "sci: 'zz' is no SCI of up to 16 hexadecimal digits"),
+    ("macsec", dict(MACSEC, port=0), "port: 0 is not between 1 and 65535"),
+    ("macsec", dict(MACSEC, sci="0200000000010001", port=2), "port: it is 1 in sci: 0200000000010001"),
+    ("macsec", dict(MACSEC, icvlen=9), "value of icvlen must be one of: 8, 12, 13, 14, 15, 16"),
+    ("macsec", dict(MACSEC, replay=True), "window: replay: true needs it"),
+    ("macsec", dict(MACSEC, window=5), "window: it is for replay: true"),
+    (
+        "macsec",
+        dict(MACSEC, replay=True, window=2**30, cipher="gcm-aes-xpn-128"),
+        "window: gcm-aes-xpn-128 takes no more than 1073741823",
+    ),
+    ("macsec", dict(MACSEC, end_station=True, scb=True), "scb: it does not go with end_station: true"),
+    (
+        "macsec",
+        dict(MACSEC, mtu=1469),
+        "mtu: 1469 is more than the 1500 of va, on which x1 stands, without 32 for headers",
+    ),
+    ("macsec", dict(MACSEC, link="lo"), "link: lo, the loopback link, can carry no macsec"),
     ("vlan", {"name": "v1"}, "state is present but all of the following are missing: id, link"),
     ("vlan", dict(VLAN, id=4095), "id: 4095 is not between 1 and 4094"),
     ("vlan", dict(VLAN, id=0), "id: 0 is not between 1 and 4094"),
@@ -327,6 +355,48 @@ BAD = [
     ("route", dict(ROUTE, multipath=[{"via": "192.0.2.2", "weight": 0}, {"dev": "va"}]), "multipath.weight: "),
     ("route", {"dest": ["2001:db8:1::/48"], "via": "192.0.2.2"}, "via: "),
     ("route", {"dest": ["198.51.100.0/24", "198.51.100.0/24"], "dev": "va"}, "dest: "),
+    ("route", dict(ROUTE, nhid=0), "nhid: 0 is not between 1 and 4294967295"),
+    ("route", dict(ROUTE, nhid=5), "nhid: there is no nexthop 5 in the host's own network namespace"),
+    ("route", dict(ROUTE, nhid=91, dev="va"), "mutually exclusive: nhid|dev"),
+    ("route", dict(ROUTE, nhid=93), "Route cannot point to a fdb nexthop; everything was put back"),
+    ("route", {"dest": ["2001:db8:1::/48"], "nhid": 91}, "IPv6 routes can not use an IPv4 nexthop"),
+    ("nexthop", dict(WAY, id=0), "id: 0 is not between 1 and 4294967295"),
+    ("nexthop", dict(WAY, id=2**32), "id: 4294967296 is not between"),
+    ("nexthop", {"id": 1}, "dev: say the link by which packets leave, or blackhole, fdb or group"),
+    ("nexthop", {"id": 1, "via": "192.0.2.2"}, "dev: say the link by which packets leave"),
+    ("nexthop", dict(WAY, via="192.0.2.0/24"), "via: '192.0.2.0/24' is no IP address"),
+    ("nexthop", dict(WAY, dev="eth9"), "dev: there is no link eth9"),
+    ("nexthop", dict(WAY, dev="a/b"), "dev: 'a/b' is no name for a link"),
+    ("nexthop", dict(WAY, netns="n9"), "dev: there is no link va in network namespace n9"),
+    ("nexthop", dict(WAY, family="inet6"), "family: 192.0.2.2 is not of the family inet6"),
+    ("nexthop", dict(WAY, blackhole=True), "via: it does not go with blackhole"),
+    ("nexthop", dict(WAY, fdb=True), "dev: it does not go with fdb"),
+    ("nexthop", {"id": 1, "fdb": True}, "via: say where the other end of the tunnel is"),
+    ("nexthop", {"id": 1, "dev": "va", "onlink": True}, "onlink: it is for via"),
+    ("nexthop", dict(WAY, buckets=8), "buckets: it is for a group"),
+    ("nexthop", dict(WAY, dev="vc"), "Nexthop device is not up; everything was put back"),
+    ("nexthop", dict(WAY, via="203.0.113.1"), "Nexthop has invalid gateway; everything was put back"),
+    ("nexthop", {"id": 1, "blackhole": True, "netns": "n1"}, "blackhole: lo is down in network namespace n1"),
+    ("nexthop", dict(GROUP, via="192.0.2.2"), "via: it is for one nexthop, not for a group"),
+    ("nexthop", dict(GROUP, group=[]), "group: say at least one nexthop"),
+    ("nexthop", dict(GROUP, group=[{"id": 0}]), "group.id: 0 is not between 1 and 4294967295"),
+    ("nexthop", dict(GROUP, group=[{"id": 91, "weight": 256}]), "group.weight: 256 is not between 1 and 255"),
+    ("nexthop", dict(GROUP, group=[{"id": 91}, {"id": 91}]), "group.id: 91 is given twice"),
+    ("nexthop", dict(GROUP, group=[{"id": 1}]), "group.id: 1 is the group itself"),
+    ("nexthop", dict(GROUP, group=[{"id": 5}]), "group: there is no nexthop 5 in the host's own network namespace"),
+    ("nexthop", dict(GROUP, group=[{"id": 94}]), "group: 94 is a group, and a group cannot be in another one"),
+    ("nexthop", dict(GROUP, id=91, group=[{"id": 92}]), "group: 91 is in the group 94, and a group cannot be in"),
+    ("nexthop", dict(GROUP, group=[{"id": 91}, {"id": 92}]), "Blackhole nexthop can not be used in a group"),
+    ("nexthop", dict(GROUP, group=[{"id": 93}]), "Non FDB nexthop group cannot have fdb nexthops"),
+    ("nexthop", dict(GROUP, fdb=True), "FDB nexthop group can only have fdb nexthops"),
+    ("nexthop", dict(GROUP, type="resilient"), "buckets: say how many a resilient group has"),
+    ("nexthop", dict(GROUP, type="resilient", buckets=0), "buckets: 0 is not between 1 and 65535"),
+    ("nexthop", dict(GROUP, idle_timer=5), "idle_timer: it is for type: resilient"),
+    (
+        "nexthop",
+        dict(GROUP, type="resilient", buckets=8, idle_timer=-1),
+        "idle_timer: -1 is not between 0 and 42949672",
+    ),
     ("bridge_vlan", {"dev": "vc"}, "vid: say at least one of vid, untagged and pvid"),
     ("bridge_vlan", {"dev": "vc", "state": "absent"}, "vid: say which VLANs"),
     ("bridge_vlan", {"dev": "vc", "vid": ["4095"]}, "vid: '4095' is no VLAN from 1 to 4094"),
@@ -355,6 +425,8 @@ BAD = [
     ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", vni=2**24), "vni: "),
     ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["192.0.2.1"]}, "grp: 192.0.2.1 is no multicast group"),
     ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["239.1.1.1"]}, "dev: br0 is down"),
+    ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["ff05::3"], "src": "192.0.2.9"}, "src: 192.0.2.9 sends to no"),
+    ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["239.1.1.1"], "src": "239.1.1.1"}, "src: 239.1.1.1 is the"),
     ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["239.1.1.1"] * 2}, "grp: 239.1.1.1 is given twice"),
     ("bridge_mdb", {"dev": "br1", "port": "vc", "grp": ["239.1.1.1"]}, "port: vc is no port of br1"),
     ("bridge_mdb", {"dev": "va", "port": "vc", "grp": ["239.1.1.1"]}, "dev: va is a veth, not a bridge"),
@@ -382,7 +454,19 @@ BAD = [
     ("rule", {"table": "100", "fwmark": "0x10/0"}, "fwmark: '0x10/0' is no mark"),
     ("rule", {"table": "100", "fwmark": "red"}, "fwmark: "),
     ("rule", {"table": "100", "ipproto": "256"}, "ipproto: '256' is no protocol"),
-    ("rule", {"table": "100", "dport": "80"}, "ipproto: ports need tcp, udp or sctp"),
+    ("rule", {"table": "100", "from": "0.0.0.0/0", "to": "::/0"}, "to: IPv4 and IPv6 do not mix"),
+    ("rule", {"table": "100", "to": "::/0", "family": "inet"}, "family: IPv4 and IPv6 do not mix"),
+    ("rule", {"table": "100", "tos": "0x11"}, "tos: '0x11' is no type of service like 0x10"),
+    ("rule", {"table": "100", "tos": "0x20"}, "tos: 0x20 is not between 0 and 0x1c"),
+    ("rule", {"table": "100", "uidrange": "9-8"}, "uidrange: '9-8' is no range of user numbers"),
+    ("rule", {"table": "100", "uidrange": "0-4294967295"}, "uidrange: '0-4294967295' is no range of user numbers"),
+    ("rule", {"table": "100", "l3mdev": True}, "l3mdev: the rule looks into the table of the VRF"),
+    ("rule", {"type": "goto"}, "goto: say the priority of the rule with which it goes on"),
+    ("rule", {"type": "nop", "goto": 5}, "goto: it is for type: goto"),
+    ("rule", {"table": "100", "goto": 5}, "table: a rule of type goto looks into none"),
+    ("rule", {"priority": 9, "goto": 9}, "goto: 9 is not behind 9, the priority of the rule"),
+    ("rule", {"goto": 5}, "goto: 5 is not behind 32765, the priority of the rule"),
+    ("rule", {"type": "nop", "suppress_ifgroup": 1}, "suppress_ifgroup: it is for type: lookup"),
     ("rule", {"table": "100", "ipproto": "tcp", "sport": "0"}, "sport: "),
     ("rule", {"table": "100", "ipproto": "tcp", "dport": "1-65535"}, "dport: '1-65535' is no port or range"),
     ("rule", {"type": "blackhole", "suppress_prefixlength": 0}, "suppress_prefixlength: it is for type: lookup"),
@@ -393,6 +477,9 @@ BAD = [
     ("sysctl_forward", {"dev": "eth9", "ipv4": True}, "dev: there is no link eth9"),
     ("sysctl_forward", {"netns": "n1", "ipv4": True, "persistent": True}, "persistent: "),
     ("sysctl_forward", {"rp_filter": 3}, "rp_filter"),
+    ("sysctl_forward", {"arp_ignore": 4}, "arp_ignore"),
+    ("sysctl_forward", {"accept_ra": 3}, "accept_ra"),
+    ("sysctl_forward", {"dev": "lo", "fib_multipath_hash_policy": 1}, "fib_multipath_hash_policy: it is for a whole"),
     ("nat_masquerade", dict(NAT), "name, source, out_interface"),
     ("nat_masquerade", dict(NAT, source="192.168.1.1/24"), "source: "),
     (
@@ -563,6 +650,7 @@ def test_a_kind_that_this_kernel_lacks(host, name):
     options = dict(example(kind)[-1].attrs)
     options.update({"mode": name} if modes(kind.maker) else {})
     options.update({"link": "va"} if kind.stacked else {}, **({"tap": True} if kind.is_tap() else {}))
+    options.update({"peer": {"name": "v2"}} if kind.is_pair() else {})
     said = refused(host, kind.maker, dict(options, name="v1"))
     assert "kind: this kernel has no links of kind %s (kernel module " % name in said
 
@@ -573,6 +661,7 @@ def test_a_topology_with_a_kind_that_this_kernel_lacks(host, name):
     host.shell(THERE)
     options = dict(example(kind)[-1].attrs)
     options.update({"link": "b"} if kind.stacked else {}, name="x", kind=name)
+    options.update({"peer": {"name": "y"}} if kind.is_pair() else {})
     said = refused(host, "topology", lab(BRIDGE, options))
     assert said.startswith("kind: this kernel has no links of kind %s (kernel module " % name)
 

@@ -25,6 +25,7 @@ ip -n f1 link set va up; ip -n f2 link set vb up
 ip -n f1 address add 192.0.2.1/24 dev va; ip -n f1 address add 192.0.2.2/24 dev va
 ip -n f1 address add 2001:db8::1/64 dev va nodad; ip -n f1 route add 198.51.100.0/24 via 192.0.2.9 metric 3
 ip -n f1 -6 route add 2001:db8:9::/48 via 2001:db8::9
+ip -n f1 nexthop add id 1 via 192.0.2.9 dev va; ip -n f1 nexthop add id 2 group 1; ip -n f1 route add 10.7.0.0/16 nhid 2
 ip -n f2 address add 192.0.2.9/24 dev vb; ip netns exec f2 sysctl -qw net.ipv4.conf.vb.forwarding=1
 ip link add name vp type veth peer name vq; ip link set vp master br9
 ip netns exec f1 nft 'add table ip mine; add chain ip mine post { type nat hook postrouting priority 100; }'
@@ -56,6 +57,8 @@ TASKS = [
         ),
     ),
     ("route", dict(netns="f1", dest=["203.0.113.0/24"], via="192.0.2.8", dev="va")),
+    ("nexthop", dict(netns="f1", id=1, via="192.0.2.8", dev="va")),
+    ("nexthop", dict(netns="f1", id=2, group=[dict(id=1)], type="resilient", buckets=4)),
     ("sysctl_forward", dict(netns="f1", ipv4=True)),
     ("nat_masquerade", dict(netns="f1", name="out", source="10.0.0.0/8", backend="nft")),
     ("netns", dict(name=["f2"], state="absent")),

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The life of what each module makes, through the module itself: dry, for real, again, changed, gone, gone again."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import OPTIONS, each_of, examples, needing, run, snapshot
 
+from ansible_collections.virtnet.linux.plugins.module_utils._core.desired import Change
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.link_options import makes
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.rule import Rule
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import rule as rule_rtnl
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.observe import Kernel
 
 LIVES = yaml.safe_load((Path(__file__).parent / "lives.yml").read_text())
 
@@ -123,3 +128,100 @@ def test_an_address_of_6rd_tells_where_its_packets_go(host):
             options = dict(name="sit1", netns=netns, mode="sit", local=local, addresses=[own + "/32"], sixrd=sixrd)
             assert not run("ip_tunnel", **options).get("failed")
         assert not run("reachability", to=[ends[1][2]], expect=reached, wait=20).get("failed")
+
+
+def rules_of(host, *words):
+    """The rules of a namespace but for the kernel's own."""
+    lines = host.output(" ".join(["ip -n n1", *words, "rule"])).splitlines()
+    return [" ".join(line.split()) for line in lines if not line.startswith(("0:", "3276"))]
+
+
+def test_no_other_rule_is_deleted_than_the_one_that_is_meant(host):
+    # To the kernel a rule for all is any rule of its priority.
+    others = ["100: from 10.0.0.0/8 lookup 7", "100: from all tos 0x0c lookup 7", "100: from 11.0.0.0/8 lookup 7"]
+    host.shell(
+        "ip netns add n1",
+        "ip -n n1 rule add priority 100 from 10.0.0.0/8 table 7",
+        "ip -n n1 rule add priority 100 tos 0x0c table 7",
+        "ip -n n1 rule add priority 100 from 11.0.0.0/8 table 7",
+    )
+    assert rules_of(host) == others
+    rule = {"netns": "n1", "priority": 100, "from": "all", "tos": "0x00", "table": "7"}
+    for state, wanted in (("present", [*others, "100: from all lookup 7 proto static"]), ("absent", others)):
+        said = run("rule", **rule, state=state)
+        assert said.get("changed"), said
+        assert rules_of(host) == wanted
+        assert run("rule", **rule, state=state)["changed"] is False
+
+
+def test_rules_that_differ_in_who_made_them_are_two(host):
+    host.shell(
+        "ip netns add n1",
+        *(
+            "ip -n n1 rule add priority 100 from 10.0.0.0/8 table 7 protocol %s" % who
+            for who in ("boot", "static", "99")
+        ),
+    )
+    assert len(rules_of(host)) == 3
+    rule = {"netns": "n1", "priority": 100, "from": "10.0.0.0/8", "table": "7"}
+    assert run("rule", **rule)["changed"] is False
+    said = run("rule", **rule, state="absent")
+    assert said["changed"] and len(said["commands"]) == 3 and rules_of(host) == [], said
+    host.shell(*said["rollback_commands"])
+    assert len(rules_of(host)) == 3
+    assert run("rule", **rule, state="absent")["changed"]
+    assert run("rule", **rule, state="absent")["changed"] is False
+
+
+def test_a_rule_with_conditions_that_have_no_option_is_held(host):
+    kernel = Kernel()
+    for rest in ([(25, b"\x0a")], [(12, b"\0" * 7 + b"\5")]):
+        rule = Rule("", "inet", 100, False, "10.0.0.0/8", type="lookup", table=7, rest=tuple(sorted(rest)))
+        fresh = {row.field: row.default for row in (*Rule.SELECTORS, Rule.GOTO, *Rule.SUPPRESS)}
+        rule = Rule(**{**rule.__dict__, **fresh, "from_": "10.0.0.0/8"})
+        rule_rtnl.write(kernel, Change(None, rule))
+        found = [r for r in rule_rtnl.read(kernel, "", ()) if r.priority == 100]
+        if not found[0].strange:  # Linux before 6.12 has no dscp
+            rule_rtnl.write(kernel, Change(found[0], None))
+            continue
+        assert [set(rest) <= set(r.rest) for r in found] == [True], found
+        assert run("rule", table="7", state="absent")["changed"] is False
+        wide = {"priority": 100, "from": "10.0.0.0/8", "table": "7"}
+        assert run("rule", **wide)["changed"]
+        assert run("rule", **wide, state="absent")["changed"]
+        assert [r for r in rule_rtnl.read(kernel, "", ()) if r.priority == 100] == found
+        for r in found:
+            rule_rtnl.write(kernel, Change(r, None))
+            rule_rtnl.write(kernel, Change(None, r))
+        assert [r for r in rule_rtnl.read(kernel, "", ()) if r.priority == 100] == found
+        for r in found:
+            rule_rtnl.write(kernel, Change(r, None))
+
+
+@pytest.mark.parametrize("more", [{}, {"accept_ra": 2}])
+@pytest.mark.parametrize("dev", [None, "va"])
+def test_who_forwards_is_warned_that_router_advertisements_end(host, dev, more):
+    host.shell(
+        "ip netns add n1; ip -n n1 link add va type veth peer name vb",
+        "ip -n n1 link set va up; ip -n n1 link set vb up",
+        "ip -n n1 -6 route add default via fe80::1 dev va proto ra",
+    )
+    if more:
+        assert run("sysctl_forward", netns="n1", dev="va", **more)["changed"]
+    task = dict(netns="n1", ipv6=True, **({"dev": dev} if dev else {}))
+    for check in (True, False):
+        said = run("sysctl_forward", check=check, **task)
+        told = re.findall("([a-z]+) forwards from now on, and accepts no more", str(said.get("warnings")))
+        assert told == ([] if more else ["va"]), said
+
+
+def test_who_has_set_a_neighbour_comes_back_with_it(host):
+    host.shell(
+        "ip link add va up type veth peer name vb",
+        "ip neighbour add 192.0.2.2 lladdr 02:00:00:00:00:03 dev va protocol 99",
+    )
+    told = host.output("ip -details neighbour show dev va")
+    assert "proto" in told, told
+    said = run("neighbour", dev="va", address="192.0.2.2", state="absent")
+    host.shell(*said["rollback_commands"])
+    assert host.output("ip -details neighbour show dev va") == told

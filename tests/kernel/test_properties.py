@@ -28,12 +28,13 @@ from ansible_collections.virtnet.linux.plugins.module_utils._core.desired import
 from ansible_collections.virtnet.linux.plugins.module_utils._core.planner import plan, predict
 from ansible_collections.virtnet.linux.plugins.module_utils._core.prerequisites import assume, missing
 from ansible_collections.virtnet.linux.plugins.module_utils._core.rollback import rollback
-from ansible_collections.virtnet.linux.plugins.module_utils._core.rows import Ip, Number, met
+from ansible_collections.virtnet.linux.plugins.module_utils._core.rows import Ip, Number, met, with_defaults
 from ansible_collections.virtnet.linux.plugins.module_utils._core.state import State
 from ansible_collections.virtnet.linux.plugins.module_utils._core.values import Refused, Secret, replace
 from ansible_collections.virtnet.linux.plugins.module_utils._info import as_task
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.base import inherits, kind_of
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.bond import Ips
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macsec import Sci
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macvlan import Macs
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.tunnel import Routers, Sixrd
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.vlan import Map
@@ -46,9 +47,10 @@ from ansible_collections.virtnet.linux.plugins.module_utils._resources.mdb impor
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.nat import Masquerade, NatTable, PortForward
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.neighbour import Neighbour
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.netns import Netns
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.nexthop import RESILIENT, Nexthop
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.route import Route
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.route_rows import Hop
-from ansible_collections.virtnet.linux.plugins.module_utils._resources.rule import Rule
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.rule import ACTIONS, Rule
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.sysctl import Sysctl
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.vlans import PortVlans
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.wireguard import WireguardPeer
@@ -97,6 +99,8 @@ def drawn(attr):
         return routers.map(lambda d: tuple(sorted(d.items())))
     if isinstance(attr, Sixrd):
         return st.sampled_from([*SIXRDS, attr.default])
+    if isinstance(attr, Sci):
+        return st.integers(1, 2**48).map(lambda n: "0200%012x" % n)
     if attr.name in INTERVALS:
         return st.sampled_from(INTERVALS[attr.name])
     if isinstance(attr, PrivateKey):
@@ -121,10 +125,29 @@ def values(kind, attrs):
     def fitting(d):
         if kind.name in ("ipip", "sit") and d.get("ttl", "inherit") != "inherit":
             d = {**d, "pmtudisc": True}
+        if kind.name == "macsec":
+            d = secured(d)
         full = {**{attr.name: attr.default for attr in attrs}, **d}
         return tuple(sorted((attr.name, d[attr.name]) for attr in attrs if attr.name in d and met(attr, full)))
 
     return st.fixed_dictionaries(need, optional=known).map(fitting)
+
+
+def secured(d):
+    """Options of a macsec that go together."""
+    d = {name: value for name, value in d.items() if name != "port" or "sci" not in d}
+    if d.get("replay"):
+        d["window"] = d.get("window", 5) % 2**30
+    if d.get("end_station"):
+        d["scb"] = False
+    if d.get("end_station") or d.get("scb"):
+        d["send_sci"] = False
+    return d
+
+
+def no_frames(link):
+    """Whether this end of a pair has no MAC address."""
+    return link.kind == "netkit" and dict(link.attrs).get("mode", "l3") == "l3"
 
 
 def standing(draw, link, links):
@@ -154,8 +177,9 @@ def standing(draw, link, links):
     if link.mtu and (KINDS[lower.kind].port or (KINDS[base.kind].underlay and not base.mtu)):
         # A bridge takes the MTU of its ports, whatever it was made with; that of a tunnel is not foretold.
         link = replace(link, mtu=None)
-    if link.mtu and lower.mtu and link.mtu > lower.mtu:
-        link = replace(link, mtu=lower.mtu)
+    most = (lower.mtu or 1500) - (KINDS[link.kind].overhead(link) or 0)
+    if link.mtu and (lower.mtu or most < 1500) and link.mtu > most:
+        link = replace(link, mtu=most)
     while link.up and "up" in inherits(link) and lower is not None:
         links[links.index(lower)] = lower = replace(lower, up=True)
         lower = next((other for other in links if other.ref == lower.link), None)
@@ -165,7 +189,7 @@ def standing(draw, link, links):
 def rules(netns):
     """A rule of policy routing, with a few of the conditions that it can have."""
     ports = st.sampled_from(["", "53", "1024-65534"])
-    nothing = dict.fromkeys(("from_", "to", "iif", "oif", "fwmark", "ipproto", "sport", "dport"), "")
+    nothing = {row.field: row.default for row in Rule.SELECTORS}
     conditions = st.fixed_dictionaries(
         {},
         optional={
@@ -174,11 +198,13 @@ def rules(netns):
             "iif": st.sampled_from(NAMES),
             "oif": st.sampled_from(NAMES),
             "fwmark": st.sampled_from(["0x10", "0x10/0xff", "0x0/0xf0"]),
+            "tos": st.sampled_from(["0x08", "0x10"]),
+            "uidrange": st.sampled_from(["1000-1000", "0-4294967294"]),
         },
     )
-    types = st.sampled_from([("lookup", 254), ("lookup", 1000), ("blackhole", 0), ("unreachable", 0), ("prohibit", 0)])
+    types = [("lookup", 254), ("lookup", 1000), *((name, None) for name in ACTIONS if name != "lookup")]
     return st.builds(
-        lambda family, found, protocol, sport, dport, what, priority, suppress: Rule(
+        lambda family, found, protocol, sport, dport, what, priority, suppress, turned: Rule(
             netns,
             family,
             priority,
@@ -187,11 +213,12 @@ def rules(netns):
                 **found,
                 **({} if family == "inet" else {"from_": "", "to": "2001:db8:2::/48"}),
                 # One that turned away everything would leave no gateway reachable.
-                **({} if what[1] else {"fwmark": "0x20"}),
-                **(dict(ipproto=protocol, sport=sport, dport=dport) if protocol else {}),
+                **({"not_": turned} if what[1] else {"fwmark": "0x20"}),
+                **dict(ipproto=protocol, sport=sport, dport=dport),
             },
             type=what[0],
             table=what[1],
+            goto=32766 if what[0] == "goto" else None,
             suppress_prefixlength=suppress if what[1] else None,
         ),
         st.sampled_from(["inet", "inet6"]),
@@ -199,9 +226,10 @@ def rules(netns):
         st.sampled_from(["", "tcp", "udp"]),
         ports,
         ports,
-        types,
+        st.sampled_from(types),
         st.sampled_from([None, 100, 200]),
         st.sampled_from([None, 0, 24]),
+        st.booleans(),
     )
 
 
@@ -233,6 +261,37 @@ def leaving(draw, link, links):
     near = [] if dict(link.attrs).get("external") else near
     link = replace(link, link=(home, draw(st.sampled_from(["", *near]))))
     return replace(link, mtu=None) if KINDS[link.kind].overhead(link) and link.link[1] else link
+
+
+@st.composite
+def nexthops(draw, netns, links):
+    """Ways by links that have a carrier, groups of some of them, and routes by all of these."""
+    # The kernel is slow to see that a veth has no carrier if the other end has the same index elsewhere.
+    near = [link for link in links if link.netns == netns and link.up and not link.master]
+    ups = {link.ref for link in links if link.up and link.netns == netns}
+    devs = [link.name for link in near if link.peer in ups]
+    # A blackhole wants lo up, as it is in the host's own namespace.
+    where = [dict(blackhole=True, dev="")] * (not netns) + [dict(dev=dev) for dev in devs]
+    where += [dict(dev=dev, via=via, onlink=True) for dev in devs for via in ("192.0.2.91", "2001:db8::91")]
+    out = []
+    for number in draw(st.sets(st.integers(1, 3))) if where else ():
+        way = draw(st.sampled_from(where))
+        family = "inet6" if ":" in way.get("via", "") else "inet"
+        full = dict(dict(via="", onlink=False, blackhole=False, fdb=False, family=family), **way)
+        out.append(Nexthop(netns, number, group=(), **full))
+    near = [r.id for r in out if not r.blackhole]
+    weights = st.sampled_from([1, 2, 255])
+    for number in draw(st.sets(st.integers(3, 5))) if near else ():
+        ids = [i for i in draw(st.lists(st.sampled_from(near), min_size=1, unique=True)) if i != number]
+        group = tuple((i, draw(weights)) for i in ids)
+        timers = dict(buckets=draw(st.sampled_from([4, 8])), idle_timer=draw(st.sampled_from([None, 0, 60])))
+        more = dict(timers, type=RESILIENT) if draw(st.booleans()) else {}
+        if group and number not in near:
+            out.append(Nexthop(netns, number, "", group, family="", **more))
+    for number, r in enumerate(out):
+        if draw(st.booleans()):
+            out = [*out, Route(netns, "10.9.%d.0/24" % (8 + number), metric=0, type="unicast", hops=(), nhid=r.id)]
+    return out
 
 
 @st.composite
@@ -296,6 +355,7 @@ GOING = (
     Link,
     Address,
     WireguardPeer,
+    Nexthop,
     Route,
     Rule,
     Neighbour,
@@ -327,6 +387,9 @@ def wishes(draw, kind_name=None):
         if kind.is_pair():
             far = Link(draw(st.sampled_from(SPACES)), name + "p", kind.name, peer=link.ref, **draw(ends()))
             link = replace(link, peer=far.ref)
+            if no_frames(link):
+                link, far = replace(link, address=None), replace(far, address=None)
+            far = replace(far, attrs=kind.far_attrs(with_defaults(kind.attrs, attrs)) if draw(st.booleans()) else ())
             links.append(far)
         if "listen_port" in dict(attrs):
             # No two that are up have the same.
@@ -339,7 +402,8 @@ def wishes(draw, kind_name=None):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
         carries = any(other.link == link.ref and KINDS[other.kind].family() for other in links)
         kind = KINDS[link.kind]
-        if carries or kind.is_tap() or kind.l3 or "address" in kind.inherits:
+        pair = next((other for other in links if other.peer == link.ref and other.attrs), link)
+        if carries or kind.is_tap() or kind.l3 or no_frames(pair) or "address" in kind.inherits:
             near = [m for m in near if KINDS[m.kind].accepts_ports() == "any"]
         if kind.mac_fixed() or ("up" in inherits(link) and not link.up):
             near = [m for m in near if not KINDS[m.kind].sets_port_up()]
@@ -392,6 +456,9 @@ def wishes(draw, kind_name=None):
                 )
             )
         wanted += draw(small(link, links))
+    for netns in SPACES:
+        if draw(st.integers(0, 2)) == 0:
+            wanted += draw(nexthops(netns, links))
     for netns in SPACES[1:]:
         if draw(st.booleans()):
             wanted.append(Sysctl(netns, "ipv4", "", "ip_forward", draw(st.integers(0, 1))))
@@ -471,7 +538,7 @@ def reached(host, wish):
         host.execute(steps)
     except OSError as e:
         # That of a tunnel follows from the route that its outer packets take.
-        only_if("IPv6 takes no less" not in e.strerror)
+        only_if(all(text not in e.strerror for text in ("IPv6 takes no less", "IPv6 is disabled")))
         raise
     return before, steps, host.observe()
 
@@ -479,7 +546,11 @@ def reached(host, wish):
 def taken(host, kind, attrs, **more):
     """The names of those attributes that a link of this kind has after another value than the default was wanted."""
     wanted = {attr.name: other_value(attr) for attr in attrs}
-    state = host.there(*example(kind, **more, **wanted))
+    more.update(dict(window=5) if "replay" in wanted else {})
+    try:
+        state = host.there(*example(kind, **more, **wanted))
+    except Refused:
+        state = None  # they do not go together
     got = dict(state.link(("", "try")).attrs) if state else {}
     return {attr.name for attr in attrs if attr.name in got and attr.same(got[attr.name], wanted[attr.name])}
 

@@ -223,6 +223,7 @@ MORE = dict(
     fdb=[dict(dev="eth0", lladdr="02:00:00:00:00:08")],
     mdb=[dict(dev="br0", port="eth0", grp=["239.1.1.1"])],
     impairments=[dict(dev="eth0", rate=8000000)],
+    nexthops=[dict(id=1, dev="eth0"), dict(id=2, group=[dict(id=1)])],
     vlans=[dict(dev="eth0", vid=["10-20"], pvid=5)],
 )
 

@@ -23,6 +23,12 @@ LAB = {
                 {"dest": ["198.51.100.0/24"], "multipath": [{"dev": "eth0", "weight": 2}, {"via": "192.0.2.9"}]},
                 {"dest": ["203.0.113.0/24"], "type": "blackhole", "table": "7", "metric": 5, "mtu": 1400},
                 {"dest": ["default"], "via": "192.0.2.9", "src": "192.0.2.1"},
+                {"dest": ["10.9.0.0/16"], "nhid": 3},
+            ],
+            "nexthops": [
+                {"id": 1, "dev": "eth0", "via": "192.0.2.9"},
+                {"id": 2, "dev": "eth0", "family": "inet6"},
+                {"id": 3, "group": [{"id": 1, "weight": 3}], "type": "resilient", "buckets": 4, "idle_timer": 9},
             ],
             "rules": [{"priority": 9, "to": "198.51.100.0/24", "table": "main", "suppress_prefixlength": 0}],
             "forwarding": [{"ipv4": True}, {"dev": "eth0", "ipv4": False}],

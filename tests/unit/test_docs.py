@@ -27,6 +27,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._resources.mdb impor
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.nat import Masquerade, PortForward
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.neighbour import Neighbour
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.netns import Netns
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.nexthop import Nexthop
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.route import Route
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.rule import Rule
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.sysctl import Sysctl
@@ -41,6 +42,7 @@ TASKS = {
     "netns": dict(name=["red"]),
     "link": dict(name="eth1", up=True),
     "veth": dict(name="to-blue", peer=dict(name="to-red")),
+    "netkit": dict(name="to-blue", peer=dict(name="to-red")),
     "linux_bridge": dict(name="br0"),
     "vlan": dict(name="eth1.100", link="eth1", id=100),
     "macvlan": dict(name="tap0", link="eth1", tap=True),
@@ -50,6 +52,7 @@ TASKS = {
     "geneve": dict(name="geneve5", id=5, remote="192.0.2.2"),
     "xfrm": dict(name="ipsec0", if_id=7),
     "wireguard": dict(name="wg0", peers=[dict(public_key="A" * 43 + "=", allowed_ips=["192.0.2.2/32"])]),
+    "macsec": dict(name="macsec0", link="eth1"),
     "dummy": dict(name="dummy0"),
     "ifb": dict(name="ifb0"),
     "nlmon": dict(name="nlmon0"),
@@ -58,6 +61,7 @@ TASKS = {
     "bond": dict(name="bond0"),
     "address": dict(dev="eth1", address=["192.0.2.1/24"]),
     "route": dict(dest=["default"], via="192.0.2.1"),
+    "nexthop": dict(id=1, via="192.0.2.1", dev="eth1"),
     "bridge_vlan": dict(dev="eth1", pvid=5),
     "neighbour": dict(dev="eth1", address="192.0.2.1", lladdr="02:00:5e:00:53:01"),
     "bridge_fdb": dict(dev="eth1", lladdr="02:00:5e:00:53:01"),
@@ -75,6 +79,7 @@ RESOURCES = {
     "peer": Link,
     "addresses": Address,
     "routes": Route,
+    "nexthop": Nexthop,
     "vlans": PortVlans,
     "neighbours": Neighbour,
     "bridge_fdb": FdbEntry,

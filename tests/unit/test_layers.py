@@ -36,6 +36,7 @@ MAY = {
 NEIGHBOURS = {
     "link_options": {"address"},
     "rule": {"route", "route_rows"},
+    "nexthop": {"route_rows"},
     "fdb": {"vlans"},
     "nat": {"nat_words"},
     "wireguard": {"link_options"},

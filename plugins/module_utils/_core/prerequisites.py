@@ -26,7 +26,7 @@ def not_found(option, key):
         return Refused(option, "there is no network namespace %s" % key[1])
     if key[0] == "port":
         return Refused(option, "%s is no port of %s" % key[2:])
-    return Refused(option, "there is no link %s in %s" % (key[2], place(key[1])))
+    return Refused(option, "there is no %s %s in %s" % (key[0], key[2], place(key[1])))
 
 
 def assume(observed, desired):

@@ -31,8 +31,8 @@ class Row(Value):
 
     @property
     def field(self):
-        """The field of a resource that has its value: `from` is a word of Python."""
-        return self.name + "_" * (self.name == "from")
+        """The field of a resource that has its value: `from` and `not` are words of Python."""
+        return self.name + "_" * (self.name in ("from", "not"))
 
     def parse(self, value):
         """The value of an option as it is kept; ValueError says what is wrong with it."""

@@ -96,7 +96,9 @@ def interface(option, text):
 
 def network(option, text):
     try:
-        return str(ip_network(text))
+        found = ip_network(text)
+        # The kernel's reader spells ::ffff:0:0 with dots.
+        return "%s/%d" % (socket.inet_ntop(family_of(text), found.network_address.packed), found.prefixlen)
     except ValueError as e:
         raise Refused(option, "%r is no network like 192.0.2.0/24 (%s)" % (text, e))
 

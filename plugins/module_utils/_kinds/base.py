@@ -38,6 +38,10 @@ class Kind(Value):
         """Whether it comes into being with a peer."""
         return False
 
+    def far_attrs(self, attrs):
+        """What the other end of a pair with these attributes has of them."""
+        return ()
+
     def is_tap(self):
         """Whether a program reads its frames from a character device, and nothing else gets them."""
         return False
@@ -59,6 +63,14 @@ class Kind(Value):
 
     def outlives_lower(self):
         return False
+
+    def falls_when_lower_moves(self):
+        """Whether its end is that its lower link goes to another network namespace."""
+        return bool(self.underlay)
+
+    def lost_anew(self):
+        """What others gave a link and no new one has, for a warning."""
+        return ""
 
     def underlay_fixed(self):
         """Whether only a new one leaves by another link."""
@@ -111,6 +123,9 @@ class Kind(Value):
 
     def gone(self, state, link):
         """Predict what becomes of others when it has gone."""
+
+    def went_down(self, state, link):
+        """Predict who loses the carrier with it."""
 
     def changed(self, state, before, now):
         """Predict what a change of its options does to others."""

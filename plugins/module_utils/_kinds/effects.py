@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._core.resource import fall
-from .._core.values import replace
+from .._core.values import Refused, replace
 from .base import inherits, kind_of
 
 IPV6_LEAST = 1280  # the MTU that RFC 8200 asks of any link
@@ -16,18 +16,29 @@ def drops_ipv6(before, after):
     return after.mtu is not None and after.mtu < IPV6_LEAST <= (before.mtu or 0)
 
 
+def check_mtu(planner, r):
+    """Refuse what is of IPv6 on a link that takes none."""
+    link = planner.state.link((r.netns, r.dev))
+    if ":" in r.address and link.mtu and link.mtu < IPV6_LEAST:
+        text = "%s has an MTU of %d, and IPv6 takes no less than %d"
+        raise Refused("mtu" if link.key in planner.present else "dev", text % (link.name, link.mtu, IPV6_LEAST))
+
+
 class Event:
     """A change of a link, as what is on it sees it."""
 
-    def __init__(self, state, before, now):
-        self.state, self.before, self.now = state, before, now
+    def __init__(self, state, before, now, carrier=True):
+        self.state, self.before, self.now, self.carrier = state, before, now, carrier
         self.down = before.up is not False and now.up is False
         self.drops_ipv6 = drops_ipv6(before, now)
         self.other_mac = before.address != now.address
 
     def follow(self, link):
         """An upper link stays; it may change as well."""
-        change(self.state, link, upper_after(link, self.before, self.now))
+        if self.carrier:
+            change(self.state, link, upper_after(link, self.before, self.now))
+        elif kind_of(link).stacked:
+            lose_carrier(self.state, link)
         return True
 
 
@@ -41,13 +52,28 @@ def change(state, before, now):
 def propagate(state, before, now):
     """What a change of a link, which is in the state already, does to others."""
     kind_of(now).tell_ports(state, before, now)
-    event = Event(state, before, now)
-    for r in state.on(now.key):
-        if not r.survives(event):
-            fall(state, r)
+    fall_with(state, Event(state, before, now))
     if (before.mtu, before.address, before.master) != (now.mtu, now.address, now.master):
         tell_master(state, before)
         tell_master(state, now)
+
+
+def lose_carrier(state, link):
+    """A link, which is up or not, has no carrier any more, and those that have theirs from it neither."""
+    fall_with(state, Event(state, link, link, carrier=False))
+
+
+def has_carrier(state, link):
+    """As far as one can tell."""
+    far = state.link(link.peer) if link.peer else None
+    return link.up is not False and (far is None or far.up is not False)
+
+
+def fall_with(state, event):
+    """What is on a link and does not survive a change of it falls."""
+    for r in state.on(event.now.key):
+        if not r.survives(event):
+            fall(state, r)
 
 
 def tell_master(state, port):
@@ -65,7 +91,8 @@ def upper_after(link, before, now):
     names, news = inherits(link), {}
     if before.mtu != now.mtu:
         known = kind.stacked and None not in (link.mtu, now.mtu)
-        news["mtu"] = now.mtu if "mtu" in names else min(link.mtu, now.mtu) if known else None
+        most = now.mtu - (kind.overhead(link) or 0) if known else None
+        news["mtu"] = now.mtu if "mtu" in names else min(link.mtu, most) if known else None
     if before.address != now.address:
         if "address" in names:
             news["address"] = now.address

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from .._core.values import Refused, place
 from .base import Kind, called
+from .effects import lose_carrier
 
 
 class Pair(Kind):
@@ -15,6 +16,10 @@ class Pair(Kind):
 
     def is_pair(self):
         return True
+
+    def went_down(self, state, link):
+        for end in filter(None, (link, link.peer and state.link(link.peer))):
+            lose_carrier(state, end)
 
     def prepare(self, planner, want, have):
         """This end of a pair, wherever it is; the far end goes to where it is desired."""

@@ -13,7 +13,7 @@ from .._core.resource import OnLink
 from .._core.rows import Flag, Row, parsed
 from .._core.values import Aside, Refused, replace
 from .._core.words import family_of, host, interface, ip, link_name, netns_name, unique
-from .._kinds.effects import IPV6_LEAST
+from .._kinds.effects import check_mtu
 
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 FLAGS = "IFA_FLAGS=8:uint32"
@@ -143,11 +143,7 @@ class Address(OnLink):
 
     def plan(self, planner, have):
         if have is None:
-            link = planner.state.link((self.netns, self.dev))
-            if ":" in self.address and link.mtu and link.mtu < IPV6_LEAST:
-                text = "%s has an MTU of %d, and IPv6 takes no less than %d"
-                option = "mtu" if link.key in planner.present else "dev"
-                raise Refused(option, text % (link.name, link.mtu, IPV6_LEAST))
+            check_mtu(planner, self)
         super().plan(planner, have)
 
     def find(self, state):

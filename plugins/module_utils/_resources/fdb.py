@@ -48,7 +48,7 @@ class FdbEntry(OnLink):
 
     def accepted(self, state):
         link = state.link((self.netns, self.dev))
-        return link.kind == "vxlan" if self.self_ else bridge_of(state, link) is not None
+        return link.kind == "vxlan" if self.self_ else bridge_of(state, link) not in (None, link)
 
     def plan(self, planner, have):
         link = planner.state.link((self.netns, self.dev))

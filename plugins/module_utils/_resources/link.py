@@ -214,6 +214,9 @@ class Link(Resource):
             news = ["%s: %s" % pair for pair in now.attrs if pair not in self.attrs]
             text = "%s in %s changes as well (%s): all on %s share it"
             yield text % (self.name, place(self.netns), ", ".join(news), self.link[1])
+        lost = kind_of(self).lost_anew()
+        if lost and now is not None and now.kind == self.kind and now.index != self.index:
+            yield "%s in %s is made anew and has lost %s" % (self.name, place(self.netns), lost)
 
     def commands(self, change):
         return load("_resources", "link_words").commands(self, change)

@@ -29,6 +29,7 @@ def check_uplink(planner, have, want):
     own = [r.address.split("/")[0] for r in near if r.sort == "address"]
     if not have.netns and planner.desired.controller in own:
         what = "the connection by which this task came"
+    near = near + [r for way in near if way.sort == "nexthop" for r in planner.state.dependents(way.key)]
     if any(r.sort == "route" and r.table == MAIN and r.dest in DEFAULT for r in near):
         what = "the default route"
     if what:
@@ -87,8 +88,9 @@ def check_lower(planner, after, want):
         return
     if want.up and lower.up is False and "up" in inherits(after):
         raise Refused("up", "%s stands on %s, which is down" % (after.name, lower.name))
-    if want.mtu and lower.mtu and want.mtu > lower.mtu and "mtu" not in inherits(after):
-        text = "%d is more than the %d of %s, on which %s stands"
+    taken = kind.overhead(after) or 0
+    if want.mtu and lower.mtu and want.mtu > lower.mtu - taken and "mtu" not in inherits(after):
+        text = "%d is more than the %d of %s, on which %s stands" + ", without %d for headers" % taken * bool(taken)
         raise Refused("mtu", text % (want.mtu, lower.mtu, lower.name, after.name))
     if kind_of(lower).no_uppers:
         raise Refused("link", "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))

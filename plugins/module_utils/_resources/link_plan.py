@@ -117,6 +117,8 @@ def rename(planner, have, after, want):
     """Before Linux 6.2 a link that is up keeps its name."""
     near = planner.state.on(have.key)
     kept = [r.renamed(have.ref, after.ref) if r in near else r for r in planner.state.dependents(have.key)]
+    far = [r for r in planner.state.on(("link", *have.peer)) if r.sort == "nexthop"] if have.peer else []
+    kept += [one for r in far for one in (r, *planner.state.dependents(r.key))]
     down = replace(have, up=False)
     planner.step(Change(have, down))
     planner.step(Change(down, replace(after, up=have.up if want.up is None else want.up)))
@@ -218,9 +220,13 @@ def return_to_lower(planner, link):
 
 def put_back(planner, link):
     lower = lower_of(planner.state, link)
-    low = lower is not None and lower.mtu and link.mtu and lower.mtu < link.mtu
+    low = lower is not None and lower.mtu and link.mtu and given_mtu(planner.state, link) < link.mtu
     for dummy in range(2):
         plan_link(planner, replace(link, mtu=None) if low else link, planner.state.get(link.key))
+
+
+# What goes with its host to another link, and how it is called.
+MOVING = {"address": "%(address)s", "nexthop": "nexthop %(id)d", "route": "%(dest)s"}
 
 
 def addresses_to_move(planner, want, have):
@@ -229,7 +235,7 @@ def addresses_to_move(planner, want, have):
     master = state.link((want.netns, want.master)) if want.master else None
     if have is None or master is None or kind_of(master).accepts_ports() == "any" or planner.rolls_back:
         return []
-    near = [r for r in state.on(have.key) if r.sort in ("address", "route") and r.is_movable]
+    near = [r for r in state.on(have.key) if r.sort in MOVING and r.is_movable]
     if not planner.allows("take_over_addresses", want):
         if have.master != want.master:
             check_uplink(planner, have, want)
@@ -240,8 +246,7 @@ def addresses_to_move(planner, want, have):
     for r in near:
         if any(w.key == r.key and have.key in w.requires() for w in planner.desired.present):
             text = "%s is described on %s, which gives what it has to %s"
-            what = r.address if r.sort == "address" else r.dest
-            raise Refused("take_over_addresses", text % (what, have.name, master.name))
+            raise Refused("take_over_addresses", text % (MOVING[r.sort] % vars(r), have.name, master.name))
         if r.sort == "address":
             there = replace(r.renamed(have.ref, master.ref), label="", unique=True)
             if there.key not in state:
@@ -250,10 +255,11 @@ def addresses_to_move(planner, want, have):
 
 
 def move_to_master(planner, want, near):
-    """The routes of a port become its master's, and then its addresses go."""
+    """The routes and nexthops of a port become its master's, and then its addresses go."""
     master, addresses = (want.netns, want.master), [r for r in near if r.sort == "address"]
     # Of routes those first by which the gateways of the others are reached.
-    for r in sorted((r for r in near if r.sort == "route"), key=lambda r: (r.order()[2], r.position)):
+    others = [r for r in near if r.sort != "address"]
+    for r in sorted(others, key=lambda r: (r.order()[2], getattr(r, "position", 0))):
         there = r.renamed(want.ref, master)
         # One whose gateway an address leads to that is still to come waits for the next pass.
         if there.accepted(planner.state):

@@ -42,7 +42,11 @@ def predict_new(state, after):
     state.add(now)
     share_attrs(state, now)
     if after.peer:
-        state.add(Link(*after.peer, after.kind, peer=after.ref, up=False, master="", alias=""))
+        state.add(
+            Link(
+                *after.peer, after.kind, peer=after.ref, up=False, master="", alias="", attrs=kind.far_attrs(now.attrs)
+            )
+        )
     tell_master(state, now)
 
 
@@ -66,7 +70,7 @@ def predict_change(state, before, after):
         relocate(state, before, arrived)
         propagate(state, before, arrived)
         before = arrived
-    now = kind_of(now).normalized(now)
+    now = narrowed(state, base, kind_of(now).normalized(now))
     if moved:
         now = old_master.left_port(now, before.netns == now.netns)
     if after.master != base.master:
@@ -76,9 +80,24 @@ def predict_change(state, before, after):
     if moved:
         lose_port(state, start)
     share_attrs(state, now)
+    if start.up is not False and now.up is False:
+        kind_of(now).went_down(state, now)
     lower = state.link(now.link) if now.link and "address" in pinned and "address" in inherits(now) else None
     if lower is not None:
         change(state, lower, replace(lower, address=now.address))
+
+
+def narrowed(state, base, now):
+    """It with no more than the MTU that another link for its outer packets leaves it."""
+    kind = kind_of(now)
+    if (
+        now.link in (None, base.link)
+        or now.mtu != base.mtu
+        or not (kind.underlay and kind.overhead(now) and now.link[1])
+    ):
+        return now
+    most = given_mtu(state, now)
+    return replace(now, mtu=min(now.mtu, most) if now.mtu and most else None)
 
 
 def bounce_ports(state, before, after):
@@ -129,14 +148,16 @@ def relocate(state, before, now):
     if before.ref == now.ref:
         return
     for child in children:
-        if before.netns != now.netns and child.sort == "link" and kind_of(child).underlay:
+        if before.netns != now.netns and child.sort == "link" and kind_of(child).falls_when_lower_moves():
             # The kernel takes it for a link that is deleted.
             left = child.survivor(before)
             state.add(left) if left is not None else fall(state, child)
             continue
-        state.pop(child.key)
         if before.netns == now.netns or child.moves_along:
+            state.pop(child.key)
             state.add(child.renamed(before.ref, now.ref))
+        else:
+            fall(state, child)
     for port in ports:
         state.add(replace(port, master=now.name))
     far = state.link(before.peer) if before.peer else None

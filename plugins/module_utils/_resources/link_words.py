@@ -43,7 +43,14 @@ def type_words(link, base, kind):
     # Of these ip(8) sends no default.
     if leaves and (moved or {"group", "if_id"} & set(typed)):
         typed += ["dev", link.link[1]]
-    return typed
+    return of_peer(typed)
+
+
+def of_peer(typed, more=()):
+    """The words of a type, those of the peer after one word."""
+    at = typed.index("peer") if "peer" in typed else len(typed)
+    far = [word for word in typed[at:] if word != "peer"] + list(more)
+    return typed[:at] + (["peer"] + far if far else [])
 
 
 def port_commands(link, base):
@@ -60,12 +67,12 @@ def make(link, kind, words, typed):
     if kind.maker == "tuntap":
         first = ip(link.netns, "tuntap", "add", "dev", link.name, "mode", kind.name, *typed)
         return [first] + ([ip(link.netns, "link", "set", "dev", link.name, *words)] if words else [])
-    if link.peer and link.netns and not link.peer[0] and "master" not in words:
+    if link.peer and link.netns and not link.peer[0] and "master" not in words and not kind.attrs:
         typed = ["peer", "name", link.name, "netns", link.netns] + words
         return [ip("", "link", "add", "name", link.peer[1], "type", kind.name, *typed)]
     if link.peer:
         netns = ["netns", link.peer[0] or HOME] if link.peer[0] != link.netns else []
-        typed = ["peer", "name", link.peer[1]] + netns
+        typed = of_peer(typed, ["name", link.peer[1]] + netns)
     home, more = link.netns, []
     if link.link and not kind.underlay:
         home = link.link[0]

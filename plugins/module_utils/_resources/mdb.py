@@ -10,7 +10,7 @@ from typing import Optional
 from .._core.options import DEV, NETNS, STATE, these
 from .._core.resource import OnLink
 from .._core.values import Refused, replace
-from .._core.words import host, ip, is_mac, link_name, netns_name, unique, vids
+from .._core.words import family_of, host, ip, is_mac, link_name, netns_name, unique, vids
 from .._kinds.base import called
 
 
@@ -22,14 +22,15 @@ class MdbEntry(OnLink):
     port: str
     grp: str
     vid: Optional[int] = 0
+    src: Optional[str] = ""  # the one sender whose packets it is about
 
     sort = "mdb"
-    identity = ("netns", "dev", "port", "grp", "vid")
+    identity = ("netns", "dev", "port", "grp", "vid", "src")
     of_port = True
 
     @property
     def key(self):
-        return ("mdb", self.netns, self.dev, self.port, self.grp, self.vid)
+        return ("mdb", self.netns, self.dev, self.port, self.grp, self.vid, self.src)
 
     def requires(self):
         return [("link", self.netns, self.dev), ("link", self.netns, self.port)]
@@ -80,6 +81,7 @@ class MdbEntry(OnLink):
     def commands(self, change):
         verb = "delete" if change.verb == "delete" else "add"
         words = ["dev", self.dev, "port", self.port, "grp", self.grp, *["permanent"] * (verb == "add")]
+        words += ["src", self.src] if self.src else []
         words += ["vid", str(self.vid)] if self.vid else []
         return [ip(self.netns, "mdb", verb, *words, program="bridge")]
 
@@ -107,6 +109,7 @@ SPEC = dict(
     port=dict(type="str", required=True),
     grp=dict(type="list", elements="str", required=True),
     vid=dict(type="int"),
+    src=dict(type="str"),
 )
 
 
@@ -115,7 +118,19 @@ def desired(p, host_):
     names = [link_name(option, p[option]) for option in ("dev", "port")]
     vid = vids("vid", [p["vid"]])[0] if p["vid"] is not None else None if gone else 0
     groups = unique("grp", [multicast("grp", text) for text in p["grp"]])
-    return these(p, "entries", [MdbEntry(netns, *names, group, vid) for group in groups])
+    src = sender(p["src"], groups) or (None if gone else "")
+    return these(p, "entries", [MdbEntry(netns, *names, group, vid, src) for group in groups])
+
+
+def sender(text, groups):
+    """The one whose packets are meant, an address of the family of its groups."""
+    source = host("src", text)
+    if source and (ip_address(source).is_multicast or ip_address(source).is_unspecified):
+        raise Refused("src", "%s is the address of no sender" % source)
+    for group in groups if source else ():
+        if is_mac(group) or family_of(group) != family_of(source):
+            raise Refused("src", "%s sends to no group %s: they are of different families" % (source, group))
+    return source
 
 
 def module(name):

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Optional
+from typing import Any, Optional, Tuple
 
 from .._core.options import DEV, NETNS, STATE, these
 from .._core.resource import OnLink
 from .._core.values import Refused
 from .._core.words import family_of, host, ip, link_name, lladdr, netns_name
+from .._kinds.effects import check_mtu
+
+PROTOCOL = 12
 
 
 class Neighbour(OnLink):
@@ -22,6 +25,7 @@ class Neighbour(OnLink):
     lladdr: Optional[str] = None
     router: Optional[bool] = None
     proxy: bool = False
+    rest: Optional[Tuple[Any, ...]] = None  # attributes that are not described
 
     sort = "neighbour"
     identity = ("netns", "dev", "address", "proxy")
@@ -40,6 +44,8 @@ class Neighbour(OnLink):
     def plan(self, planner, have):
         if not self.accepted(planner.state):
             raise Refused("lladdr", "%s has no MAC address, and nobody behind it has one" % self.dev)
+        if have is None:
+            check_mtu(planner, self)
         super().plan(planner, have)
 
     def find(self, state):
@@ -55,6 +61,8 @@ class Neighbour(OnLink):
             return [ip(self.netns, "neighbour", "delete", *words, "dev", self.dev)]
         words += ["lladdr", self.lladdr] if self.lladdr else []
         words += [] if self.proxy else ["nud", "permanent"]
+        protocol = dict(self.rest or ()).get(PROTOCOL)
+        words += ["protocol", str(protocol[0])] if protocol else []
         return [ip(self.netns, "neighbour", "replace", *words, "dev", self.dev, *["router"] * bool(self.router))]
 
 

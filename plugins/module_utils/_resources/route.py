@@ -55,7 +55,7 @@ class Route(Resource):
         Choice("scope", "scope", "str", SCOPES, "global", choices=("global", "link", "host")),
         Source("src", "RTA_PREFSRC=7:ip", "str", default=""),
         Row("pref", "RTA_PREF=20:uint8", "str", PREFS, "medium"),
-        Row("nhid", "RTA_NH_ID=30:uint32", "int", range(1, 2**32)),
+        Row("nhid", "RTA_NH_ID=30:uint32", "int", range(1, 2**32), 0),
         Mtu("mtu", "RTAX_MTU=2:uint32", "int", range(2**32), 0),
         Lock("mtu_lock", "RTAX_LOCK=1:uint32", default=False),
         Row("advmss", "RTAX_ADVMSS=8:uint32", "int", range(2**32), 0),
@@ -103,7 +103,7 @@ class Route(Resource):
         return (*super().order()[:2], any(hop.via for hop in self.hops or ()), same)
 
     def reads(self):
-        return super().reads().joined(Observation(sorts=frozenset(("address", *["nexthop"] * bool(self.nhid)))))
+        return super().reads().joined(Observation(sorts=frozenset(("address", "nexthop"))))
 
     def overlay(self, want):
         after = super().overlay(want)

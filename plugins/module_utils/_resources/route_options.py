@@ -35,7 +35,7 @@ def desired(p, host_):
     if len(unique("multipath", several)) == 1:
         raise Refused("multipath", "one next hop is no multipath; say via and dev")
     if p["state"] == "present":
-        goes = bool(hops or p["nhid"])
+        goes = bool(hops) or p["nhid"] is not None
         if p["type"] in NOWHERE and goes:
             raise Refused("type", "a %s route has no via, dev or multipath" % p["type"])
         if p["type"] not in NOWHERE and not goes:
@@ -61,7 +61,8 @@ def route_of(p, netns, dest, hops):
     number = None if vrf else table("table", "main" if p["table"] is None else p["table"])
     route = Route(netns, dest, number, hops=hops or None, vrf=vrf, **given)
     if p["state"] == "present":
-        fresh = dict(metric=route.default_metric, type="unicast", tos=0, from_="")
+        fresh = dict(metric=route.default_metric, type="unicast", tos=0, from_="", nhid=0)
+        fresh.update(dict(hops=()) if route.nhid else {})
         return replace(route, **{name: value for name, value in fresh.items() if getattr(route, name) is None})
     return route
 

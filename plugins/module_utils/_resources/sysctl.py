@@ -9,12 +9,14 @@ from typing import Optional, Tuple
 
 from .._core.desired import Change, Desired, Observation
 from .._core.options import NETNS, STATE, specs
-from .._core.resource import Resource, of_netns
+from .._core.resource import Resource, fall, of_netns
 from .._core.rows import Row, parsed
 from .._core.values import Refused, replace
 from .._core.words import inside, link_name, netns_name
+from .._rooms import RANK
 
 HOST_WIDE = ("all", "default", "")
+OF_IPV6 = ("address", "route", "neighbour")  # what a link loses with IPv6
 SYSCTL_D = "/etc/sysctl.d"
 
 
@@ -24,9 +26,26 @@ class PerLink(Row):
     family: str = "ipv4"
     key: str = ""  # its name under conf/LINK
     all: Tuple[Tuple[str, str], ...] = ()  # (conf/..., name)
+    devconf: int = 0  # its number among those of a link, where the kernel does not tell them by an attribute
 
     def keys(self, dev):
         return [(self.family, dev, self.key)] if dev else [(self.family, *one) for one in self.all]
+
+
+class OfNetns(Row):
+    """An option of a whole network namespace, of both families."""
+
+    def keys(self, dev):
+        if dev:
+            raise Refused(self.name, "it is for a whole network namespace, without dev")
+        return [(family, "", self.name) for family in ("ipv4", "ipv6")]
+
+
+class Ipv6Ends:
+    """What happens to what is on a link that gets disable_ipv6."""
+
+    down = other_mac = False
+    drops_ipv6 = True
 
 
 class Sysctl(Resource):
@@ -53,6 +72,43 @@ class Sysctl(Resource):
             all=(("all", "rp_filter"), ("default", "rp_filter")),
         ),
         PerLink("proxy_arp", "NETCONFA_PROXY_NEIGH=5:int32", key="proxy_arp", all=(("all", "proxy_arp"),)),
+        PerLink(
+            "proxy_ndp",
+            "NETCONFA_PROXY_NEIGH=5:int32",
+            family="ipv6",
+            key="proxy_ndp",
+            all=(("all", "proxy_ndp"),),
+        ),
+        # To write the one of `all` does nothing.
+        PerLink(
+            "accept_ra",
+            type="int",
+            values={0: 0, 1: 1, 2: 2},
+            default=1,
+            family="ipv6",
+            key="accept_ra",
+            all=(("default", "accept_ra"),),
+            devconf=3,
+        ),
+        PerLink(
+            "keep_addr_on_down",
+            family="ipv6",
+            key="keep_addr_on_down",
+            all=(("all", "keep_addr_on_down"),),
+            devconf=42,
+        ),
+        PerLink("disable_ipv6", family="ipv6", key="disable_ipv6", all=(("all", "disable_ipv6"),), devconf=26),
+        PerLink(
+            "arp_ignore",
+            type="int",
+            values={0: 0, 1: 1, 2: 2, 3: 3, 8: 8},
+            key="arp_ignore",
+            all=(("all", "arp_ignore"),),
+            devconf=19,
+        ),
+        PerLink("arp_filter", key="arp_filter", all=(("all", "arp_filter"),), devconf=13),
+        PerLink("accept_local", key="accept_local", all=(("all", "accept_local"),), devconf=23),
+        OfNetns("fib_multipath_hash_policy", "", "int", {0: 0, 1: 1, 2: 2, 3: 3}),
     )
 
     @property
@@ -72,10 +128,21 @@ class Sysctl(Resource):
     def requires(self):
         return of_netns(self.netns) if self.dev in HOST_WIDE else [("link", self.netns, self.dev)]
 
+    def reads(self):
+        more = OF_IPV6 if self.name == "disable_ipv6" else ("route",) if self.ends_advertisements else ()
+        return super().reads().joined(Observation(sorts=frozenset(more)))
+
+    @property
+    def ends_advertisements(self):
+        return self.family == "ipv6" and self.name == "forwarding"
+
     def order(self):
-        # net.ipv4.ip_forward resets the values of each link, so it precedes them.
+        # net.ipv4.ip_forward resets the values of each link, so it precedes them; there are IPv6 addresses only with
+        # IPv6, and what came with an advertisement is gone with the first link that forwards.
         rank, netns, dummy, key = super().order()
-        return (rank, netns, self.dev not in HOST_WIDE, key)
+        if self.name == "disable_ipv6":
+            return (RANK["address"] - 0.5, netns, self.dev not in HOST_WIDE, key)
+        return (rank, netns, 0 if self.name == "accept_ra" else 1 + (self.dev not in HOST_WIDE), key)
 
     def to_record(self, observed, made):
         """It with the value that it goes back to."""
@@ -94,8 +161,9 @@ class Sysctl(Resource):
         if self.dev not in HOST_WIDE:
             above = state.get(replace(self, dev="default").key)
         else:
-            above = state.get(replace(self, netns="").key) if self.family == "ipv4" else None
-        return above.value if above else 0
+            of_host = self.family == "ipv4" and (self.dev or self.name == "ip_forward")
+            above = state.get(replace(self, netns="").key) if of_host else None
+        return above.value if above else int(self.name == "accept_ra")
 
     def reassert(self, planner):
         pass
@@ -106,16 +174,41 @@ class Sysctl(Resource):
             for r in state.within(self.netns, self.sort):
                 if r.family == self.family and r.name in ("forwarding", "ip_forward"):
                     state.add(replace(r, value=self.value))
+        if self.name == "disable_ipv6" and self.dev != "default":
+            for r in state.within(self.netns, self.sort) if self.dev == "all" else ():
+                if r.name == self.name:
+                    state.add(replace(r, value=self.value))
+            for r in self.lost(state) if self.value else ():
+                fall(state, r)
+
+    def lost(self, state):
+        """What its links lose with IPv6."""
+        links = state.within(self.netns, "link") if self.dev == "all" else [state.link((self.netns, self.dev))]
+        near = [r for link in links if link is not None for r in state.on(link.key) if r.sort in OF_IPV6]
+        return [r for r in near if not r.survives(Ipv6Ends)]
 
     def survives(self, event):
         return not (self.family == "ipv6" and event.drops_ipv6)
 
     def near(self, state):
-        return state.within(self.netns, self.sort) if self.dev in HOST_WIDE else []
+        more = self.lost(state) if self.name == "disable_ipv6" and self.dev != "default" else []
+        return more + (state.within(self.netns, self.sort) if self.dev in HOST_WIDE else [])
 
     def as_snapshot(self, back):
         there = all(key in back.now for key in self.requires())
         return None if not there and self.value == self.value_by_itself(back.before) else self
+
+    def warnings(self, after, targets):
+        """A link that forwards from now on, and hears no more of its routers."""
+        now = after.get(self.key)
+        if not self.ends_advertisements or self.value or not (now and now.value):
+            return
+        accepts = after.get(replace(self, name="accept_ra").key)
+        near = after.on(("link", self.netns, self.dev))
+        heard = [r for r in near if r.sort == "route" and ":" in r.dest and (r.proto == "ra" or r.expires)]
+        if heard and accepts is not None and accepts.value == 1:
+            text = "%s forwards from now on, and accepts no more router advertisements: say accept_ra: 2 before"
+            yield text % self.dev
 
     def commands(self, change):
         return [inside(self.netns) + ["sysctl", "-w", "%s=%s" % (self.word, self.value)]]
@@ -175,10 +268,10 @@ def desired(p, host_):
         raise Refused("persistent", text % netns)
     given = {name: int(value) for name, value in parsed(Sysctl.ROWS, p)}
     if not given:
-        raise Refused("ipv4", "say at least one of ipv4, ipv6, rp_filter and proxy_arp")
+        raise Refused("ipv4", "say at least one of %s" % ", ".join(row.name for row in Sysctl.ROWS))
     gone = p["state"] == "absent"
     sysctls = [
-        Sysctl(netns, *key, value=0 if gone else given[row.name])
+        Sysctl(netns, *key, value=int(row.default or 0) if gone else given[row.name])
         for row in Sysctl.ROWS
         if row.name in given
         for key in row.keys(dev)

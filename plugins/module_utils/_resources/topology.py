@@ -22,6 +22,7 @@ CLASSES = dict(
     AltName="link",
     WireguardPeer="wireguard",
     Address="address",
+    Nexthop="nexthop",
     Route="route",
     Rule="rule",
     PortVlans="vlans",

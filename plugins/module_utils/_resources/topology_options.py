@@ -22,6 +22,7 @@ from .topology import Pending, Topology
 PARTS = {
     "addresses": "address",
     "neighbours": "neighbour",
+    "nexthops": "nexthop",
     "routes": "route",
     "rules": "rule",
     "vlans": "bridge_vlan",

@@ -10,10 +10,10 @@ import struct
 
 from .._core.words import family_of, is_mac
 from .._resources.mdb import MdbEntry
-from .netlink import ACK, CREATE, DELMDB, EXCL, GETMDB, NEWMDB, nested
+from .netlink import ACK, CREATE, DELMDB, EXCL, GETMDB, NESTED, NEWMDB, attribute, ip, nested
 
 BRIDGE, MDB, ENTRY = 7, 1, struct.Struct("=IBBH16sHxx")
-PERMANENT, SOURCE = 1, 4
+PERMANENT, SOURCE, SET_ATTRS = 1, 4, NESTED | 2
 
 
 def read(kernel, name, links):
@@ -35,15 +35,14 @@ def entry_of(netns, dev, data, names):
     index, state, dummy, vid, address, proto = ENTRY.unpack_from(data)
     if not state & PERMANENT or names.get(index, dev) == dev:
         return None  # learned, or of the bridge itself
-    if any(kind == SOURCE for kind, dummy in nested(data[ENTRY.size :])):
-        return None
+    source = dict(nested(data[ENTRY.size :])).get(SOURCE)
     proto = socket.ntohs(proto)
     if proto in (0x0800, 0x86DD):
         family, length = (socket.AF_INET, 4) if proto == 0x0800 else (socket.AF_INET6, 16)
         group = socket.inet_ntop(family, address[:length])
     else:
         group = address[:6].hex(":")
-    return MdbEntry(netns, dev, names[index], group, vid)
+    return MdbEntry(netns, dev, names[index], group, vid, ip(source) if source else "")
 
 
 def write(kernel, change):
@@ -55,9 +54,11 @@ def write(kernel, change):
         proto = 0x86DD if family == socket.AF_INET6 else 0x0800
         address = socket.inet_pton(family, target.grp)
     data = ENTRY.pack(here.index(target.port), PERMANENT, 0, target.vid or 0, address, socket.htons(proto))
+    source = target.src and attribute(1, socket.inet_pton(family_of(target.src), target.src))
+    more = [(SET_ATTRS, source)] if source else []
     verb, flags = (DELMDB, 0) if change.verb == "delete" else (NEWMDB, CREATE | EXCL)
     try:
-        here.ask("mdb", verb, ACK | flags, [(1, data)], family=BRIDGE, index=here.index(target.dev))
+        here.ask("mdb", verb, ACK | flags, [(1, data), *more], family=BRIDGE, index=here.index(target.dev))
     except OSError as e:
         # While the bridge did not look for groups it did not tell of those that it has.
         if e.errno != errno.EEXIST:

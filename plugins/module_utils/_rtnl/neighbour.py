@@ -13,23 +13,27 @@ from .netlink import ACK, CREATE, DELNEIGH, GETNEIGH, NEWNEIGH, REPLACE, getter
 DST, LLADDR = "NDA_DST=1:ip", "NDA_LLADDR=2:l2addr"
 PERMANENT, PROXY, LEARNED, ROUTER = 0x80, 8, 16, 128
 
+KNOWN = {1, 2, 3, 4}  # what is described, and times and counts
+
 
 def read(kernel, name, links):
     names = {link.index: link for link in links}
     for flags in (0, PROXY):
         for head, parts in kernel.netlink(name).dump("neighbour", GETNEIGH, flags=flags):
             if head["family"] in (socket.AF_INET, socket.AF_INET6) and head["index"] in names:
-                neighbour = neighbour_of(head, getter(parts), names[head["index"]])
+                neighbour = neighbour_of(head, parts, names[head["index"]])
                 if neighbour is not None:
                     yield neighbour
 
 
-def neighbour_of(head, get, link):
+def neighbour_of(head, parts, link):
     """A neighbour that somebody has set; None for one that the kernel has learned, or forgets by itself."""
     proxy = bool(head["flags"] & PROXY)
     if not proxy and (head["state"] != PERMANENT or head["flags"] & LEARNED):
         return None
-    return Neighbour(link.netns, link.name, get(DST), get(LLADDR) or "", bool(head["flags"] & ROUTER), proxy)
+    get, router = getter(parts), bool(head["flags"] & ROUTER)
+    rest = tuple((number, raw) for number, raw in parts.items() if number not in KNOWN and any(raw))
+    return Neighbour(link.netns, link.name, get(DST), get(LLADDR) or "", router, proxy, rest)
 
 
 def write(kernel, change):
@@ -37,6 +41,7 @@ def write(kernel, change):
     attrs = [(DST, target.address)] + ([(LLADDR, target.lladdr)] if target.lladdr else [])
     flags = PROXY * target.proxy | ROUTER * bool(target.router)
     family = family_of(target.address)
+    attrs += target.rest or ()
     send(kernel, change, attrs, CREATE | REPLACE, family=family, state=PERMANENT, flags=flags)
 
 

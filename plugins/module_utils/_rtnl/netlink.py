@@ -28,7 +28,7 @@ NEWROUTE, DELROUTE, GETROUTE, NEWNEIGH, DELNEIGH, GETNEIGH, NEWRULE, DELRULE, GE
     34,
 )
 NEWQDISC, DELQDISC, GETQDISC, GETNETCONF, NEWMDB, DELMDB, GETMDB, NEWNSID, GETNSID = 36, 37, 38, 82, 84, 85, 86, 88, 90
-NEWLINKPROP, DELLINKPROP, GETVLAN = 108, 109, 114
+NEWNEXTHOP, DELNEXTHOP, GETNEXTHOP, NEWLINKPROP, DELLINKPROP, GETVLAN = 104, 105, 106, 108, 109, 114
 NESTED = 0x8000
 GENERIC, CONTROL = 16, 16  # the protocol, and the family that tells the numbers of the others
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
@@ -39,6 +39,7 @@ HEADS = {
     "address": ("family prefixlen flags scope index", "=BBBBI"),
     "route": ("family dst_len src_len tos table proto scope type flags", "=BBBBBBBBI"),
     "rule": ("family dst_len src_len tos table action flags", "=BBBBBxxBI"),
+    "nexthop": ("family scope protocol flags", "=BBBxI"),
     "neighbour": ("family index state flags type", "=BxxxiHBB"),
     "mdb": ("family index", "=BxxxI"),
     "vlan": ("family index", "=BxxxI"),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         isatap,
         mdb,
         neighbour,
+        nexthop,
         route,
         sysctl,
         tapdev,

@@ -20,6 +20,7 @@ from .netlink import (
     DUMP,
     EXCL,
     GETADDR,
+    GETNEXTHOP,
     GETROUTE,
     HEADS,
     NEWROUTE,
@@ -37,6 +38,7 @@ WORDS = {
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 CLONED, ONLINK = 0x200, 4
 DST, OIF, GATEWAY, METRICS, MULTIPATH, CACHEINFO, TABLE, VIA, EXPIRES, NH_ID = 1, 4, 5, 8, 9, 12, 15, 18, 23, 30
+ENCAP = {21, 22}  # that of a nexthop object is no attribute of the route
 HEAD = [row for row in Route.rows if "=" not in row.nla]
 ATTRS = [row for row in Route.rows if row.nla.startswith("RTA_") and row.name not in ("from", "metric")]
 METRIC_ROWS = [row for row in Route.rows if row.nla.startswith("RTAX_")]
@@ -63,6 +65,8 @@ def route_of(netns, answer, netlink, position):
         return None
     parts = dict(nested(answer, 12))
     get = getter(parts)
+    if kind == "blackhole" and NH_ID in parts and is_blackhole(netlink, parts[NH_ID]):
+        kind = "unicast"
     metrics = dict(nested(parts.get(METRICS, b"")))
     route = Route(
         netns,
@@ -84,9 +88,18 @@ def route_of(netns, answer, netlink, position):
     return Route(**dict(route.__dict__, by_itself=is_by_itself(route, netlink)))
 
 
+def is_blackhole(netlink, number):
+    """Whether a route is one only by the nexthop object that it uses."""
+    try:
+        return 4 in dict(nested(netlink.ask("nexthop", GETNEXTHOP, 0, [(1, number)])[0], 8))
+    except OSError:
+        return False  # both have just gone
+
+
 def rest_of(parts, metrics):
     """What is not described: attributes, and among them metrics."""
-    rest = tuple((number, raw) for number, raw in parts.items() if number not in DESCRIBED)
+    described = DESCRIBED | (ENCAP if NH_ID in parts else set())
+    rest = tuple((number, raw) for number, raw in parts.items() if number not in described)
     more = {n: raw for n, raw in metrics.items() if n not in METRICS_DESCRIBED}
     # Of the metrics that are locked only the MTU is described.
     more.update({1: metrics[1]} if metrics.get(1, b"\0\0\0\0") not in (b"\0\0\0\0", b"\4\0\0\0") else {})
@@ -119,10 +132,10 @@ def is_by_itself(route, netlink):
 
 def all_hops(family, parts, names, kind, flags):
     """The next hops of a route; of an object that is called by its number it has none itself."""
-    if MULTIPATH in parts:
-        return hops_of(family, parts[MULTIPATH], names)
     if kind in NOWHERE or NH_ID in parts:
         return ()
+    if MULTIPATH in parts:
+        return hops_of(family, parts[MULTIPATH], names)
     return [hop_of(family, parts, names.get(getter(parts)("RTA_OIF=4:index")), 1, flags)]
 
 

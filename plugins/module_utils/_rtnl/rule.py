@@ -4,99 +4,130 @@
 
 from __future__ import annotations
 
+import errno
 import socket
-import struct
 
-from .._core.words import IP_PROTOCOLS
 from .._resources.route_rows import PROTOS
-from .._resources.rule import ACTIONS, Rule, field
-from .netlink import ACK, CREATE, DELRULE, EXCL, GETRULE, NEWRULE, getter
+from .._resources.rule import ACTIONS, OfHead, Rule
+from .netlink import ACK, CREATE, DELRULE, EXCL, GETRULE, NEWRULE, getter, known
 
 FAMILIES = {socket.AF_INET: "inet", socket.AF_INET6: "inet6"}
 NUMBERS = {word: number for number, word in FAMILIES.items()}
-ACTION_WORDS, PROTO_WORDS, PROTOCOL_WORDS = (
-    {number: word for word, number in table.items()} for table in (ACTIONS, PROTOS, IP_PROTOCOLS)
+ACTION_WORDS, PROTO_WORDS = ({number: word for word, number in table.items()} for table in (ACTIONS, PROTOS))
+TABLE, PROTOCOL, INVERT = "FRA_TABLE=15:uint32", "FRA_PROTOCOL=21:uint8", 2
+HEADED = [row for row in Rule.SELECTORS if isinstance(row, OfHead) or not row.nla]
+ROWS = [row for row in (*Rule.SELECTORS, Rule.GOTO, *Rule.SUPPRESS) if row not in HEADED]
+PAD, PORT_MASKS = 18, (28, 29)
+KNOWN = {1, 2, PAD, *(known(nla)[0] for row in (*ROWS, Rule.PRIORITY) for nla in row.attributes())}
+KNOWN |= {known(nla)[0] for nla in (TABLE, PROTOCOL)}
+# By these the kernel looks for a rule to delete, unless they say nothing.
+SOUGHT = (
+    "type",
+    "table",
+    "from_",
+    "to",
+    "tos",
+    "iif",
+    "oif",
+    "l3mdev",
+    "uidrange",
+    "ipproto",
+    "sport",
+    "dport",
+    "proto",
 )
-MASK, TABLE, PROTOCOL = "FRA_FWMASK=16:uint32", "FRA_TABLE=15:uint32", "FRA_PROTOCOL=21:uint8"
-INVERT, NOBODY = 2, 0xFFFFFFFF
-# A rule with others is not managed here. 28, 29: masks of ports, which Linux 6.15 tells.
-KNOWN = {1, 2, 3, 6, 10, 14, 15, 16, 17, 21, 22, 23, 24}
+SOUGHT += ("suppress_prefixlength", "suppress_ifgroup")
+NOTHING = ("", 0, -1, "unspec")
 
 
 def read(kernel, name, links):
     for head, parts in kernel.netlink(name).dump("rule", GETRULE):
-        rule = rule_of(name, head, parts)
-        if rule is not None:
-            yield rule
+        if head["family"] in FAMILIES:
+            yield rule_of(name, head, parts)
 
 
 def rule_of(netns, head, parts):
-    """A rule; None for one with what is not managed here."""
-    strange = {n for n, raw in parts.items() if not (n in KNOWN or (n in (13, 28, 29) and set(raw) == {255}))}
-    action = ACTION_WORDS.get(head["action"])
-    if strange or head["tos"] or head["flags"] & INVERT or action is None or head["family"] not in FAMILIES:
-        return None
     get = getter(parts)
-    suppress, proto = get(Rule.SUPPRESS.nla), get(PROTOCOL) or 0
+    action, proto = head["action"], get(PROTOCOL) or 0
+    rest = [(n, raw) for n, raw in parts.items() if n not in KNOWN and not (n in PORT_MASKS and set(raw) == {255})]
     return Rule(
         netns,
         FAMILIES[head["family"]],
         get(Rule.PRIORITY.nla) or 0,
-        type=action,
-        table=(get(TABLE) or head["table"]) if action == "lookup" else 0,
-        suppress_prefixlength=-1 if suppress in (None, NOBODY) else suppress,
+        not_=bool(head["flags"] & INVERT),
+        from_=prefix(get("FRA_SRC=2:ip"), head["src_len"]),
+        to=prefix(get("FRA_DST=1:ip"), head["dst_len"]),
+        tos="0x%02x" % head["tos"] if head["tos"] else "",
+        type=ACTION_WORDS.get(action, str(action)),
+        table=get(TABLE) or head["table"],
         proto=PROTO_WORDS.get(proto, str(proto)),
-        **{field(row): selected(row, get, head) for row in Rule.SELECTORS},
+        rest=tuple(sorted(rest)),
+        **{row.field: row.read(get) for row in ROWS},
     )
 
 
-def selected(row, get, head):
-    """What a condition is in the words of the options; empty where it matches all."""
-    raw = get(row.nla)
-    if row.name in ("from", "to"):
-        return "%s/%d" % (raw, head["src_len" if row.name == "from" else "dst_len"]) if raw else ""
-    if row.name == "fwmark":
-        mark, mask = raw or 0, get(MASK) or 0
-        return ("0x%x" % mark if mask == NOBODY and mark else "0x%x/0x%x" % (mark, mask)) if mask else ""
-    if row.name in ("sport", "dport"):
-        low, high = struct.unpack("=HH", raw) if raw else (0, 0)
-        return "" if not low else str(low) if low == high else "%d-%d" % (low, high)
-    if row.name == "ipproto":
-        return PROTOCOL_WORDS.get(raw, str(raw or ""))
-    return raw or ""
+def prefix(address, length):
+    return "%s/%d" % (address, length) if address else ""
 
 
 def write(kernel, change):
     if change.after is not None:
-        send(kernel, change.after, NEWRULE, CREATE | EXCL)
+        add(kernel, change.after)
     if change.before is not None:
-        send(kernel, change.before, DELRULE, 0)
+        delete(kernel, change.before)
+
+
+def add(kernel, rule):
+    try:
+        send(kernel, rule, NEWRULE, CREATE | EXCL)
+    except OSError as e:
+        # It takes one that matches all, or goes elsewhere, for any other of its priority.
+        if e.errno != errno.EEXIST or rule.key in [r.key for r in beside(kernel, rule)]:
+            raise
+        send(kernel, rule, NEWRULE, CREATE)
+
+
+def beside(kernel, rule):
+    """All of its family and priority, in their order."""
+    found = read(kernel, rule.netns, ())
+    return [r for r in found if (r.family, r.priority) == (rule.family, rule.priority)]
+
+
+def delete(kernel, rule):
+    """Delete it, and no other one: the kernel takes the first that has what the message says."""
+    near = beside(kernel, rule)
+    keys = [r.key for r in near]
+    ahead = near[: keys.index(rule.key)] if rule.key in keys else []
+    if not any(is_taken_for(r, rule) for r in ahead):
+        send(kernel, rule, DELRULE, 0)
+        return
+    # Each comes behind the last one of its priority, and then the first ones go.
+    for r in near:
+        if r.key != rule.key:
+            send(kernel, r, NEWRULE, CREATE)
+    for r in near:
+        send(kernel, r, DELRULE, 0)
+
+
+def is_taken_for(other, rule):
+    """Whether the kernel may delete another one in the place of this one."""
+    same = all(getattr(rule, name) in (*NOTHING, getattr(other, name)) for name in SOUGHT)
+    marked = rule.fwmark == other.fwmark or not rule.fwmark or rule.fwmark.startswith("0x0/")
+    return same and marked and set(rule.rest or ()) <= set(other.rest or ())
 
 
 def send(kernel, rule, verb, flags):
-    header = dict(family=NUMBERS[rule.family], action=ACTIONS[rule.type])
-    attrs = [(Rule.PRIORITY.nla, rule.priority), (TABLE, rule.table)]
-    for row in Rule.SELECTORS:
-        value = getattr(rule, field(row))
-        attrs += selector(row, value, header) if value else []
-    attrs.append((Rule.SUPPRESS.nla, rule.suppress_prefixlength & NOBODY))
+    header = dict(family=NUMBERS[rule.family], tos=int(rule.tos or "0", 0), flags=INVERT * bool(rule.not_))
+    header["action"] = ACTIONS[rule.type] if rule.type in ACTIONS else int(rule.type)
     proto = rule.proto or "unspec"
+    attrs = [(Rule.PRIORITY.nla, rule.priority), (TABLE, rule.table)]
+    for nla, value, length in (("FRA_SRC=2:ip", rule.from_, "src_len"), ("FRA_DST=1:ip", rule.to, "dst_len")):
+        if value:
+            address, dummy, bits = value.partition("/")
+            header[length] = int(bits)
+            attrs.append((nla, address))
+    for row in ROWS:
+        value = getattr(rule, row.field)
+        attrs += row.encode(value, None).items() if value not in (None, "", row.default) else ()
     attrs.append((PROTOCOL, PROTOS[proto] if proto in PROTOS else int(proto)))
-    kernel.netlink(rule.netns).ask("rule", verb, ACK | flags, attrs, **header)
-
-
-def selector(row, value, header):
-    """The attributes of a condition, and what the head says of it."""
-    if row.name in ("from", "to"):
-        address, dummy, bits = value.partition("/")
-        header["src_len" if row.name == "from" else "dst_len"] = int(bits)
-        return [(row.nla, address)]
-    if row.name == "fwmark":
-        mark, dummy, mask = value.partition("/")
-        return [(row.nla, int(mark, 0)), (MASK, int(mask or "0xffffffff", 0))]
-    if row.name in ("sport", "dport"):
-        low, dummy, high = value.partition("-")
-        return [(row.nla, struct.pack("=HH", int(low), int(high or low)))]
-    if row.name == "ipproto":
-        return [(row.nla, IP_PROTOCOLS.get(value) or int(value))]
-    return [(row.nla, value)]
+    kernel.netlink(rule.netns).ask("rule", verb, ACK | flags, [*attrs, *(rule.rest or ())], **header)
