@@ -29,6 +29,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macsec import
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macvlan import Macs
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.tunnel import Routers, Sixrd
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.vlan import Map
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.vxlan import Ports
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.wireguard import PrivateKey
 from ansible_collections.virtnet.linux.plugins.module_utils._probe_task import PROBE_MODULES
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.impairment import Impairment
@@ -223,6 +224,8 @@ def other_value(attr):
         return (("192.0.2.99", True),)
     if isinstance(attr, Sixrd):
         return SIXRDS[0]
+    if isinstance(attr, Ports):
+        return "40000-40099"
     if isinstance(attr, Number):
         return attr.values[-1]
     if isinstance(attr, Sci):

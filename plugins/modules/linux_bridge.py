@@ -116,6 +116,54 @@ options:
           - Whether multicast to the port ends at once when a receiver leaves the group. The kernel's value is
             V(false).
         type: bool
+      flood:
+        description:
+          - Whether frames to a MAC address that the bridge does not know leave by the port. The kernel's value is
+            V(true).
+        type: bool
+      mcast_flood:
+        description:
+          - Whether multicast for which no receiver is known leaves by the port. The kernel's value is V(true).
+        type: bool
+      bcast_flood:
+        description: Whether broadcast leaves by the port. The kernel's value is V(true).
+        type: bool
+      mcast_to_unicast:
+        description:
+          - Whether multicast leaves by the port as one frame for each receiver, with its MAC address. The kernel's
+            value is V(false).
+        type: bool
+      mcast_router:
+        description:
+          - Whether a multicast router is behind the port, which gets all multicast; V(0) is never, V(1) as its queries
+            say, V(2) always, and V(3) for as long as it keeps asking. The kernel's value is V(1).
+        type: int
+      neigh_suppress:
+        description:
+          - Whether the bridge answers ARP and neighbour discovery for hosts that it knows, in place of sending them out
+            by the port. The kernel's value is V(false).
+        type: bool
+      vlan_tunnel:
+        description:
+          - Whether VLANs of the port become the segments (VNI) of a VXLAN link, and the other way round. The kernel's
+            value is V(false).
+        type: bool
+      locked:
+        description:
+          - Whether frames come in only from MAC addresses that the forwarding database has for the port, as with
+            802.1X. The kernel's value is V(false). Linux 5.18 or newer.
+        type: bool
+      mab:
+        description:
+          - Whether the forwarding database gets a locked entry of a MAC address that was kept out, for programs that
+            let it in by this address alone (MAC authentication bypass). It needs O(ports[].locked=true) and
+            O(ports[].learning=true). The kernel's value is V(false). Linux 6.2 or newer.
+        type: bool
+      backup_port:
+        description:
+          - Another port of the bridge that gets the frames when this one has no carrier. An empty string is none, which
+            is the kernel's value.
+        type: str
   exclusive_ports:
     description:
       - Whether links that are not in O(ports) stop being ports of the bridge; without O(ports) that is all of them.

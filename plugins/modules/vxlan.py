@@ -51,6 +51,16 @@ options:
         other systems take V(4789).
       - Only a new link takes it; see O(recreate).
     type: int
+  srcport:
+    description:
+      - The range of UDP ports from which frames are sent, for instance V(32768-60999); ip(8) spells it with a space. An
+        empty string, the kernel's value, is the range of the sysctl C(net.ipv4.ip_local_port_range).
+      - Only a new link takes it; see O(recreate).
+    type: str
+  flowlabel:
+    description:
+      - The flow label of outer IPv6 packets, 0 to 1048575. The kernel's value is V(0). It can be written as V(0xabcde).
+    type: str
   ttl:
     description:
       - The time to live of the outer packets, 1 to 255; V(0) lets the kernel choose, and V(inherit) is that of the
@@ -262,6 +272,12 @@ link:
     dstport:
       description: The value of O(dstport).
       type: int
+    srcport:
+      description: The value of O(srcport).
+      type: str
+    flowlabel:
+      description: The value of O(flowlabel).
+      type: str
     ttl:
       description: The value of O(ttl).
       type: str

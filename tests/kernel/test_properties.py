@@ -38,6 +38,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macsec import
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macvlan import Macs
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.tunnel import Routers, Sixrd
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.vlan import Map
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.vxlan import Ports
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.wireguard import PrivateKey
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.address import Address
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.fdb import FdbEntry
@@ -101,6 +102,8 @@ def drawn(attr):
         return st.sampled_from([*SIXRDS, attr.default])
     if isinstance(attr, Sci):
         return st.integers(1, 2**48).map(lambda n: "0200%012x" % n)
+    if isinstance(attr, Ports):
+        return st.sampled_from(["", "32768-60999", "40000-40000"])
     if attr.name in INTERVALS:
         return st.sampled_from(INTERVALS[attr.name])
     if isinstance(attr, PrivateKey):
@@ -116,7 +119,7 @@ def drawn(attr):
 def values(kind, attrs):
     """Values for some of the attributes of a kind."""
     known = {attr.name: drawn(attr) for attr in attrs if "%s.%s" % (kind.name, attr.name) not in MISSING}
-    known = {name: values for name, values in known.items() if name != "primary"}
+    known = {name: values for name, values in known.items() if name not in ("primary", "backup_port")}
     # Without a remote address a tunnel is the same as the kernel's own.
     # No two can be up with the same port and other flags.
     more = {"remote", "dstport"} if kind.unique else set()
@@ -127,6 +130,10 @@ def values(kind, attrs):
             d = {**d, "pmtudisc": True}
         if kind.name == "macsec":
             d = secured(d)
+        if kind.name == "vxlan" and d.get("flowlabel"):
+            d = {**d, "remote": "2001:db8::9", "local": "2001:db8::8"}
+        if "mab" in d:
+            d = {**d, "mab": d["mab"] and d.get("locked", False) and d.get("learning", False)}
         full = {**{attr.name: attr.default for attr in attrs}, **d}
         return tuple(sorted((attr.name, d[attr.name]) for attr in attrs if attr.name in d and met(attr, full)))
 
@@ -419,6 +426,12 @@ def wishes(draw, kind_name=None):
             primary = draw(st.sampled_from([None, "", *ports]))
             more = {} if primary is None else dict(primary=primary)
             links[n] = replace(bond, attrs=tuple(sorted({**dict(bond.attrs), **more}.items())))
+    for n, link in enumerate(links):
+        home = (link.netns, link.master)
+        near = [other.name for other in links if (other.netns, other.master) == home and other is not link]
+        if link.slave_kind == "bridge" and draw(st.booleans()):
+            port = {**dict(link.port), "backup_port": draw(st.sampled_from(["", *near]))}
+            links[n] = replace(link, port=tuple(sorted(port.items())))
     for link in links:
         if draw(st.booleans()):
             number = draw(st.integers(1, 3))
@@ -571,11 +584,14 @@ def missing_here():
         # Most of them at once, for it is slow; then those that are left.
         decisive = {attr.only[0] for attr in kind.attrs if attr.only}
         decisive |= {"pmtudisc"} if kind.name in ("ipip", "sit") else set()
+        decisive |= {"flowlabel"} if kind.name == "vxlan" else set()
         defaults = {attr.name: attr.default for attr in kind.attrs}
         together = [attr for attr in kind.attrs if attr.name not in decisive and met(attr, defaults)]
         known = taken(host, kind, together)
         for attr in kind.attrs:
-            if attr.name not in known and not taken(host, kind, [attr], **dict([attr.only] if attr.only else ())):
+            more = dict([attr.only] if attr.only else ())
+            more.update(dict(remote="2001:db8::9") if (kind.name, attr.name) == ("vxlan", "flowlabel") else {})
+            if attr.name not in known and not taken(host, kind, [attr], **more):
                 MISSING.add("%s.%s" % (kind.name, attr.name))
     host.clear()
     print("not on this kernel: %s" % (", ".join(sorted(MISSING)) or "nothing"))

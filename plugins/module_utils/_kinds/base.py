@@ -11,6 +11,17 @@ from .._core.values import Refused, Value, merged, replace
 from .._rooms import KIND_ROOMS, load
 
 
+class Port(Row):
+    """The name of a port, or nothing."""
+
+    def decode(self, raw):
+        return raw or ""
+
+    def ip_args(self, value, old):
+        # ip(8) has none for nothing.
+        return [self.name, value] if value else []
+
+
 class Kind(Value):
     """A kind of link, as the kernel calls it."""
 
@@ -167,6 +178,10 @@ class Kind(Value):
     def sets_port_up(self):
         return False
 
+    def reachable_port(self, planner, port, base):
+        """A port as far as it can be so at once."""
+        return port
+
     def new_port(self, port):
         """A new link that is to be its port, as the kernel can be asked for it."""
         return port
@@ -185,6 +200,9 @@ class Kind(Value):
 
     def first_port(self, state, master):
         """Predict it when it gets its first port."""
+
+    def renamed_port(self, state, before, now):
+        """Predict its other ports when one has another name."""
 
     def lost_port(self, state, master, port):
         """Predict it without a port that has left."""

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from .._core.desired import Change
 from .._core.rows import NOTHING, Row, Some, met
 from .._core.values import Refused, replace
-from .base import Kind, port_kind, with_attrs
+from .base import Kind, Port, port_kind, with_attrs
 from .effects import change
 
 BOND_MODES = {
@@ -60,17 +60,6 @@ class Ips(Row):
 
     def spec(self):
         return dict(type="list", elements="str")
-
-
-class Port(Row):
-    """The name of a port, or nothing."""
-
-    def decode(self, raw):
-        return raw or ""
-
-    def ip_args(self, value, old):
-        # ip(8) has none for nothing.
-        return [self.name, value] if value else []
 
 
 class Bond(Kind):

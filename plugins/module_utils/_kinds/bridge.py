@@ -5,10 +5,24 @@
 from __future__ import annotations
 
 from .._core.rows import Row
-from .._core.values import replace
-from .base import Kind
+from .._core.values import Refused, merged, replace
+from .._core.words import link_name
+from .base import Kind, Port
 from .effects import change
 from .vlan import VLAN_PROTOCOLS
+
+
+class BackupPort(Port):
+    """The port that gets the frames of one without a carrier."""
+
+    def parse(self, value):
+        try:
+            return value and link_name(self.name, value)
+        except Refused as e:
+            raise ValueError(e.text)
+
+    def ip_args(self, value, old):
+        return super().ip_args(value, old) or ["nobackup_port"]
 
 
 class Bridge(Kind):
@@ -30,6 +44,42 @@ class Bridge(Kind):
             # The kernel keeps them and does not tell.
             for r in [r for r in state.on(before.key) if r.sort == "mdb"]:
                 state.pop(r.key)
+
+    def check_port(self, planner, port, want):
+        attrs, asked = dict(port.port), dict(want.port)
+        locked = attrs.get("locked") and attrs.get("learning", True)
+        if attrs.get("mab") and not locked and {"mab", "locked", "learning"} & set(asked):
+            raise Refused("ports.mab", "%s has it only with locked: true and learning: true" % port.name)
+        backup = asked.get("backup_port")
+        if backup == port.name:
+            raise Refused("ports.backup_port", "%s cannot be its own" % backup)
+        others = planner.state.link((port.netns, backup)), planner.present.get(("link", port.netns, backup))
+        if backup and not any(other is not None and other.master == port.master for other in others):
+            raise Refused("ports.backup_port", "%s is no port of %s" % (backup, port.master))
+
+    def reachable_port(self, planner, port, base):
+        backup = dict(port.port).get("backup_port")
+        other = planner.state.link((port.netns, backup)) if backup else None
+        if not backup or (other is not None and other.master == port.master):
+            return port
+        # It becomes a port first.
+        old = dict(base.port).get("backup_port") if base.master == port.master else ""
+        return replace(port, port=merged(port.port, dict(backup_port=old or "")))
+
+    def new_port(self, port):
+        return replace(port, port=tuple(pair for pair in port.port if pair[0] != "backup_port"))
+
+    def lost_port(self, state, master, port):
+        self.tell_backups(state, master, port.name, "")
+
+    def renamed_port(self, state, before, now):
+        self.tell_backups(state, state.link((now.netns, now.master)), before.name, now.name)
+
+    @staticmethod
+    def tell_backups(state, master, old, new):
+        for other in map(state.get, sorted(state.ports[master.key])):
+            if dict(other.port).get("backup_port") == old:
+                state.add(replace(other, port=merged(other.port, dict(backup_port=new))))
 
     def change_default_vlan(self, state, before, now):
         """A port that has the default VLAN and no other one of its own for that gets the new default."""
@@ -71,6 +121,16 @@ KINDS = (
             Row("guard", "IFLA_BRPORT_GUARD", "onoff", default=False),
             Row("root_block", "IFLA_BRPORT_PROTECT", "onoff", default=False),
             Row("fastleave", "IFLA_BRPORT_FAST_LEAVE", "onoff", default=False),
+            Row("flood", "IFLA_BRPORT_UNICAST_FLOOD=9:uint8", "onoff", default=True),
+            Row("mcast_flood", "IFLA_BRPORT_MCAST_FLOOD=27:uint8", "onoff", default=True),
+            Row("bcast_flood", "IFLA_BRPORT_BCAST_FLOOD=30:uint8", "onoff", default=True),
+            Row("mcast_to_unicast", "IFLA_BRPORT_MCAST_TO_UCAST=28:uint8", "onoff", default=False),
+            Row("mcast_router", "IFLA_BRPORT_MULTICAST_ROUTER=25:uint8", "int", range(4), 1),
+            Row("neigh_suppress", "IFLA_BRPORT_NEIGH_SUPPRESS=32:uint8", "onoff", default=False),
+            Row("vlan_tunnel", "IFLA_BRPORT_VLAN_TUNNEL=29:uint8", "onoff", default=False),
+            Row("locked", "IFLA_BRPORT_LOCKED=39:uint8", "onoff", default=False),
+            Row("mab", "IFLA_BRPORT_MAB=40:uint8", "onoff", default=False),
+            BackupPort("backup_port", "IFLA_BRPORT_BACKUP_PORT=34:index", "str", default=""),
         ),
         module="linux_bridge",
     ),

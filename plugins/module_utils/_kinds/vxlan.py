@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import struct
 from ipaddress import ip_address
 
 from .._core.rows import Flag, Ip, No, Number, Present, Row
@@ -59,6 +60,30 @@ class External(Flag):
         return {self.nla: 1, "IFLA_VXLAN_LEARNING=7:uint8": 0}
 
 
+class Ports(Row):
+    """A range of ports, or nothing, where the kernel chooses."""
+
+    def parse(self, value):
+        low, dummy, high = value.partition("-")
+        if value and not (low.isdecimal() and high.isdecimal() and int(low) <= int(high) < 65536 and int(high)):
+            raise ValueError("%r is no range of ports, for instance 32768-60999" % value)
+        return value and "%d-%d" % (int(low), int(high))
+
+    def encode(self, value, old):
+        return {self.nla: struct.pack("!HH", *ends(value))}
+
+    def decode(self, raw):
+        low, high = struct.unpack_from("!HH", raw or bytes(4))
+        return "%d-%d" % (low, high) if high else ""
+
+    def ip_args(self, value, old):
+        return [self.name, *map(str, ends(value))]
+
+
+def ends(ports):
+    return [int(port) for port in ports.split("-")] if ports else [0, 0]
+
+
 class OverUdp(Kind):
     """Its outer packets take a part of the MTU of the link by which they leave."""
 
@@ -68,6 +93,8 @@ class OverUdp(Kind):
 
     def check(self, planner, after, want, attrs):
         lower = planner.state.link(after.link) if after.link and after.link[1] else None
+        if attrs["flowlabel"] and not any(":" in (attrs[name] or "") for name in ("local", "remote")):
+            raise Refused("flowlabel", "it is for outer packets of IPv6: local or remote")
         if is_group(attrs["remote"]) and not (after.link and after.link[1]):
             raise Refused("link", "to a group packets go by one link")
         if want.mtu and lower is not None and lower.mtu and not planner.rolls_back:
@@ -92,6 +119,8 @@ VXLAN = (
         **UDP,
     ),
     Row("dstport", "IFLA_VXLAN_PORT=15:be16", "int", range(1, 65536), 8472, immutable=True),
+    Ports("srcport", "IFLA_VXLAN_PORT_RANGE=10:bytes", "str", default="", immutable=True),
+    Number("flowlabel", "IFLA_VXLAN_LABEL=26:be32", "str", range(2**20), 0, hexadecimal=True, **UDP),
     Number(
         "ttl",
         "IFLA_VXLAN_TTL=5:uint8",

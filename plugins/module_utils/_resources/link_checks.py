@@ -64,7 +64,10 @@ def check_upper(planner, after, want):
 
 
 def check_port(planner, after, want):
-    if not want.port or port_kind(planner.state, after).port:
+    master = port_kind(planner.state, after)
+    if want.port and master.port and not planner.rolls_back:
+        master.check_port(planner, after, want)
+    if not want.port or master.port:
         return
     if not after.master or planner.state.link((after.netns, after.master)).kind is not None:
         raise Refused("ports", "%s is no port of a bridge" % after.name)

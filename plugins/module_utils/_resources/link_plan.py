@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .._core.desired import Change
 from .._core.rows import changed
-from .._core.values import Refused, place, replace
+from .._core.values import Refused, merged, place, replace
 from .._kinds.base import called, inherits, kind_of, port_kind
 from .link import Link, given_mtu, lower_of, same_attrs
 from .link_checks import check_attrs, check_lower, check_master, check_port, check_uplink, check_upper, master_option
@@ -147,7 +147,7 @@ def link_after(planner, have, want):
     old = base.port if after.master == base.master else ()
     port = {**dict(old), **{row.name: value for row, value, dummy in changed(master.port, old, want.port)}}
     after = replace(after, port=tuple(sorted(port.items())), slave_kind=master.name)
-    return kind_of(after).reachable(planner, after, base)
+    return master.reachable_port(planner, kind_of(after).reachable(planner, after, base), base)
 
 
 def why_anew(have, want):
@@ -189,10 +189,16 @@ def recreate(planner, have, want):
     check_attrs(planner, want, want)
     check_lower(planner, want, want)
     create(planner, want)
-    for port in ports if have.ref == want.ref else ():
-        now = state.get(port.key)
-        planner.step(Change(now, replace(now, master=port.master, port=port.port, slave_kind=port.slave_kind)))
+    ports = ports if have.ref == want.ref else []
+    for port in ports:
+        now, new = state.get(port.key), kind_of(have).new_port(port)
+        planner.step(Change(now, replace(now, master=port.master, port=new.port, slave_kind=port.slave_kind)))
         kept = kind_of(have).keeps_ports([port], kept)
+    for port in ports:
+        now = state.get(port.key)
+        after = kind_of(have).reachable_port(planner, replace(now, port=merged(now.port, port.port)), now)
+        if now != after:
+            planner.step(Change(now, after))
     planner.reassert(kept)
 
 

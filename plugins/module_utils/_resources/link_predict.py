@@ -160,6 +160,8 @@ def relocate(state, before, now):
             fall(state, child)
     for port in ports:
         state.add(replace(port, master=now.name))
+    if before.master and before.master == now.master and before.netns == now.netns:
+        port_kind(state, now).renamed_port(state, before, now)
     far = state.link(before.peer) if before.peer else None
     if far is not None:
         state.add(replace(far, peer=now.ref))

@@ -115,9 +115,7 @@ def link_of(netns, index, arp_type, flags, parts, info, names):
     if name == "tun" and get("IFLA_TUN_TYPE=3:uint8") == 2:
         name = "tap"
     kind = kind_named(name)
-    attrs = decoded(kind.attrs, get) if kind.name else ()
-    if "primary" in dict(attrs):
-        attrs = merged(attrs, dict(primary=names.get(dict(attrs)["primary"], "")))
+    attrs = named(kind.attrs, decoded(kind.attrs, get), names) if kind.name else ()
     port = kind_named(slave).port
     link = Link(
         netns,
@@ -131,12 +129,24 @@ def link_of(netns, index, arp_type, flags, parts, info, names):
         alias=text(parts[ALIAS]) if ALIAS in parts else "",
         txqueuelen=number_in(parts, TXQLEN),
         attrs=attrs,
-        port=decoded(port, getter(dict(nested(info.get(5, b""))))),
+        port=named(port, decoded(port, getter(dict(nested(info.get(5, b""))))), names),
         slave_kind=slave if kind_named(slave).name else None,
         index=index,
         no_mac=arp_type not in WITH_MAC,
     )
     return link, get
+
+
+def named(rows, pairs, names):
+    """Values with the names of the links of which the kernel tells the indexes."""
+    found = dict(pairs)
+    links = {row.name: names.get(found[row.name], "") for row in rows if row.nla.endswith(":index")}
+    return merged(pairs, links) if links else pairs
+
+
+def numbered(here, typed):
+    """Attributes with the indexes of links in the place of their names."""
+    return [(nla, (here.index(v) if v else 0) if nla.endswith(":index") else v) for nla, v in typed]
 
 
 def resolved(kernel, name, links, found):
@@ -255,8 +265,7 @@ def kind_attrs(kernel, target, base, kind):
     moved = bool(link[1]) if base is None else bool(kind.underlay) and target.link != base.link
     if kind.full_update and (typed or moved or base is None):
         typed = all_attrs(kind, {**dict(old), **dict(target.attrs)})
-    here = kernel.netlink(target.netns)
-    typed = [(nla, (here.index(v) if v else 0) if nla.endswith(":index") else v) for nla, v in typed]
+    typed = numbered(kernel.netlink(target.netns), typed)
     if moved or (kind.full_update and typed and link[1]):
         typed.append((kind.underlay, index_of(kernel.netlink(link[0]), link[1])))
     return typed
@@ -284,7 +293,7 @@ def finish(kernel, change):
     data = encoded(changed(rows, () if fresh else base.port, target.port, fresh))
     if data:
         here = kernel.netlink(target.netns)
-        data = b"".join(packed(*pair) for pair in data)
+        data = b"".join(packed(*pair) for pair in numbered(here, data))
         info = attribute(4, target.slave_kind.encode() + b"\0") + attribute(5, data)
         here.ask("link", NEWLINK, ACK, [(LINKINFO, info)], index=here.index(target.name))
     room = kind_of(target).out_of_band()
