@@ -34,6 +34,33 @@ options:
   txqueuelen:
     description: The length of the transmit queue in packets, from 0 to 2147483647.
     type: int
+  link_group:
+    description:
+      - The number of the group of links to which it belongs, from 0 to 2147483647, by which ip(8) shows or sets many
+        links at once; ip(8) calls it C(group). A new link is in group V(0).
+    type: int
+  allmulti:
+    description: Whether it receives all multicast. A new link does not.
+    type: bool
+  promisc:
+    description:
+      - Whether it receives all frames, whatever their MAC address. A new link does not. With V(false) those for which
+        others need it, for instance its bridge or tcpdump(8), are received all the same.
+    type: bool
+  arp:
+    description:
+      - Whether MAC addresses are asked for and told by ARP and neighbour discovery. With a change the kernel forgets
+        the neighbours of the link; those that somebody set are put back. New links of most kinds do, a dummy, an ifb,
+        a vrf and tunnels without MAC addresses do not.
+    type: bool
+  addrgenmode:
+    description:
+      - How IPv6 makes the link-local address and those of router advertisements; V(none) makes none at all,
+        V(stable_secret) takes a secret from the sysctl C(net.ipv6.conf.DEV.stable_secret), V(random) makes one up. An
+        address that is there stays. A link with an MTU below 1280 has no IPv6, and refuses.
+      - A new link has that of the sysctl C(net.ipv6.conf.default.addr_gen_mode), V(eui64) unless somebody set it.
+    type: str
+    choices: [eui64, none, stable_secret, random]
   addresses:
     description:
       - IPv4 and IPv6 addresses, each with its prefix length, for instance V(192.0.2.1/24).

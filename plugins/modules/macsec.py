@@ -220,6 +220,21 @@ link:
     txqueuelen:
       description: The length of the transmit queue in packets.
       type: int
+    link_group:
+      description: The number of the group of links to which it belongs.
+      type: int
+    allmulti:
+      description: Whether it receives all multicast because somebody said so.
+      type: bool
+    promisc:
+      description: Whether it receives all frames because somebody said so.
+      type: bool
+    arp:
+      description: Whether MAC addresses are asked for and told.
+      type: bool
+    addrgenmode:
+      description: How IPv6 makes addresses of its own; left out for a link without IPv6.
+      type: str
     addresses:
       description: The IP addresses with their prefix lengths, link-local ones included.
       type: list

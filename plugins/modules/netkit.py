@@ -111,6 +111,22 @@ options:
       txqueuelen:
         description: The length of the transmit queue of this end in packets; like O(txqueuelen).
         type: int
+      link_group:
+        description: The group of this end; like O(link_group).
+        type: int
+      allmulti:
+        description: Whether this end receives all multicast; like O(allmulti).
+        type: bool
+      promisc:
+        description: Whether this end receives all frames; like O(promisc).
+        type: bool
+      arp:
+        description: Whether MAC addresses are asked for and told at this end; like O(arp).
+        type: bool
+      addrgenmode:
+        description: How IPv6 makes addresses of its own at this end; like O(addrgenmode).
+        type: str
+        choices: [eui64, none, stable_secret, random]
       addresses:
         description: The IP addresses of this end; like O(addresses).
         type: list
@@ -221,6 +237,21 @@ link:
     txqueuelen:
       description: The length of the transmit queue in packets.
       type: int
+    link_group:
+      description: The number of the group of links to which it belongs.
+      type: int
+    allmulti:
+      description: Whether it receives all multicast because somebody said so.
+      type: bool
+    promisc:
+      description: Whether it receives all frames because somebody said so.
+      type: bool
+    arp:
+      description: Whether MAC addresses are asked for and told.
+      type: bool
+    addrgenmode:
+      description: How IPv6 makes addresses of its own; left out for a link without IPv6.
+      type: str
     addresses:
       description: The IP addresses with their prefix lengths, link-local ones included.
       type: list
@@ -299,6 +330,21 @@ peer:
     txqueuelen:
       description: The length of the transmit queue in packets.
       type: int
+    link_group:
+      description: The number of the group of links to which it belongs.
+      type: int
+    allmulti:
+      description: Whether it receives all multicast because somebody said so.
+      type: bool
+    promisc:
+      description: Whether it receives all frames because somebody said so.
+      type: bool
+    arp:
+      description: Whether MAC addresses are asked for and told.
+      type: bool
+    addrgenmode:
+      description: How IPv6 makes addresses of its own; left out for a link without IPv6.
+      type: str
     addresses:
       description: The IP addresses with their prefix lengths, link-local ones included.
       type: list

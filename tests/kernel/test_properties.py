@@ -74,6 +74,11 @@ def ends(**fields):
             "up": st.booleans(),
             "alias": st.sampled_from(["", "a link", "it's"]),
             "txqueuelen": st.integers(1, 2000),
+            "link_group": st.integers(0, 9),
+            "allmulti": st.booleans(),
+            "promisc": st.booleans(),
+            "arp": st.booleans(),
+            "addrgenmode": st.sampled_from(["eui64", "none", "random"]),
             **fields,
         },
     )

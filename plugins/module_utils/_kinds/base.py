@@ -103,6 +103,10 @@ class Kind(Value):
         """The bytes of each packet that its outer headers take of the MTU of the link it leaves by; None: not known."""
         return
 
+    def arp_by_itself(self, link):
+        """Whether a new one asks for MAC addresses; None: not known."""
+        return None if self.stacked else not self.l3
+
     def inherited(self, link):
         """What of a link changes with its lower link."""
         return self.inherits

@@ -31,7 +31,8 @@ class Event:
         self.state, self.before, self.now, self.carrier = state, before, now, carrier
         self.down = before.up is not False and now.up is False
         self.drops_ipv6 = drops_ipv6(before, now)
-        self.other_mac = before.address != now.address
+        # With the one as with the other the kernel forgets who is where.
+        self.other_mac = before.address != now.address or before.arp != now.arp
 
     def follow(self, link):
         """An upper link stays; it may change as well."""

@@ -14,6 +14,9 @@ class Ipvlan(RxHandler):
     def shares_attrs(self):
         return True
 
+    def arp_by_itself(self, link):
+        return dict(link.attrs).get("mode") == "l2"
+
     def is_tap(self):
         return self.name == "ipvtap"
 

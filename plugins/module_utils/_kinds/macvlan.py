@@ -87,6 +87,9 @@ class Macvlan(RxHandler):
     def alone(self, attrs):
         return ("mode", "passthru") if attrs.get("mode") == "passthru" else None
 
+    def arp_by_itself(self, link):
+        return True
+
     def inherited(self, link):
         return self.inherits | ({"address"} if self.alone(dict(link.attrs)) else set())
 

@@ -7,9 +7,16 @@ from __future__ import annotations
 from .base import Kind
 
 
-class Ifb(Kind):
+class Silent(Kind):
+    """Nobody answers there: it asks for no MAC addresses."""
+
+    def arp_by_itself(self, link):
+        return False
+
+
+class Ifb(Silent):
     def mac_fixed(self):
         return True
 
 
-KINDS = (Kind("dummy"), Ifb("ifb"), Kind("nlmon", l3=True, no_uppers=True))
+KINDS = (Silent("dummy"), Ifb("ifb"), Kind("nlmon", l3=True, no_uppers=True))

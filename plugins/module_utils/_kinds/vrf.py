@@ -16,6 +16,9 @@ class Vrf(Kind):
     def netns_local(self):
         return True
 
+    def arp_by_itself(self, link):
+        return False
+
     def never_a_port(self):
         return True
 

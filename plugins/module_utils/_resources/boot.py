@@ -11,7 +11,19 @@ from .._core.values import Refused, Secret, replace
 from .topology import Boot, Topology
 
 # What a link that is not the topology's own keeps after it has gone.
-SET = ("master", "mtu", "address", "up", "alias", "txqueuelen")
+SET = (
+    "master",
+    "mtu",
+    "address",
+    "up",
+    "alias",
+    "txqueuelen",
+    "link_group",
+    "allmulti",
+    "promisc",
+    "arp",
+    "addrgenmode",
+)
 
 
 def steps(desired, record, state, before):

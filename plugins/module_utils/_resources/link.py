@@ -22,6 +22,10 @@ FALLBACK = {"lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6
 DISTURBING = ("netns", "master", "mtu", "address", "up")
 
 
+# How IPv6 makes the last half of an address of its own: IN6_ADDR_GEN_MODE.
+ADDRGENMODES = {"eui64": 0, "none": 1, "stable_secret": 2, "random": 3}
+
+
 class Spelled(Row):
     """A value that has a reader in words.py."""
 
@@ -44,6 +48,16 @@ class Master(Spelled):
         return [self.name, value] if value else ["nomaster"]
 
 
+class Flag(Row):
+    """One of the flags in the head of the message; `bit` is the kernel's, `off` if that says it is off."""
+
+    bit: int = 0
+    off: bool = False
+
+    def read_flags(self, flags):
+        return bool(flags & self.bit) != self.off
+
+
 class Link(Resource):
     """A link: ip-link(8)."""
 
@@ -58,6 +72,11 @@ class Link(Resource):
     up: Optional[bool] = None
     alias: Optional[str] = None
     txqueuelen: Optional[int] = None
+    link_group: Optional[int] = None
+    allmulti: Optional[bool] = None
+    promisc: Optional[bool] = None  # as somebody said; what else needs it is not in this flag
+    arp: Optional[bool] = None
+    addrgenmode: Optional[str] = None  # None for a link without IPv6
     attrs: Tuple[Tuple[str, Any], ...] = ()
     port: Tuple[Tuple[str, Any], ...] = ()
     taken_from: Optional[Ref] = Aside()
@@ -71,12 +90,18 @@ class Link(Resource):
     identity = ("netns", "name", "kind")
     pairs = ("attrs", "port")
     moves_along = True
+    on_by_itself = ("arp",)
     # In the order of ip(8)'s words.
     ROWS = (
         Row("mtu", "IFLA_MTU=4:uint32", "int", range(68, 2**31)),
         Spelled("address", "IFLA_ADDRESS=1:l2addr", "str", reader=words.mac),
         Spelled("alias", "IFLA_IFALIAS=20:string", "str", default="", reader=words.alias),
         Row("txqueuelen", "IFLA_TXQLEN=13:uint32", "int", range(2**31)),
+        Row("link_group", "IFLA_GROUP=27:uint32", "int", range(2**31), ip_word="group"),
+        Flag("allmulti", "", "onoff", bit=0x200, ip_word="allmulticast"),
+        Flag("promisc", "", "onoff", bit=0x100),
+        Flag("arp", "", "onoff", bit=0x80, off=True),
+        Row("addrgenmode", "", "str", ADDRGENMODES),
         Master("master", "IFLA_MASTER=10:uint32", "str", default="", reader=words.link_name),
     )
 
@@ -107,7 +132,9 @@ class Link(Resource):
 
     def after_move(self, to):
         if self.netns != to.netns:
-            return replace(self, netns=to.netns, name=to.name, master="", up=False, port=())
+            # There IPv6 begins anew.
+            gone = dict(master="", up=False, port=(), addrgenmode=None)
+            return replace(self, netns=to.netns, name=to.name, **gone)
         return replace(self, name=to.name)
 
     def reads(self):
@@ -202,7 +229,7 @@ class Link(Resource):
     def disturbs(self, after):
         if after is None:
             return True, True
-        names = ("netns", "name", "address", "master") + (("attrs",) if kind_of(self).accepts_ports() else ())
+        names = ("netns", "name", "address", "master", "arp") + (("attrs",) if kind_of(self).accepts_ports() else ())
         told = any(getattr(self, f) != getattr(after, f) for f in names) or bool(self.up and not after.up)
         told = told or drops_ipv6(self, after)
         return told, any(getattr(self, f) != getattr(after, f) for f in DISTURBING)

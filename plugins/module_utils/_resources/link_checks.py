@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from .._core.values import Refused
 from .._kinds.base import a_kind, called, check_rows, inherits, kind_of, port_kind
+from .._kinds.effects import IPV6_LEAST
 from .link import dependents_on
 from .link_claims import check_unique
 
@@ -78,6 +79,9 @@ def check_attrs(planner, after, want):
     kind = kind_of(after)
     attrs = {**{row.name: row.default for row in kind.attrs}, **dict(after.attrs)}
     check_rows(planner, after, want, attrs)
+    mtu = after.mtu or IPV6_LEAST
+    if want.addrgenmode and mtu < IPV6_LEAST and not planner.rolls_back:
+        raise Refused("addrgenmode", "%s has no IPv6 with an MTU of %d" % (after.name, mtu))
     if kind.l3 and want.address:
         raise Refused("address", "%s, %s, has no MAC address" % (after.name, called(after)))
     kind.check(planner, after, want, attrs)

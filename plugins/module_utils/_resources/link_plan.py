@@ -57,29 +57,36 @@ def create(planner, want):
     has_underlay = bool(kind_of(want).underlay)
     taken = state.link((home, want.name)) is not None
     if home == want.netns or not (has_underlay or taken):
-        planner.step(Change(None, fresh(state, want)))
+        planner.step(Change(None, fresh(planner, want)))
         return
     spare = ("virtnet%d" % number for number in range(len(state.items) + 1))
     names = spare if taken else [want.name]
     name = next(n for n in names if not any(state.link((netns, n)) for netns in (home, want.netns)))
     start = Link(home if has_underlay else want.netns, name, want.kind, link=want.link, attrs=want.attrs)
-    planner.step(Change(None, fresh(state, start)))
+    planner.step(Change(None, fresh(planner, start)))
     have = state.link(start.ref)
     planner.step(Change(have, link_after(planner, have, want)))
 
 
-def fresh(state, want):
+def fresh(planner, want):
     """A link as the kernel is asked to make it."""
+    state = planner.state
     others = same_attrs(state, want)
     if others:
         want = replace(want, attrs=tuple(sorted({**dict(others[0].attrs), **dict(want.attrs)}.items())))
     want = kind_of(want).newborn(port_kind(state, want).new_port(want))
     lower = lower_of(state, want)
-    # The kernel ignores IFLA_IFALIAS at creation: the next pass sets it. What is inherited need not be sent.
+    # The kernel ignores these at creation: the next pass sets them. What is inherited need not be sent.
+    news = dict(alias=None, addrgenmode=None)
+    if want.up and want.addrgenmode not in (None, "eui64"):
+        # Before it is up, or it has an address by then.
+        news["up"] = False
+    if planner.rolls_back and want.arp == kind_of(want).arp_by_itself(want):
+        news["arp"] = None
     told = {"mtu": None} if want.mtu is not None and want.mtu == given_mtu(state, want) else {}
     if lower is not None and want.address == lower.address and inherits(want) & {"address", "unset address"}:
         told["address"] = None
-    return replace(want, alias=None, **told)
+    return replace(want, **news, **told)
 
 
 def change(planner, have, want):
@@ -136,6 +143,10 @@ def set_link(planner, have, after):
 def link_after(planner, have, want):
     """The link with what is desired; a value that the kernel would only round stays as it is."""
     state, base = planner.state, have.after_move(want)
+    if planner.rolls_back:
+        # What nobody predicts is as it was more often than not, and is looked at again.
+        unknown = [name for name in ("arp", "addrgenmode") if getattr(base, name) is None]
+        want = replace(want, **dict.fromkeys(unknown)) if want.addrgenmode in (None, "eui64") else want
     after = base.overlay(want)
     lower = state.link(base.link) if base.link else None
     if "address" in kind_of(base).inherits and lower is not None and lower.address is None:
@@ -189,7 +200,15 @@ def recreate(planner, have, want):
     check_attrs(planner, want, want)
     check_lower(planner, want, want)
     create(planner, want)
-    ports = ports if have.ref == want.ref else []
+    kept = add_ports(planner, have, ports if have.ref == want.ref else [], kept)
+    if have.master and not want.master:
+        kept = [r for r in kept if not r.of_port or getattr(r, "self_", False)]
+    planner.reassert(kept)
+
+
+def add_ports(planner, have, ports, kept):
+    """The ports of a link that was made anew; what of `kept` is still to be put back."""
+    state = planner.state
     for port in ports:
         now, new = state.get(port.key), kind_of(have).new_port(port)
         planner.step(Change(now, replace(now, master=port.master, port=new.port, slave_kind=port.slave_kind)))
@@ -199,7 +218,7 @@ def recreate(planner, have, want):
         after = kind_of(have).reachable_port(planner, replace(now, port=merged(now.port, port.port)), now)
         if now != after:
             planner.step(Change(now, after))
-    planner.reassert(kept)
+    return kept
 
 
 def reassert(planner, link):

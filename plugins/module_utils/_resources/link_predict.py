@@ -8,7 +8,7 @@ from .._core.resource import fall
 from .._core.rows import changed, with_defaults
 from .._core.values import merged, replace
 from .._kinds.base import inherits, kind_of, port_kind
-from .._kinds.effects import change, propagate, tell_master
+from .._kinds.effects import change, drops_ipv6, propagate, tell_master
 from .link import Link, given_mtu, lower_of, same_attrs
 
 
@@ -28,6 +28,10 @@ def predict_new(state, after):
         up=bool(after.up),
         master=after.master or "",
         alias="",
+        link_group=after.link_group or 0,
+        allmulti=bool(after.allmulti),
+        promisc=bool(after.promisc),
+        arp=kind.arp_by_itself(after) if after.arp is None else after.arp,
         attrs=with_defaults(kind.attrs, after.attrs),
         port=with_defaults(master.port, after.port),
         pinned=frozenset(("address",) if after.address else ()),
@@ -42,11 +46,9 @@ def predict_new(state, after):
     state.add(now)
     share_attrs(state, now)
     if after.peer:
-        state.add(
-            Link(
-                *after.peer, after.kind, peer=after.ref, up=False, master="", alias="", attrs=kind.far_attrs(now.attrs)
-            )
-        )
+        plain = dict(up=False, master="", alias="", link_group=0, allmulti=False, promisc=False)
+        plain.update(arp=kind.arp_by_itself(after), attrs=kind.far_attrs(now.attrs))
+        state.add(Link(*after.peer, after.kind, peer=after.ref, **plain))
     tell_master(state, now)
 
 
@@ -61,6 +63,8 @@ def predict_change(state, before, after):
     bounce_ports(state, before, after)
     port = after.port if after.master == base.master else with_defaults(new_master.port, after.port)
     now = replace(after, pinned=before.pinned | pinned, port=port if after.master else ())
+    if drops_ipv6(before, after) or drops_ipv6(after, before):
+        now = replace(now, addrgenmode=None)
     if after.master != before.master:
         leave_bridge(state, before.key)
     kind_of(after).changed(state, before, after)
@@ -171,7 +175,10 @@ def collateral(state, before, after):
     """What the kernel drops as a side effect of a step, and ports that stay down."""
     if after is None:
         return kind_of(before).collateral(state, before)
-    return [r for kind in masters_that_change(state, before, after) for r in kind.port_collateral(state, before)]
+    fallen = [r for kind in masters_that_change(state, before, after) for r in kind.port_collateral(state, before)]
+    if before.arp != after.arp and before.netns == after.netns:
+        fallen += [r for r in state.on(before.key) if r.sort == "neighbour"]
+    return fallen
 
 
 def takes_along(state, link, held):

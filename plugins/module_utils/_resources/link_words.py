@@ -9,14 +9,16 @@ from shlex import quote
 from .._core.rows import ip_args
 from .._core.words import HOME, ip, shell
 from .._kinds.base import kind_named, kind_of
+from .link import Link
+
+ROWS = [row for row in Link.ROWS if row.name != "addrgenmode"]
 
 
 def commands(link, step):
     if step.verb == "delete":
         return [ip(link.netns, "link", "delete", "dev", link.name)]
     old, base, kind = step.before, step.base, kind_of(link)
-    words = [w for row in link.ROWS for name, v in step.changed_fields(row.name) for w in row.ip_args(v, None)]
-    words += ["up" if up else "down" for dummy, up in step.changed_fields("up")]
+    words = common_words(step)
     typed, out = type_words(link, base, kind), []
     if old is None:
         out += make(link, kind, words, typed)
@@ -26,13 +28,20 @@ def commands(link, step):
     elif old.name != link.name:
         out.append(ip(old.netns, "link", "set", "dev", old.name, "name", link.name, *words))
         words = []
+    # In one message with `up` it would come too late for the first address.
+    modes = [["addrgenmode", mode] for dummy, mode in step.changed_fields("addrgenmode")]
     kept = ["mtu", str(link.mtu)] if kind.full_update and link.mtu else []
-    for sent in (words, [*kept, "type", kind.name, *typed] if typed else []):
+    for sent in (*modes, words, [*kept, "type", kind.name, *typed] if typed else []):
         if old is not None and sent:
             out.append(ip(link.netns, "link", "set", "dev", link.name, *sent))
     if base is not None and dict(link.attrs).get("primary") == "" != dict(base.attrs)["primary"]:
         out.append(shell(link.netns, "echo > /sys/class/net/%s/bonding/primary" % quote(link.name)))
     return out + port_commands(link, base) + kind.more_commands(link, step)
+
+
+def common_words(step):
+    words = [w for row in ROWS for name, v in step.changed_fields(row.name) for w in row.ip_args(v, None)]
+    return words + ["up" if up else "down" for dummy, up in step.changed_fields("up")]
 
 
 def type_words(link, base, kind):

@@ -69,6 +69,7 @@ class Netns(Resource):
         state.add(self)
         if before is None and ("link", self.name, "lo") not in state and self.inode is None:
             lo = Link(self.name, "lo", "", mtu=65536, address="00:00:00:00:00:00", up=False, master="", alias="")
+            lo = replace(lo, link_group=0, allmulti=False, promisc=False, arp=True)
             for link in (replace(lo, txqueuelen=1000), *self.natives):
                 state.add(link)
 

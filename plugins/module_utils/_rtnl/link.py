@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import struct
 import time
 
@@ -13,7 +14,7 @@ from .. import _rooms
 from .._core.rows import changed, decoded, encoded
 from .._core.values import merged, replace
 from .._kinds.base import NOT_EXTERNAL, kind_named, kind_of
-from .._resources.link import AltName, Link
+from .._resources.link import ADDRGENMODES, AltName, Flag, Link
 from .netlink import (
     ACK,
     APPEND,
@@ -38,7 +39,12 @@ from .netlink import (
 UNKNOWN = "Unknown device type"
 WITH_MAC = (1, 32, 772)  # ARPHRD_ETHER, ARPHRD_INFINIBAND, ARPHRD_LOOPBACK
 IFF_UP = 1
+AF_SPEC, ADDR_GEN_MODE = 26, 8
+MODES = {number: word for word, number in ADDRGENMODES.items()}
+FLAGS = [row for row in Link.ROWS if isinstance(row, Flag)]
+SENT = [row for row in Link.ROWS if row.nla and row.name != "master"]
 ADDRESS, NAME, MTU, LOWER, MASTER, TXQLEN, LINKINFO, ALIAS, LINK_NETNSID, PROP_LIST = 1, 3, 4, 5, 10, 13, 18, 20, 37, 52
+GROUP = 27
 IFNAME, NET_NS_FD, EXT_MASK = "IFLA_IFNAME=3:text", "IFLA_NET_NS_FD=28:uint32", "IFLA_EXT_MASK=29:uint32"
 LINK = "IFLA_LINK=5:uint32"
 SKIP_STATS = [(EXT_MASK, 8)]  # RTEXT_FILTER_SKIP_STATS
@@ -128,6 +134,9 @@ def link_of(netns, index, arp_type, flags, parts, info, names):
         up=bool(flags & IFF_UP),
         alias=text(parts[ALIAS]) if ALIAS in parts else "",
         txqueuelen=number_in(parts, TXQLEN),
+        link_group=number_in(parts, GROUP),
+        addrgenmode=addrgenmode(parts),
+        **{row.name: row.read_flags(flags) for row in FLAGS},
         attrs=attrs,
         port=named(port, decoded(port, getter(dict(nested(info.get(5, b""))))), names),
         slave_kind=slave if kind_named(slave).name else None,
@@ -135,6 +144,12 @@ def link_of(netns, index, arp_type, flags, parts, info, names):
         no_mac=arp_type not in WITH_MAC,
     )
     return link, get
+
+
+def addrgenmode(parts):
+    """How IPv6 makes addresses of its own here, if it does."""
+    inet6 = dict(nested(dict(nested(parts.get(AF_SPEC, b""))).get(socket.AF_INET6, b"")))
+    return MODES.get(inet6[ADDR_GEN_MODE][0]) if ADDR_GEN_MODE in inet6 else None
 
 
 def named(rows, pairs, names):
@@ -192,10 +207,12 @@ def write_altname(kernel, change):
 
 def common(here, change):
     """The attributes that any link has and that are to be sent, and the head's fields."""
-    flags = dict(change.changed_fields("up"))
-    attrs = [(row.nla, v) for row in Link.ROWS for name, v in change.changed_fields(row.name) if name != "master"]
+    flags = {IFF_UP: up for dummy, up in change.changed_fields("up")}
+    flags.update((row.bit, v != row.off) for row in FLAGS for dummy, v in change.changed_fields(row.name))
+    attrs = [(row.nla, v) for row in SENT for dummy, v in change.changed_fields(row.name)]
     attrs += [("IFLA_MASTER=10:uint32", here.index(m) if m else 0) for dummy, m in change.changed_fields("master")]
-    return attrs, dict(flags=int(flags["up"]), change=IFF_UP) if flags else {}
+    head = dict(flags=sum(bit for bit, on in flags.items() if on), change=sum(flags))
+    return attrs, head if flags else {}
 
 
 def add(kernel, change):
@@ -238,6 +255,9 @@ def set_link(kernel, change):
         here.indexes.pop(target.name, None)
     more, header = common(here, change)
     attrs += more
+    for dummy, mode in change.changed_fields("addrgenmode"):
+        # Of one message the kernel would take the flags first, and make an address.
+        set_addrgenmode(here, here.index(before.name if before.netns == target.netns else target.name), mode)
     typed = [] if kind.maker == "tuntap" else kind_attrs(kernel, target, change.base, kind)
     if not (attrs or typed or header):
         return
@@ -252,6 +272,17 @@ def set_link(kernel, change):
         data = b"".join(packed(*pair) for pair in typed)
         send(here, ACK, [*kept, link_info(kind.name, data)], dict(index=index), kind, typed)
     here.indexes.pop(before.name, None)
+
+
+def set_addrgenmode(here, index, mode):
+    inet6 = attribute(ADDR_GEN_MODE, bytes([ADDRGENMODES[mode]]))
+    try:
+        here.ask("link", NEWLINK, ACK, [(AF_SPEC, attribute(socket.AF_INET6, inet6))], index=index)
+    except OSError as e:
+        if e.errno == errno.EINVAL and mode == "stable_secret":
+            text = "addrgenmode: stable_secret needs a secret in the sysctl stable_secret of the link or of default"
+            raise OSError(e.errno, text)
+        raise
 
 
 def link_info(name, data):
