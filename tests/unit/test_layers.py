@@ -45,7 +45,7 @@ NEIGHBOURS = {
     "route_options": {"route", "route_rows"},
     "topology_options": {"topology"},
 }
-OF_LINKS = {"link", "link_claims", "link_plan", "link_checks", "link_predict", "link_words"}
+OF_LINKS = {"link", "link_claims", "link_plan", "link_checks", "link_predict", "link_words", "link_conf"}
 OWNERS = {"pyroute2": {"_rtnl/netlink"}, "AnsibleModule": {"_task", "_info_task", "_probe_task"}}
 FILES = sorted(UTILS.rglob("_*.py")) + sorted(UTILS.rglob("[a-z]*.py")) + sorted((PLUGINS / "modules").glob("*.py"))
 FILES = sorted({path for path in FILES if path.name != "__init__.py"})

@@ -107,6 +107,10 @@ class Kind(Value):
         """Whether a new one asks for MAC addresses; None: not known."""
         return None if self.stacked else not self.l3
 
+    def arp_after(self, before, now):
+        """The same after a change."""
+        return now.arp
+
     def inherited(self, link):
         """What of a link changes with its lower link."""
         return self.inherits

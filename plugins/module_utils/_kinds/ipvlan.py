@@ -15,7 +15,11 @@ class Ipvlan(RxHandler):
         return True
 
     def arp_by_itself(self, link):
-        return dict(link.attrs).get("mode") == "l2"
+        return dict(link.attrs).get("mode") == "l2" if link.up else None
+
+    def arp_after(self, before, now):
+        was, mode = dict(before.attrs).get("mode"), dict(now.attrs).get("mode")
+        return mode == "l2" if mode != was or (now.up and not before.up) else now.arp
 
     def is_tap(self):
         return self.name == "ipvtap"

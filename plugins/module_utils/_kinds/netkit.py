@@ -73,6 +73,9 @@ class Netkit(Pair):
         if far is not None and before.attrs != now.attrs:
             state.add(replace(far, attrs=self.far_attrs(now.attrs)))
 
+    def arp_by_itself(self, link):
+        return not self.is_l3(link)
+
     def is_l3(self, link):
         return dict(link.attrs).get("mode", "l3") == "l3"
 

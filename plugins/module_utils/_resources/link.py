@@ -79,6 +79,8 @@ class Link(Resource):
     addrgenmode: Optional[str] = None  # None for a link without IPv6
     attrs: Tuple[Tuple[str, Any], ...] = ()
     port: Tuple[Tuple[str, Any], ...] = ()
+    rest: Tuple[Tuple[str, Any], ...] = ()  # what it has and no option is for
+    conf: Tuple[Any, ...] = Aside(())  # its sysctls; see link_conf
     taken_from: Optional[Ref] = Aside()
     slave_kind: Optional[str] = Aside()  # what kind of master the port options belong to
     pinned: frozenset = Aside(frozenset())  # of address and mtu: what a bridge does not take from its ports
@@ -88,7 +90,7 @@ class Link(Resource):
 
     sort = "link"
     identity = ("netns", "name", "kind")
-    pairs = ("attrs", "port")
+    pairs = ("attrs", "port", "rest")
     moves_along = True
     on_by_itself = ("arp",)
     # In the order of ip(8)'s words.
@@ -103,6 +105,16 @@ class Link(Resource):
         Flag("arp", "", "onoff", bit=0x80, off=True),
         Row("addrgenmode", "", "str", ADDRGENMODES),
         Master("master", "IFLA_MASTER=10:uint32", "str", default="", reader=words.link_name),
+    )
+
+    # What others set and no option is for: it comes back with the link.
+    REST = (
+        Row("gso_max_size", "IFLA_GSO_MAX_SIZE=41:uint32", "int", default=65536),
+        Row("gso_max_segs", "IFLA_GSO_MAX_SEGS=40:uint32", "int", default=65535),
+        Row("gro_max_size", "IFLA_GRO_MAX_SIZE=58:uint32", "int", default=65536),
+        Row("gso_ipv4_max_size", "IFLA_GSO_IPV4_MAX_SIZE=63:uint32", "int", default=65536),
+        Row("gro_ipv4_max_size", "IFLA_GRO_IPV4_MAX_SIZE=64:uint32", "int", default=65536),
+        Row("broadcast", "IFLA_BROADCAST=2:l2addr", "str", default="ff:ff:ff:ff:ff:ff"),
     )
 
     @property
@@ -133,7 +145,7 @@ class Link(Resource):
     def after_move(self, to):
         if self.netns != to.netns:
             # There IPv6 begins anew.
-            gone = dict(master="", up=False, port=(), addrgenmode=None)
+            gone = dict(master="", up=False, port=(), addrgenmode=None, conf=())
             return replace(self, netns=to.netns, name=to.name, **gone)
         return replace(self, name=to.name)
 

@@ -57,7 +57,12 @@ def create(planner, want):
     has_underlay = bool(kind_of(want).underlay)
     taken = state.link((home, want.name)) is not None
     if home == want.netns or not (has_underlay or taken):
-        planner.step(Change(None, fresh(planner, want)))
+        new = fresh(planner, want)
+        planner.step(Change(None, new))
+        if want.up and not new.up:
+            # At once: what is on it wants it up.
+            have = state.link(want.ref)
+            planner.step(Change(have, link_after(planner, have, want)))
         return
     spare = ("virtnet%d" % number for number in range(len(state.items) + 1))
     names = spare if taken else [want.name]
@@ -94,7 +99,7 @@ def change(planner, have, want):
     state = planner.state
     check_master(planner, have, want)
     after = link_after(planner, have, want)
-    if after == have:
+    if after == have and (after.conf == have.conf or not after.conf):
         return
     if make_way(planner, after):
         have = state.get(have.key)
@@ -147,13 +152,16 @@ def link_after(planner, have, want):
         # What nobody predicts is as it was more often than not, and is looked at again.
         unknown = [name for name in ("arp", "addrgenmode") if getattr(base, name) is None]
         want = replace(want, **dict.fromkeys(unknown)) if want.addrgenmode in (None, "eui64") else want
-    after = base.overlay(want)
+    after = replace(base.overlay(want), conf=base.conf or want.conf)
     lower = state.link(base.link) if base.link else None
     if "address" in kind_of(base).inherits and lower is not None and lower.address is None:
         # It comes with that of the lower link.
         after = replace(after, address=base.address)
     news = {row.name: value for row, value, dummy in changed(kind_of(base).attrs, base.attrs, want.attrs)}
     after = replace(after, attrs=tuple(sorted({**dict(base.attrs), **news}.items())))
+    if kind_of(base).arp_after(base, replace(after, arp=base.arp)) == after.arp:
+        # It comes with the rest.
+        after = replace(after, arp=base.arp)
     master = port_kind(state, after)
     old = base.port if after.master == base.master else ()
     port = {**dict(old), **{row.name: value for row, value, dummy in changed(master.port, old, want.port)}}
@@ -196,14 +204,36 @@ def recreate(planner, have, want):
     kept += have.collateral(state, None)
     planner.step(Change(have, None))
     want = replace(want, master=master, up=have.up if want.up is None else want.up)
+    want = as_it_was(have, want)
     make_way(planner, want)
     check_attrs(planner, want, want)
     check_lower(planner, want, want)
     create(planner, want)
+    tell_later(planner, have, want)
     kept = add_ports(planner, have, ports if have.ref == want.ref else [], kept)
     if have.master and not want.master:
         kept = [r for r in kept if not r.of_port or getattr(r, "self_", False)]
     planner.reassert(kept)
+
+
+def as_it_was(have, want):
+    """A link that is made anew, with what the one before had beside its kind's options and nobody asks to change."""
+    if have.kind != want.kind:
+        return want
+    kept = dict(alias=have.alias or None, link_group=have.link_group or None, conf=have.conf)
+    kept.update(allmulti=have.allmulti or None, promisc=have.promisc or None)
+    kept.update(arp=have.arp if have.arp != kind_of(have).arp_by_itself(have) else None)
+    kept.update(addrgenmode=have.addrgenmode if have.addrgenmode != "eui64" else None)
+    kept = {name: value for name, value in kept.items() if getattr(want, name) in (None, ())}
+    return replace(want, rest=merged(have.rest, want.rest), **kept)
+
+
+def tell_later(planner, have, want):
+    """What the kernel ignores at creation."""
+    now = planner.state.get(want.key)
+    after = link_after(planner, now, want)
+    if have.kind == want.kind and now != after:
+        planner.set(now, after)
 
 
 def add_ports(planner, have, ports, kept):
@@ -227,7 +257,10 @@ def reassert(planner, link):
     return_to_lower(planner, link)
     have, want = state.get(link.key), planner.present.get(link.key)
     if have is None:
-        if planner.can_be(link) and (want is None or not want.kind or want.kind == link.kind):
+        other = want is not None and (
+            want.kind not in (None, "", link.kind) or (planner.rolls_back and want.link != link.link)
+        )
+        if planner.can_be(link) and not other:
             put_back(planner, link)
     elif link.up is not None and have.up != link.up:
         lower = state.link(link.link) if "up" in inherits(link) else None

@@ -63,8 +63,7 @@ def predict_change(state, before, after):
     bounce_ports(state, before, after)
     port = after.port if after.master == base.master else with_defaults(new_master.port, after.port)
     now = replace(after, pinned=before.pinned | pinned, port=port if after.master else ())
-    if drops_ipv6(before, after) or drops_ipv6(after, before):
-        now = replace(now, addrgenmode=None)
+    now = with_or_without_ipv6(before, now)
     if after.master != before.master:
         leave_bridge(state, before.key)
     kind_of(after).changed(state, before, after)
@@ -74,7 +73,8 @@ def predict_change(state, before, after):
         relocate(state, before, arrived)
         propagate(state, before, arrived)
         before = arrived
-    now = narrowed(state, base, kind_of(now).normalized(now))
+    now = kind_of(now).normalized(replace(now, arp=kind_of(now).arp_after(before, now)))
+    now = narrowed(state, base, now)
     if moved:
         now = old_master.left_port(now, before.netns == now.netns)
     if after.master != base.master:
@@ -102,6 +102,12 @@ def narrowed(state, base, now):
         return now
     most = given_mtu(state, now)
     return replace(now, mtu=min(now.mtu, most) if now.mtu and most else None)
+
+
+def with_or_without_ipv6(before, now):
+    """A link on which IPv6 has ended, or begins anew."""
+    other = drops_ipv6(before, now) or drops_ipv6(now, before)
+    return replace(now, addrgenmode=None) if other else now
 
 
 def bounce_ports(state, before, after):
@@ -132,7 +138,8 @@ def lose_port(state, port):
 def share_attrs(state, link):
     """What is the same for all on a lower link."""
     for other in same_attrs(state, link):
-        state.add(replace(other, attrs=link.attrs))
+        now = replace(other, attrs=link.attrs)
+        state.add(replace(now, arp=kind_of(now).arp_after(other, now)))
 
 
 def inheriting(state, link):

@@ -9,6 +9,7 @@ from shlex import quote
 from .._core.rows import ip_args
 from .._core.words import HOME, ip, shell
 from .._kinds.base import kind_named, kind_of
+from . import link_conf
 from .link import Link
 
 ROWS = [row for row in Link.ROWS if row.name != "addrgenmode"]
@@ -36,11 +37,14 @@ def commands(link, step):
             out.append(ip(link.netns, "link", "set", "dev", link.name, *sent))
     if base is not None and dict(link.attrs).get("primary") == "" != dict(base.attrs)["primary"]:
         out.append(shell(link.netns, "echo > /sys/class/net/%s/bonding/primary" % quote(link.name)))
+    if link.conf and not (base and base.conf):
+        out += link_conf.commands(link)
     return out + port_commands(link, base) + kind.more_commands(link, step)
 
 
 def common_words(step):
     words = [w for row in ROWS for name, v in step.changed_fields(row.name) for w in row.ip_args(v, None)]
+    words += ip_args(Link.REST, step.base.rest if step.base else (), step.target.rest)
     return words + ["up" if up else "down" for dummy, up in step.changed_fields("up")]
 
 

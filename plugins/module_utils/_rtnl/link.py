@@ -15,6 +15,7 @@ from .._core.rows import changed, decoded, encoded
 from .._core.values import merged, replace
 from .._kinds.base import NOT_EXTERNAL, kind_named, kind_of
 from .._resources.link import ADDRGENMODES, AltName, Flag, Link
+from . import devconf
 from .netlink import (
     ACK,
     APPEND,
@@ -37,6 +38,7 @@ from .netlink import (
 )
 
 UNKNOWN = "Unknown device type"
+ETHERNET = 1
 WITH_MAC = (1, 32, 772)  # ARPHRD_ETHER, ARPHRD_INFINIBAND, ARPHRD_LOOPBACK
 IFF_UP = 1
 AF_SPEC, ADDR_GEN_MODE = 26, 8
@@ -90,10 +92,10 @@ def read_links(kernel, name):
     netlink.names = names = {m[2]: text(parts[NAME]) for m, parts in messages}
     netlink.indexes = {v: k for k, v in names.items()}
     netlink.macs, netlink.l3 = {}, set()
-    links, others = [], []
+    links, others, usual = [], [], devconf.usual(netlink)
     for (dummy, arp_type, index, flags, dummy), parts in messages:
         info = dict(nested(parts[LINKINFO])) if LINKINFO in parts else {}
-        link, get = link_of(name, index, arp_type, flags, parts, info, names)
+        link, get = link_of(name, index, arp_type, flags, parts, info, names, usual)
         netlink.macs[index] = parts[ADDRESS].hex(":") if ADDRESS in parts else None
         kind, nsid = kind_of(link), number_in(parts, LINK_NETNSID)
         far = (get(kind.underlay) or 0) if kind.underlay else number_in(parts, LOWER)
@@ -114,7 +116,7 @@ def number_in(parts, number):
     return struct.unpack_from("=i", parts[number])[0] if number in parts else None
 
 
-def link_of(netns, index, arp_type, flags, parts, info, names):
+def link_of(netns, index, arp_type, flags, parts, info, names, usual):
     """A link, and a function that gives what it has by its kind."""
     name, slave = (text(info[number]) if number in info else "" for number in (1, 4))
     get = getter(dict(nested(info.get(2, b""))))
@@ -136,6 +138,8 @@ def link_of(netns, index, arp_type, flags, parts, info, names):
         txqueuelen=number_in(parts, TXQLEN),
         link_group=number_in(parts, GROUP),
         addrgenmode=addrgenmode(parts),
+        rest=rest_of(getter(parts), arp_type == ETHERNET),
+        conf=devconf.conf_of(parts, usual),
         **{row.name: row.read_flags(flags) for row in FLAGS},
         attrs=attrs,
         port=named(port, decoded(port, getter(dict(nested(info.get(5, b""))))), names),
@@ -144,6 +148,16 @@ def link_of(netns, index, arp_type, flags, parts, info, names):
         no_mac=arp_type not in WITH_MAC,
     )
     return link, get
+
+
+def rest_of(get, ethernet):
+    """What a link has that no option is for, and that is not as of a new one."""
+    found = {row.name: get(row.nla) for row in Link.REST if ethernet or row.name != "broadcast"}
+    usual = {row.name: row.default for row in Link.REST}
+    for word in ("gso", "gro"):
+        # That of IPv4 follows the other one down.
+        usual[word + "_ipv4_max_size"] = min(found[word + "_max_size"] or 65536, 65536)
+    return tuple(sorted(pair for pair in found.items() if pair[1] not in (None, usual[pair[0]])))
 
 
 def addrgenmode(parts):
@@ -196,6 +210,8 @@ def write(kernel, change):
     else:
         set_link(kernel, change)
         finish(kernel, change)
+    if change.verb != "delete" and getattr(change.after, "conf", ()) and not (change.base and change.base.conf):
+        devconf.put_back(kernel, change.after)
 
 
 def write_altname(kernel, change):
@@ -207,10 +223,11 @@ def write_altname(kernel, change):
 
 def common(here, change):
     """The attributes that any link has and that are to be sent, and the head's fields."""
-    flags = {IFF_UP: up for dummy, up in change.changed_fields("up")}
+    flags = dict((IFF_UP, up) for dummy, up in change.changed_fields("up"))
     flags.update((row.bit, v != row.off) for row in FLAGS for dummy, v in change.changed_fields(row.name))
     attrs = [(row.nla, v) for row in SENT for dummy, v in change.changed_fields(row.name)]
     attrs += [("IFLA_MASTER=10:uint32", here.index(m) if m else 0) for dummy, m in change.changed_fields("master")]
+    attrs += encoded(changed(Link.REST, change.base.rest if change.base else (), change.target.rest))
     head = dict(flags=sum(bit for bit, on in flags.items() if on), change=sum(flags))
     return attrs, head if flags else {}
 

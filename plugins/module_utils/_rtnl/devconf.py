@@ -1,0 +1,58 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sysctls of a link, read with it, and given to the one that takes its place."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+from .._resources.link_conf import path, values, written
+from .netlink import GETLINK, GETNETCONF, nested
+
+AF_SPEC = 26
+IFLA_INET_CONF, IFLA_INET6_CONF = 1, 2
+FAMILIES = {"ipv4": (socket.AF_INET, IFLA_INET_CONF), "ipv6": (socket.AF_INET6, IFLA_INET6_CONF)}
+# Of the values that new links get, those that the kernel tells: NETCONFA_*.
+TOLD = {"forwarding": 2, "rp_filter": 3, "proxy_arp": 5, "proxy_ndp": 5}
+OF_IPV4, OF_IPV6 = {"rp_filter", "proxy_arp"}, {"proxy_ndp"}
+DEFAULT = [("NETCONFA_IFINDEX=1:int32", -2)]
+
+
+def usual(netlink):
+    """The values that a new link gets in this namespace, as far as the kernel tells them."""
+    out = {}
+    for family, (own, dummy) in FAMILIES.items():
+        try:
+            answer = netlink.ask("netconf", GETNETCONF, 0, DEFAULT, family=own)[0]
+        except OSError:
+            continue  # a kernel without IPv6
+        found = {number: struct.unpack("=i", raw)[0] for number, raw in nested(answer, 4)}
+        names = TOLD.keys() - (OF_IPV6 if family == "ipv4" else OF_IPV4)
+        out.update(((family, name), found[TOLD[name]]) for name in names if TOLD[name] in found)
+    return tuple(sorted(out.items()))
+
+
+def conf_of(parts, usual):
+    """The values as they came, by family, and those that a new link gets."""
+    specs = dict(nested(parts[AF_SPEC])) if AF_SPEC in parts else {}
+    raws = ((f, dict(nested(specs.get(own, b""))).get(number)) for f, (own, number) in FAMILIES.items())
+    raws = tuple(pair for pair in raws if pair[1])
+    return (raws, usual) if raws else ()
+
+
+def put_back(kernel, link):
+    """Give a link that was made anew the values that the one before it had."""
+    here, failed = kernel.netlink(link.netns), []
+    answer = here.ask("link", GETLINK, 0, index=here.index(link.name))[0]
+    now = {(family, name): was for family, name, was in values(conf_of(dict(nested(answer, 16)), ()))}
+    for family, name, value in values(link.conf):
+        if now.get((family, name), value) != value:
+            where = path(link, family, name)
+            try:
+                with kernel.inside(link.netns), open("/proc/sys/" + where, "w") as f:
+                    f.write(str(written(name, value)))
+            except OSError as e:
+                failed.append("%s = %d (%s)" % (where, value, e.strerror))
+    if failed:
+        raise OSError(0, "sysctls of a link that was made anew: %s" % ", ".join(failed))

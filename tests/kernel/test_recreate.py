@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A link that is made anew, by recreate or on the way back, has what others gave to the one before it."""
+
+import json
+
+import pytest
+from conftest import run
+
+SET = """
+ip netns add w1; ip -n w1 link add name e0 address 02:00:00:00:00:05 type veth peer name e0p
+ip -n w1 link set e0 up; ip -n w1 link set e0p up; ip -n w1 link set e0 addrgenmode none
+ip -n w1 link set e0 group 5 promisc on; ip -n w1 link set e0p allmulticast on; ip -n w1 link set e0p arp off
+ip -n w1 link set e0 gso_max_size 20000; ip -n w1 link set e0 gso_max_segs 99; ip -n w1 link set e0p gro_max_size 30000
+ip -n w1 link set dev e0 brd ff:ff:ff:ff:ff:00; ip -n w1 link set e0 txqueuelen 77 alias mine
+ip netns exec w1 sysctl -qw net.ipv4.conf.e0.rp_filter=2 net.ipv4.conf.e0.arp_announce=1 net.ipv6.conf.e0.hop_limit=33
+ip netns exec w1 sysctl -qw net.ipv6.conf.e0.router_solicitation_interval=7 net.ipv4.conf.e0p.arp_notify=1
+"""
+# Numbers that a new link has anew.
+FRESH = {"ifindex", "link_index", "link", "stats", "stats64"}
+
+
+def raw(host, *devs):
+    """What ip(8) and sysctl(8) tell of these links."""
+    links = json.loads(host.output("ip -n w1 -d -j link show"))
+    found = {link["ifname"]: {k: v for k, v in link.items() if k not in FRESH} for link in links}
+    values = host.output("ip netns exec w1 sysctl -a --pattern 'net.ipv[46].conf.(%s)[.]'" % "|".join(devs))
+    return {dev: found.get(dev) for dev in devs}, set(line for line in values.splitlines() if "stable_s" not in line)
+
+
+@pytest.mark.parametrize("name", ["e0", "e0p"])
+def test_the_way_back_of_a_link_that_became_another_kind(host, name):
+    host.shell(SET)
+    before = raw(host, "e0", "e0p")
+    said = run("linux_bridge", netns="w1", name=name, recreate=True, ports=[{"name": "lo"}])
+    assert said["failed"] and "everything was put back" in said["msg"], said
+    links, sysctls = raw(host, "e0", "e0p")
+    assert links == before[0]
+    assert sorted(sysctls ^ before[1]) == []
+
+
+def test_the_way_back_of_a_deletion(host):
+    host.shell(SET)
+    before = raw(host, "e0", "e0p")
+    said = run("link", netns="w1", name="e0", state="absent")
+    assert said["changed"]
+    host.shell(*said["rollback_commands"])
+    links, sysctls = raw(host, "e0", "e0p")
+    assert links == before[0]
+    assert sorted(sysctls ^ before[1]) == []
+
+
+def test_a_link_made_anew_keeps_what_others_gave_it(host):
+    host.shell(
+        SET,
+        "ip -n w1 link add m0 link e0 up type macvlan mode bridge; ip -n w1 link set m0 group 6",
+        "ip -n w1 link set m0 promisc on alias mine gso_max_size 10000",
+        "ip netns exec w1 sysctl -qw net.ipv4.conf.m0.arp_ignore=1 net.ipv6.conf.m0.accept_ra=0",
+    )
+    links, sysctls = raw(host, "m0")
+    assert run("macvlan", netns="w1", name="m0", link="e0p", mode="private", recreate=True)["changed"]
+    now, then = raw(host, "m0")
+    for name in ("group", "promiscuity", "ifalias", "gso_max_size", "flags"):
+        assert now["m0"].get(name) == links["m0"].get(name), name
+    assert sorted(then ^ sysctls) == []
+
+
+def test_a_port_that_lets_in_by_the_mac_address_alone(host):
+    """Apart from the lives: ip(8) has no word for it before 6.2."""
+    host.shell("ip link add va type veth peer name vb")
+    for mab in (True, False):
+        port = dict(name="va", locked=True, mab=mab)
+        said = run("linux_bridge", name="br0", ports=[port])
+        assert said["changed"] and said["link"]["ports"][0]["mab"] is mab
+        assert not run("linux_bridge", name="br0", ports=[port])["changed"]
