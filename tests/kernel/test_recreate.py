@@ -64,6 +64,24 @@ def test_a_link_made_anew_keeps_what_others_gave_it(host):
     assert sorted(then ^ sysctls) == []
 
 
+def test_a_port_made_anew_is_the_port_that_it_was(host):
+    host.shell(
+        "ip netns add w1; ip -n w1 link add low type veth peer name other; ip -n w1 link add br0 type bridge",
+        "ip -n w1 link add x link low type macvlan mode bridge; ip -n w1 link set x master br0 up",
+        "bridge -n w1 link set dev x isolated on guard on priority 5 flood off mcast_flood off neigh_suppress on",
+    )
+    before = as_port(host)
+    for link in ("other", "low"):
+        assert run("macvlan", netns="w1", name="x", link=link, recreate=True)["changed"]
+        assert as_port(host) == before
+
+
+def as_port(host):
+    """What bridge(8) tells of a port."""
+    told = json.loads(host.output("bridge -n w1 -d -j link show dev x"))[0]
+    return {k: v for k, v in told.items() if k not in {*FRESH, "state"}}
+
+
 def test_a_port_that_lets_in_by_the_mac_address_alone(host):
     """Apart from the lives: ip(8) has no word for it before 6.2."""
     host.shell("ip link add va type veth peer name vb")

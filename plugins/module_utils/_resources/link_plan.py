@@ -204,6 +204,8 @@ def recreate(planner, have, want):
     kept += have.collateral(state, None)
     planner.step(Change(have, None))
     want = replace(want, master=master, up=have.up if want.up is None else want.up)
+    if master and (want.netns, master) == (have.netns, have.master):
+        want = replace(want, port=merged(have.port, want.port), slave_kind=have.slave_kind)
     want = as_it_was(have, want)
     make_way(planner, want)
     check_attrs(planner, want, want)
