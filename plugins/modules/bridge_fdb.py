@@ -20,7 +20,7 @@ extends_documentation_fragment:
   - virtnet.linux.netns
 options:
   dev:
-    description: The port of the bridge, or with O(self=true) the vxlan.
+    description: The port of the bridge, or with O(self=true) the vxlan, or the bridge itself.
     type: str
     required: true
   lladdr:
@@ -38,16 +38,39 @@ options:
     description: Whether it is an address of this host, and frames to it go no further. A new one is not.
     type: bool
   self:
-    description: Whether the entry is one of the link O(dev) itself, a vxlan, and not of the bridge it is a port of.
+    description:
+      - Whether the entry is one of the link O(dev) itself, a vxlan or a bridge, and not of the bridge it is a port of.
+      - That of a bridge is an address of the host; O(local) need not be said.
     type: bool
     default: false
   dst:
     description:
-      - The IP address of the other end of the vxlan. With O(self=true) it must be given unless O(state=absent).
+      - The IP address of the other end of the vxlan. It must be given for a vxlan, unless O(state=absent).
     type: str
   vni:
-    description: The number of the network at the other end of the vxlan, if it is another one.
+    description: The number of the network at the other end of the vxlan, from 1 to 16777215, if it is another one.
     type: int
+  port:
+    description: The UDP port of the other end of the vxlan, from 1 to 65535, if it is another one.
+    type: int
+  via:
+    description: The link by which the outer packets of the vxlan leave.
+    type: str
+  src_vni:
+    description:
+      - The number of the network from which the frames come, from 1 to 16777215, of a vxlan with C(external).
+      - Without it the entry is for none in particular.
+    type: int
+  sticky:
+    description:
+      - Whether the address stays behind this port though its frames come in by another one. A new one does not.
+    type: bool
+  extern_learn:
+    description:
+      - Whether the entry counts as learned by a control plane, for instance of EVPN; a new one does not.
+      - To change it the entry is made anew. The several destinations of one address have it in common, so there it is
+        refused.
+    type: bool
 seealso:
   - module: virtnet.linux.bridge_mdb
   - module: virtnet.linux.neighbour
@@ -109,6 +132,21 @@ entries:
     vni:
       description: The number of the network there; V(0) is that of the vxlan.
       type: int
+    port:
+      description: The UDP port of the other end; V(0) is that of the vxlan.
+      type: int
+    via:
+      description: The link by which the outer packets leave, or empty.
+      type: str
+    src_vni:
+      description: The number of the network from which the frames come; V(0) is none in particular.
+      type: int
+    sticky:
+      description: Whether it stays behind this port.
+      type: bool
+    extern_learn:
+      description: Whether it counts as learned by a control plane.
+      type: bool
 commands:
   description:
     - What is done, or in check mode would be done, as command lines of ip(8), bridge(8), tc(8), sysctl(8), nft(8) or

@@ -12,7 +12,7 @@ ip link add va up type veth peer name vb; ip link set vb up; ip address add 192.
 ip link add vc type veth peer name vd
 ip link add low mtu 1300 type veth peer name small mtu 1279
 ip link add br0 type bridge; ip link set vc master br0; ip link add br1 type bridge
-ip tuntap add t0 mode tun
+ip tuntap add t0 mode tun; ip link add vx4 type vxlan id 4 dstport 4799
 tc qdisc add dev vd root handle 7: pfifo
 ip nexthop add id 91 dev va; ip nexthop add id 92 blackhole; ip nexthop add id 93 via 192.0.2.2 fdb
 ip nexthop add id 94 group 91; ip route add 10.9.9.0/24 nhid 91
@@ -446,8 +446,25 @@ BAD = [
     ("bridge_fdb", dict(FDB, lladdr="01:00:5e:00:53:01"), "lladdr: 01:00:5e:00:53:01 is a multicast"),
     ("bridge_fdb", dict(FDB, vlan=4095), "vlan: 4095 is no VLAN"),
     ("bridge_fdb", dict(FDB, dst="192.0.2.2"), "dst: it is for the entries of a vxlan: self: true"),
-    ("bridge_fdb", dict(FDB, self=True), "dst: say the address of the other end"),
-    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2"), "self: vc is a veth; only a vxlan has entries of its own"),
+    ("bridge_fdb", dict(FDB, self=True), "self: vc is a veth; only a vxlan or a bridge has entries of its own"),
+    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2"), "self: vc is a veth; only a vxlan or a bridge"),
+    ("bridge_fdb", dict(FDB, dev="br0", self=True, dst="192.0.2.2"), "dst: br0 is a bridge, not a vxlan"),
+    ("bridge_fdb", dict(FDB, port=4790), "port: it is for the entries of a vxlan: self: true"),
+    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", port=65536), "port: 65536 is not between 1 and 65535"),
+    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", src_vni=0), "src_vni: 0 is not between 1 and 16777215"),
+    ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", via="eth9"), "via: there is no link eth9"),
+    ("bridge_fdb", dict(FDB, self=True, sticky=True), "sticky: it is for a bridge"),
+    (
+        "bridge_fdb",
+        dict(FDB, dev="vx4", self=True, dst="2001:db8::1"),
+        "dst: vx4 sends to IPv4, by its remote and local",
+    ),
+    (
+        "bridge_fdb",
+        dict(FDB, self=True, lladdr="00:00:00:00:00:00", dst="192.0.2.2", extern_learn=True),
+        "extern_learn: the several destinations of 00:00:00:00:00:00 have it in common",
+    ),
+    ("bridge_fdb", dict(FDB, local=True, sticky=True), "sticky: an address of this host is behind no port"),
     ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", vlan=5), "vlan: it is for a bridge"),
     ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", vni=2**24), "vni: "),
     ("bridge_mdb", {"dev": "br0", "port": "vc", "grp": ["192.0.2.1"]}, "grp: 192.0.2.1 is no multicast group"),

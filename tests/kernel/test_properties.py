@@ -58,6 +58,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._resources.wireguard
 
 SPACES = ["", "pa", "pb"]
 NAMES = ["l1", "l2", "l3"]
+ENDS = [*NAMES, *(name + "p" for name in NAMES)]
 EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 ALLOW = frozenset(("recreate", "take_over"))
 
@@ -328,10 +329,19 @@ def small(draw, link, links):
         end = draw(st.sampled_from([None, "192.0.2.91:51820", "[2001:db8::91]:1"]))
         keepalive = draw(st.sampled_from([None, 0, 25, 65535]))
         out.append(WireguardPeer(*where, key, preshared, end, None if ips is None else tuple(sorted(ips)), keepalive))
+    far = "2001:db8::%d" if ":" in str(dict(link.attrs).get("remote", "")) else "192.0.2.%d"
+    for number in draw(st.sets(st.integers(81, 83))) if link.kind == "vxlan" else ():
+        way = dict(dst=far % number, vni=draw(st.sampled_from([None, 7])), port=draw(st.sampled_from([None, 4790])))
+        mac = draw(st.sampled_from(["00:00:00:00:00:00", "02:00:00:fd:00:0%d" % (number - 80)]))
+        out.append(FdbEntry(*where, mac, self_=True, **way))
     bridge = next((other for other in links if (other.netns, other.name) == (link.netns, link.master)), None)
     if bridge is not None:
-        for mac in draw(st.sets(st.sampled_from(["02:00:00:fd:00:01", "02:00:00:fd:00:02"]))):
-            out.append(FdbEntry(*where, mac, local=draw(st.booleans())))
+        # A bridge has an address behind one of its ports.
+        for mac in draw(
+            st.sets(st.sampled_from(["02:00:00:fd:%02x:0%d" % (ENDS.index(link.name), n) for n in (1, 2)]))
+        ):
+            local = draw(st.booleans())
+            out.append(FdbEntry(*where, mac, local=local, sticky=not local and draw(st.booleans())))
         attrs = dict(bridge.attrs)
         if bridge.up and attrs.get("mcast_snooping", True) and not attrs.get("vlan_filtering"):
             for group in draw(st.sets(st.sampled_from(["239.1.1.1", "ff05::1:3", "01:00:5e:00:53:01"]))):

@@ -36,6 +36,8 @@ def predict_new(state, after):
         port=with_defaults(master.port, after.port),
         pinned=frozenset(("address",) if after.address else ()),
     )
+    # It goes up when it has its flags.
+    now = replace(now, arp=kind.arp_after(replace(now, up=False), now))
     for other in same_attrs(state, now):
         told = {row.name: value for row, value, dummy in changed(kind.attrs, (), after.attrs, any_change=True)}
         # A mode that is not sent is reset, a flag is not.

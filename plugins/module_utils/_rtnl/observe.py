@@ -130,10 +130,11 @@ class Kernel(Namespaces):
         for name, (links, others) in found.items():
             if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
                 state.add(netns.read_netns(self, name, name in follow))
-            for resource in (*links_room.resolved(self, name, links, found), *others):
+            links = list(links_room.resolved(self, name, links, found))
+            for resource in (*links, *others):
                 state.add(resource)
             for read in filter(None, readers):
-                for resource in read(self, name, [link for link, dummy in links]):
+                for resource in read(self, name, links):
                     state.add(resource)
         return state
 
