@@ -53,13 +53,13 @@ def test_a_link_made_anew_keeps_what_others_gave_it(host):
     host.shell(
         SET,
         "ip -n w1 link add m0 link e0 up type macvlan mode bridge; ip -n w1 link set m0 group 6",
-        "ip -n w1 link set m0 promisc on alias mine gso_max_size 10000",
+        "ip -n w1 link set m0 promisc on alias mine gso_max_size 10000 txqueuelen 77",
         "ip netns exec w1 sysctl -qw net.ipv4.conf.m0.arp_ignore=1 net.ipv6.conf.m0.accept_ra=0",
     )
     links, sysctls = raw(host, "m0")
     assert run("macvlan", netns="w1", name="m0", link="e0p", mode="private", recreate=True)["changed"]
     now, then = raw(host, "m0")
-    for name in ("group", "promiscuity", "ifalias", "gso_max_size", "flags"):
+    for name in ("group", "promiscuity", "ifalias", "gso_max_size", "flags", "txqlen", "address"):
         assert now["m0"].get(name) == links["m0"].get(name), name
     assert sorted(then ^ sysctls) == []
 
@@ -90,3 +90,39 @@ def test_a_port_that_lets_in_by_the_mac_address_alone(host):
         said = run("linux_bridge", name="br0", ports=[port])
         assert said["changed"] and said["link"]["ports"][0]["mab"] is mab
         assert not run("linux_bridge", name="br0", ports=[port])["changed"]
+
+
+STRANGE = """
+ip netns add w1; ip -n w1 link add br0 type bridge mcast_hash_max 64 nf_call_iptables 1 mcast_query_interval 3000
+ip -n w1 link add va type veth peer name vb; ip -n w1 link set va up master br0; ip -n w1 link set br0 up
+ip -n w1 link set va type bridge_slave group_fwd_mask 8 neigh_suppress on; ip -n w1 link add other type bridge
+"""
+# They change by themselves, or differ with each link.
+LOOSE = {"bridge_id", "root_id", "timer", "state", "designated", "port_id", "port_no", "address", "uid", "hello_timer"}
+
+
+def strange(host, dev):
+    """What ip(8) tells of the kind of a link and of it as a port."""
+    told = json.loads(host.output("ip -n w1 -d -j link show dev %s" % dev))[0]["linkinfo"]
+    parts = {**told.get("info_data", {}), **{"port." + k: v for k, v in told.get("info_slave_data", {}).items()}}
+    return {k: v for k, v in parts.items() if not any(word in k for word in LOOSE)}
+
+
+@pytest.mark.parametrize("dev", ["br0", "va"])
+def test_the_way_back_of_what_is_not_described(host, dev):
+    host.shell(STRANGE)
+    before = {name: strange(host, name) for name in ("br0", "va")}
+    links = [dict(kind="ifb", name=dev, recreate=True)]
+    routes = [dict(dest=["203.0.113.0/24"], via="198.51.100.77")]
+    said = run("topology", name="t1", nodes=[dict(name="w1", links=links, routes=routes)])
+    assert said["failed"] and "everything was put back" in said["msg"], said
+    assert {name: strange(host, name) for name in before} == before
+
+
+@pytest.mark.needs("bond")
+def test_what_is_not_described_is_there_in_the_link_made_anew(host):
+    host.shell("ip netns add w1; ip -n w1 link add bo0 type bond lp_interval 7 num_grat_arp 3 miimon 0")
+    before = strange(host, "bo0")
+    assert run("bond", netns="w1", name="bo0", mode="active-backup", recreate=True)["changed"]
+    now = strange(host, "bo0")
+    assert now == dict(before, mode="active-backup")

@@ -83,6 +83,10 @@ class Kind(Value):
         """What others gave a link and no new one has, for a warning."""
         return ""
 
+    def only_told(self, of_port):
+        """The numbers of the attributes of a link, or of a port, that the kernel tells and nobody sets."""
+        return ()
+
     def underlay_fixed(self):
         """Whether only a new one leaves by another link."""
         return False
@@ -229,6 +233,10 @@ class Kind(Value):
     def collateral(self, state, link):
         """What may fall, and which links to put back, when it is deleted."""
         return []
+
+    def has_own_address(self, link, ports):
+        """Whether its MAC address is not just that of one of its ports."""
+        return all(port.address != link.address for port in ports)
 
     def keeps_ports(self, ports, kept):
         """What is to be put back when it is made anew, its ports apart."""

@@ -71,6 +71,10 @@ class Bond(Kind):
     def accepts_ports(self):
         return "frames"
 
+    def only_told(self, of_port):
+        # The state of LACP, counters, and IFLA_BOND_ACTIVE_SLAVE.
+        return (1, 2, 3, 4, 6, 7, 8) if of_port else (2, 23)
+
     def sets_port_up(self):
         return True
 
@@ -132,7 +136,7 @@ class Bond(Kind):
         if have.up and port_kind(state, after).sets_port_up():
             planner.step(Change(have, replace(have, up=False)))
             have = state.get(have.key)
-        joined = replace(have, master=after.master, port=after.port, slave_kind=after.slave_kind)
+        joined = replace(have, master=after.master, port=after.port, slave_kind=after.slave_kind, raw=after.raw)
         planner.step(Change(have, joined))
         planner.reassert(kept)
 
@@ -166,6 +170,9 @@ class Bond(Kind):
     def collateral(self, state, link):
         ports = [state.get(key) for key in state.ports[link.key]]
         return ports + [r for port in ports for r in state.dependents(port.key)]
+
+    def has_own_address(self, link, ports):
+        return self.told(link)["address"] is not None
 
     def keeps_ports(self, ports, kept):
         keys = {port.key for port in ports}

@@ -11,6 +11,10 @@ from .base import Kind, Port
 from .effects import change
 from .vlan import VLAN_PROTOCOLS
 
+# Identifiers, timers, counters, and what to flush: IFLA_BR_*, IFLA_BRPORT_*.
+ONLY_TOLD = (*range(10, 20), 21, 40, 47, 48)
+ONLY_TOLD_OF_PORT = (1, *range(13, 25), 26, 35, 36, 38, 41)
+
 
 class BackupPort(Port):
     """The port that gets the frames of one without a carrier."""
@@ -33,6 +37,9 @@ class Bridge(Kind):
 
     def accepts_ports(self):
         return "frames"
+
+    def only_told(self, of_port):
+        return ONLY_TOLD_OF_PORT if of_port else ONLY_TOLD
 
     def follow_port(self, state, master):
         loose = replace(master, **{name: None for name in ("address", "mtu") if name not in master.pinned})

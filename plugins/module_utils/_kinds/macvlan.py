@@ -90,6 +90,9 @@ class Macvlan(RxHandler):
     def arp_by_itself(self, link):
         return True
 
+    def only_told(self, of_port):
+        return (3, 4, 6, 8)
+
     def inherited(self, link):
         return self.inherits | ({"address"} if self.alone(dict(link.attrs)) else set())
 

@@ -76,6 +76,9 @@ class Netkit(Pair):
     def arp_by_itself(self, link):
         return not self.is_l3(link)
 
+    def has_own_address(self, link, ports):
+        return not self.is_l3(link)
+
     def is_l3(self, link):
         return dict(link.attrs).get("mode", "l3") == "l3"
 

@@ -81,6 +81,7 @@ class Link(Resource):
     port: Tuple[Tuple[str, Any], ...] = ()
     rest: Tuple[Tuple[str, Any], ...] = ()  # what it has and no option is for
     conf: Tuple[Any, ...] = Aside(())  # its sysctls; see link_conf
+    raw: Tuple[Any, ...] = Aside(())  # what is not described, as the kernel tells it; see _rtnl/link_rest
     taken_from: Optional[Ref] = Aside()
     slave_kind: Optional[str] = Aside()  # what kind of master the port options belong to
     pinned: frozenset = Aside(frozenset())  # of address and mtu: what a bridge does not take from its ports
@@ -145,7 +146,7 @@ class Link(Resource):
     def after_move(self, to):
         if self.netns != to.netns:
             # There IPv6 begins anew.
-            gone = dict(master="", up=False, port=(), addrgenmode=None, conf=())
+            gone = dict(master="", up=False, port=(), addrgenmode=None, conf=(), raw=())
             return replace(self, netns=to.netns, name=to.name, **gone)
         return replace(self, name=to.name)
 

@@ -12,6 +12,9 @@ from .link import Link, given_mtu, lower_of, same_attrs
 from .link_checks import check_attrs, check_lower, check_master, check_port, check_uplink, check_upper, master_option
 from .link_claims import make_way
 
+TXQUEUELEN = 1000  # what most kinds begin with
+OF_LINK = {"data", "token"}  # what of Link.raw no master has a say in
+
 
 def plan(planner, want, have):
     near = addresses_to_move(planner, want, have)
@@ -99,7 +102,7 @@ def change(planner, have, want):
     state = planner.state
     check_master(planner, have, want)
     after = link_after(planner, have, want)
-    if after == have and (after.conf == have.conf or not after.conf):
+    if after == have and all(getattr(after, f) in ((), getattr(have, f)) for f in ("conf", "raw")):
         return
     if make_way(planner, after):
         have = state.get(have.key)
@@ -166,7 +169,16 @@ def link_after(planner, have, want):
     old = base.port if after.master == base.master else ()
     port = {**dict(old), **{row.name: value for row, value, dummy in changed(master.port, old, want.port)}}
     after = replace(after, port=tuple(sorted(port.items())), slave_kind=master.name)
+    after = replace(after, raw=raw_after(base, want, after))
     return master.reachable_port(planner, kind_of(after).reachable(planner, after, base), base)
+
+
+def raw_after(base, want, after):
+    """What is not described, where it goes back; what a port has of its master it has only there."""
+    if after.master == base.master:
+        return base.raw or want.raw
+    of_port = tuple(one for one in want.raw if one[0] == after.slave_kind)
+    return tuple(one for one in base.raw or want.raw if one[0] in OF_LINK) + of_port
 
 
 def why_anew(have, want):
@@ -202,11 +214,11 @@ def recreate(planner, have, want):
     master = have.master if want.master is None and same_kind else want.master
     ports = [state.get(key) for key in sorted(state.ports[have.key])] if same_kind else []
     kept += have.collateral(state, None)
+    lower = lower_of(state, have)
+    own = kind_of(have).has_own_address(have, ports) and (lower is None or lower.address != have.address)
     planner.step(Change(have, None))
     want = replace(want, master=master, up=have.up if want.up is None else want.up)
-    if master and (want.netns, master) == (have.netns, have.master):
-        want = replace(want, port=merged(have.port, want.port), slave_kind=have.slave_kind)
-    want = as_it_was(have, want)
+    want = as_it_was(planner, have, want, own)
     make_way(planner, want)
     check_attrs(planner, want, want)
     check_lower(planner, want, want)
@@ -218,14 +230,23 @@ def recreate(planner, have, want):
     planner.reassert(kept)
 
 
-def as_it_was(have, want):
+def as_it_was(planner, have, want, own_address):
     """A link that is made anew, with what the one before had beside its kind's options and nobody asks to change."""
+    parts = OF_LINK if have.kind == want.kind else {"token"}
+    if want.master and (want.netns, want.master) == (have.netns, have.master):
+        want = replace(want, port=merged(have.port, want.port), slave_kind=have.slave_kind)
+        parts = parts | {have.slave_kind}
+    if not planner.rolls_back:
+        want = replace(want, raw=tuple(one for one in have.raw if one[0] in parts))
     if have.kind != want.kind:
         return want
     kept = dict(alias=have.alias or None, link_group=have.link_group or None, conf=have.conf)
     kept.update(allmulti=have.allmulti or None, promisc=have.promisc or None)
     kept.update(arp=have.arp if have.arp != kind_of(have).arp_by_itself(have) else None)
     kept.update(addrgenmode=have.addrgenmode if have.addrgenmode != "eui64" else None)
+    kept.update(txqueuelen=have.txqueuelen if have.txqueuelen != TXQUEUELEN else None)
+    if own_address and not (have.l3 or "address" in inherits(want)):
+        kept.update(address=have.address)
     kept = {name: value for name, value in kept.items() if getattr(want, name) in (None, ())}
     return replace(want, rest=merged(have.rest, want.rest), **kept)
 

@@ -15,7 +15,7 @@ from .._core.rows import changed, decoded, encoded
 from .._core.values import merged, replace
 from .._kinds.base import NOT_EXTERNAL, kind_named, kind_of
 from .._resources.link import ADDRGENMODES, AltName, Flag, Link
-from . import devconf
+from . import devconf, link_rest
 from .netlink import (
     ACK,
     APPEND,
@@ -140,6 +140,7 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
         addrgenmode=addrgenmode(parts),
         rest=rest_of(getter(parts), arp_type == ETHERNET),
         conf=devconf.conf_of(parts, usual),
+        raw=link_rest.rest_of(kind, kind_named(slave).name, parts, info),
         **{row.name: row.read_flags(flags) for row in FLAGS},
         attrs=attrs,
         port=named(port, decoded(port, getter(dict(nested(info.get(5, b""))))), names),
@@ -212,6 +213,8 @@ def write(kernel, change):
         finish(kernel, change)
     if change.verb != "delete" and getattr(change.after, "conf", ()) and not (change.base and change.base.conf):
         devconf.put_back(kernel, change.after)
+    if change.verb != "delete" and getattr(change.after, "raw", ()):
+        link_rest.put_back(kernel, change)
 
 
 def write_altname(kernel, change):
@@ -256,7 +259,8 @@ def add(kernel, change):
         start = kernel.netlink(target.link[0])
         attrs.append((LINK, start.index(target.link[1])))
         attrs += [(NET_NS_FD, kernel.file(target.netns))] if start is not here else []
-    send(start, ACK | CREATE | EXCL, attrs + [link_info(kind.name, data)], header, kind, typed)
+    more = link_rest.of_kind(target) if kind.underlay else b""
+    send_typed(start, ACK | CREATE | EXCL, attrs, header, kind, typed, data, more)
 
 
 def set_link(kernel, change):
@@ -287,7 +291,8 @@ def set_link(kernel, change):
         # The MTU of a tunnel is worked out anew unless it is sent.
         kept = [("IFLA_MTU=4:uint32", target.mtu)] if kind.full_update else []
         data = b"".join(packed(*pair) for pair in typed)
-        send(here, ACK, [*kept, link_info(kind.name, data)], dict(index=index), kind, typed)
+        more = link_rest.of_kind(target) if kind.full_update else b""
+        send_typed(here, ACK, kept, dict(index=index), kind, typed, data, more)
     here.indexes.pop(before.name, None)
 
 
@@ -364,6 +369,16 @@ def rtnl_kind(name):
 
 def lacks(kind):
     return "this kernel has no links of kind %s (kernel module %s)" % (kind.name, kind.kernel_module or kind.name)
+
+
+def send_typed(here, flags, attrs, header, kind, typed, data, more):
+    """Tell the kernel of a link with its kind's options, and with what is not described if that goes with them."""
+    try:
+        return send(here, flags, [*attrs, link_info(kind.name, data + more)], header, kind, typed)
+    except OSError:
+        if not more:
+            raise
+    return send(here, flags, [*attrs, link_info(kind.name, data)], header, kind, typed)
 
 
 def send(here, flags, attrs, header, kind, typed=()):

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the kernel tells of a link and nothing here describes: the link that takes its place gets it."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from functools import lru_cache
+
+from .._kinds.base import kind_named
+from .netlink import ACK, GETLINK, NEWLINK, attribute, known, nested
+
+AF_SPEC, LINKINFO = 26, 18
+# Of the part of a message: the kind, and its data.
+INFO_KIND, INFO_DATA, INFO_SLAVE_KIND, INFO_SLAVE_DATA = 1, 2, 4, 5
+INET6_TOKEN = 7
+
+
+@lru_cache(maxsize=None)
+def described(name, of_port):
+    """The numbers of the attributes of a kind or of its ports that are read elsewhere, or that nobody sets."""
+    kind = kind_named(name)
+    names = {nla for row in (kind.port if of_port else kind.attrs) for nla in row.attributes()}
+    names |= {kind.underlay} if kind.underlay and not of_port else set()
+    return {known(nla)[0] for nla in names} | set(kind.only_told(of_port))
+
+
+def rest_of(kind, slave, parts, info):
+    """The (part, number, value) of what is not described; the part is that of the link, of its port, or the token."""
+    found = []
+    if kind.name and kind.maker != "tuntap":
+        found += [("data", *pair) for pair in undescribed(kind.name, False, info.get(INFO_DATA, b""))]
+    if slave:
+        found += [(slave, *pair) for pair in undescribed(slave, True, info.get(INFO_SLAVE_DATA, b""))]
+    token = dict(nested(dict(nested(parts.get(AF_SPEC, b""))).get(socket.AF_INET6, b""))).get(INET6_TOKEN)
+    return (*found, ("token", INET6_TOKEN, token)) if token and any(token) else tuple(found)
+
+
+def undescribed(name, of_port, data):
+    return [(number, raw) for number, raw in nested(data) if number not in described(name, of_port)]
+
+
+def of_kind(link):
+    """Its kind's attributes that are not described, where the kernel resets or refuses what a later message says."""
+    return b"".join(attribute(number, raw) for part, number, raw in link.raw if part == "data")
+
+
+def put_back(kernel, change):
+    """Each in a message of its own: some the kernel only tells."""
+    link, base = change.after, change.base
+    parts = {"data", "token"} if base is None or not base.raw else set()
+    parts |= {link.slave_kind} if base is None or base.master != link.master else set()
+    wanted = [one for one in link.raw if one[0] in parts]
+    if not wanted:
+        return
+    here = kernel.netlink(link.netns)
+    index = here.index(link.name)
+    found = dict(nested(here.ask("link", GETLINK, 0, index=index)[0], 16))
+    now = rest_of(kind_named(link.kind), link.slave_kind, found, dict(nested(found.get(LINKINFO, b""))))
+    for part, number, raw in wanted:
+        if (part, number, raw) not in now:
+            with suppress(OSError):
+                here.ask("link", NEWLINK, ACK, [message(link, part, attribute(number, raw))], index=index)
+
+
+def message(link, part, data):
+    if part == "token":
+        return AF_SPEC, attribute(socket.AF_INET6, data)
+    kind, rest = (INFO_KIND, INFO_DATA) if part == "data" else (INFO_SLAVE_KIND, INFO_SLAVE_DATA)
+    name = link.kind if part == "data" else part
+    return LINKINFO, attribute(kind, name.encode() + b"\0") + attribute(rest, data)
