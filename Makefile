@@ -6,6 +6,8 @@
 # make demo      a bridge LAN behind a router with NAT, built in a sandbox, with who reaches whom and what passes
 # make bench     times of tasks, of whole topologies and of probes, as ratios to their peers
 # make hosts     a shell among the test hosts
+# make managers  a test host beside networkd, NetworkManager, ifupdown, Docker, firewalld and udev, and a table of what holds
+# make managers-quick  likewise, without what boots it; make managers-all: likewise, with 20 boots and every role
 # make test-matrix  a bit of every suite on every supported pair of Python and ansible-core with every pyroute2
 
 PYTHON ?= python3
@@ -18,7 +20,7 @@ JOBS ?= $(shell expr $$(nproc) + 1)
 # The longest come first and short ones last; those that wait for the same lock are apart.
 SUITES := $(if $(HOSTS),,fleet-build) lint unit $(if $(HOSTS),,fleet-itself) kernel sanity documentation
 SUITES += $(if $(HOSTS),molecule-hosts,fleet-kernel molecule) lives $(if $(HOSTS),,fleet-modules) turns cells
-SUITES += inside demonstration pictures looks build
+SUITES += inside demonstration pictures looks build $(if $(HOSTS),,udev)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -131,6 +133,21 @@ molecule-0 molecule-1 molecule-2: fleet-build
 
 hosts: fleet-build
 	@tests/fleet/run sh -c 'echo "ansible all -m ping; ssh -F $$FLEET/ssh_config d12; exit ends them"; exec $${SHELL:-bash}'
+
+# Debian 13 is what most have, and the newest kernel is twice as fast.
+MANAGERS := network-manager,firewalld,ifupdown,dhcpcd-base,docker.io,iptables-persistent
+MANAGED := tests/fleet/run --hosts $(or $(HOST),d13) --kernel $(or $(KERNEL),d14) --with $(MANAGERS) --rescue
+
+# What needs no packages beside those of Debian, and no boot.
+.PHONY: udev
+udev: fleet-build
+	$(RUN) --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d13 --kernel d14 --systemd --rescue pytest --junit-xml=$(RESULTS)/$@.xml -m "not long and not boots" tests/managers -k "test_udev or test_mac or test_undo or networkd_has_the_card"
+
+.PHONY: managers managers-quick managers-all
+managers managers-quick managers-all: setup
+	@$(MANAGED) --build || [ $$? = 77 ]
+	@rm -rf $(CACHE)/$@ && mkdir -p $(RESULTS)
+	$(RUN) --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ MANAGERS_TABLE=$(RESULTS)/$@.md $(MANAGED) --state $(CACHE)/$@ pytest --junit-xml=$(RESULTS)/$@.xml $(if $(filter managers,$@),-m "not long",$(if $(filter managers-quick,$@),-m "not long and not boots")) tests/managers
 
 sanity: setup
 	$(RUN) --cases '$(CURDIR)/tests/output/junit/*.xml' -- env $(EVERY_PYTHON) tests/ansible-sanity $(LINK) $(CACHE)/home

@@ -76,9 +76,13 @@ options:
     description:
       - Whether the master takes over the addresses and routes of a link that is its port, all but those that the kernel
         made. They are on both while the link becomes a port, and if a step fails, everything is put back.
+      - The master gets the MAC address of the link too, unless its O(address) says another one, so that everybody in
+        the LAN finds it at once.
+      - When the link leaves its master, or O(state=absent) deletes that, addresses and routes go back to the link. A
+        topology does so by itself.
       - IPv6 addresses can be used there a second or two later, when the kernel knows that nobody else has them.
       - Without it, a link that carries the default route, or the SSH connection by which the task came, does not become
-        a port of a bridge or bond.
+        a port of a bridge or bond. One with the only default route, or with that connection, is not deleted.
     type: bool
     default: false
 """

@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ._capture import CAPTURE, around, asked, started, stopped
 from ._core.values import Refused
+from ._drops import hint
 from ._legible import legible
 from ._machine import virtual_machine
 from ._machine_options import MACHINE
@@ -61,6 +62,9 @@ def reachability(p, spaces, dry):
             break
         time.sleep(0.1)
     result, failure = report(wish, answers)
+    if any(answers[pair].reason == "no reply" for pair in pairs):
+        with spaces.inside(""):
+            failure = "\n".join(filter(None, (failure, hint())))
     return dict(result, changed=False), failure
 
 

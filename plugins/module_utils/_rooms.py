@@ -10,12 +10,12 @@ from importlib import import_module
 # The sorts of resources, in the order in which they are made; each has a room in _resources and one in _rtnl.
 ORDER = (
     "netns link altname wireguard_peer vlans address nexthop impairment neighbour fdb mdb sysctl route rule sysctl_file"
-    " nat_table masquerade port_forward topology boot pending"
+    " nat_table masquerade port_forward topology boot staged pending"
 )
 RANK = {sort: rank for rank, sort in enumerate(ORDER.split())}
 # Sorts that share a room with another one.
 SHARED = dict(altname="link", wireguard_peer="wireguard", sysctl_file="sysctl", nat_table="nat", masquerade="nat")
-SHARED.update(port_forward="nat", boot="topology", pending="topology")
+SHARED.update(port_forward="nat", boot="topology", staged="topology", pending="topology")
 # Those that a task reads only if it asks for them, or its steps can change them.
 ON_DEMAND = ("nexthop", "route", "rule", "vlans", "neighbour", "fdb", "mdb", "impairment", "sysctl")
 # The rooms of the kinds of links, and the kinds in each.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import time
 import traceback
 from contextlib import suppress
 from functools import partial
@@ -76,7 +77,8 @@ def task(name):
         module.fail_json(msg="cannot read the network's state: %s" % e, exception=traceback.format_exc())
     finally:
         kernel.close()
-    module.exit_json(**legible(report(desired, *result, lambda text: module.warn(legible(text)))))
+    more = kernel.managers.warnings(desired, result[-1]) if result[1] else ()
+    module.exit_json(**legible(report(desired, *result, lambda text: module.warn(legible(text)), more)))
 
 
 def carry_out(kernel, desired, dry, confirm=None):
@@ -145,7 +147,7 @@ def apply(kernel, desired, before, steps, to_read, confirm=None):
         for change in steps:
             kernel.execute(change)
             done += 1
-        kernel.wait_for_leaving()
+        kernel.finish()
         after = kernel.observe(to_read)
         left = planned(desired, after)
         if left:
@@ -155,6 +157,7 @@ def apply(kernel, desired, before, steps, to_read, confirm=None):
     except (Exception, KeyboardInterrupt) as e:
         handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
         where = spelled(steps[min(done, len(steps) - 1)])
+        meddlers = meddling(kernel, desired, to_read)
         left = roll_back(kernel, to_read, before, steps)
         signal.signal(signal.SIGTERM, handler)
         for record in waits:
@@ -162,7 +165,14 @@ def apply(kernel, desired, before, steps, to_read, confirm=None):
         outcome = "everything was put back" if not left else "could not put back: %s" % "; ".join(left)
         hint = " (this needs root: use become: true)" if getattr(e, "errno", 0) in (errno.EPERM, errno.EACCES) else ""
         step = "step %d of %d (%s) failed: " % (done + 1, len(steps), where) if done < len(steps) else ""
-        raise Failed("%s%s%s; %s" % (step, sentence(e), hint, outcome))
+        raise Failed("; ".join(["%s%s%s" % (step, sentence(e), hint), outcome, *meddlers]))
+
+
+def meddling(kernel, desired, to_read):
+    """Sentences on who else has changed what a task was about to make, if anybody."""
+    with suppress(Exception):
+        return list(kernel.managers.of_links(desired, kernel.observe(to_read)))
+    return []
 
 
 def prepare(before, steps):
@@ -172,7 +182,8 @@ def prepare(before, steps):
         _rooms.load("_resources", room)
         _rooms.load("_rtnl", room)
     _rooms.load("_core", "rollback")
-    for part in ("plan", "claims", "checks", "predict", "words"):
+    _rooms.load("_rtnl", "witness")
+    for part in ("plan", "claims", "checks", "hand_over", "predict", "words"):
         _rooms.load("_resources", "link_" + part)
     for r in [r for change in steps for r in (change.before, change.after) if r is not None]:
         if r.sort == "link":
@@ -203,28 +214,44 @@ def undo(to_read, before, steps, waits):
 
 
 def roll_back(kernel, to_read, before, steps):
-    """Lead the host back to the snapshot; return what could not be done. Nothing is raised here."""
-    from ._core.rollback import rollback
+    """Lead the host back to the snapshot; return what could not be done, or differs. Nothing is raised here."""
+    from ._core.rollback import made_by, rollback
 
-    failed = []
+    failed, made = [], None
     for dummy in range(4):
         refused, failed = {}, []
         try:
-            back = rollback(steps, before, kernel.observe(to_read), refused)
+            made = made_by(steps, before) if made is None else made
+            now = kernel.observe(to_read)
+            back = rollback(steps, before, now, refused, made)
         except Exception as e:
             failed.append(sentence(e))
             continue
         failed += refused.values()
         if not back:
-            return failed
+            return failed + differences(kernel, to_read, before, now)
         for change in back:
             try:
                 kernel.execute(change)
             except Exception as e:
                 failed.append("%s (%s)" % (spelled(change), sentence(e)))
         with suppress(OSError):
-            kernel.wait_for_leaving()
+            kernel.finish()
     return failed or [spelled(change) for change in back]
+
+
+def differences(kernel, to_read, before, now):
+    """What the kernel tells otherwise than before; what it changes in its own time it has a moment for."""
+    from ._rtnl.witness import differences as between
+
+    try:
+        found, end = between(before.heard, now.heard), time.monotonic() + 2
+        while found and time.monotonic() < end:
+            time.sleep(0.1)
+            found = between(before.heard, kernel.observe(to_read).heard)
+        return found
+    except Exception as e:
+        return ["what differs is not known: %s" % sentence(e)]
 
 
 def spelled(change):
@@ -235,9 +262,11 @@ def spelled(change):
         return " ".join(str(part) for part in change.target.key if part)
 
 
-def report(desired, before, steps, after, warn):
+def report(desired, before, steps, after, warn, more=()):
     """What a task returns. It has done its work: what fails from here on is told, and undoes nothing."""
     out = dict(changed=bool(steps))
+    for line in more:
+        warn(line)
     for part in (warnings, told, way_back):
         try:
             out.update(part(desired, before, steps, after, warn))

@@ -137,8 +137,8 @@ notes:
   - A link comes to a bond when it is down. The plan sets it down first, and the kernel sets it up again, with the MAC
     address and the MTU of the bond. What fell on the way and nobody wished away, its IPv6 addresses and its routes, is
     put back.
-  - A bond without a MAC address of its choice takes that of its first port. When the last port has gone it has one by
-    chance.
+  - A bond without a MAC address of its choice takes that of its first port; in the host's own network namespace it is
+    made with it, as udev(7) would give it another one. When the last port has gone it has one by chance.
 seealso:
   - module: virtnet.linux.link
   - module: virtnet.linux.linux_bridge

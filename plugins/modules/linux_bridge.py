@@ -176,7 +176,8 @@ options:
     type: bool
     default: false
 notes:
-  - A bridge takes its MAC address and MTU from its ports unless they are set here.
+  - A bridge takes its MAC address and MTU from its ports unless they are set here. On a host with udev(7) it is given a
+    MAC address of its own, and keeps that; with O(take_over_addresses) it is made with that of its port.
   - The kernel rounds times to its clock. A difference of a hundredth of a second is no change.
 seealso:
   - module: virtnet.linux.link

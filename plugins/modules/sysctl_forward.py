@@ -99,6 +99,8 @@ options:
     description:
       - With V(true) each setting is also written to a file of its own, C(/etc/sysctl.d/9X-virtnet-*.conf). With
         V(false) these files are removed, with nothing given they stay as they are. No other file is touched.
+      - udev(7) reads them again when a link comes after the boot. Without V(true) a restart of systemd-sysctl, as in an
+        upgrade, sets back what other files there say.
       - Only for the host's own network namespace, without O(netns).
     type: bool
 notes:

@@ -182,7 +182,13 @@ options:
   persistent:
     description:
       - Whether the topology is made anew after each boot, without Ansible, by a systemd unit C(virtnet-NAME.service)
-        that runs the command lines in C(/etc/virtnet/NAME.sh) once C(network.target) is reached.
+        that runs the command lines in C(/etc/virtnet/NAME.sh) once C(network-online.target) is reached. What fails then
+        is tried again for a minute, as a gateway, a card or another topology can come later; all else is done.
+      - The unit can be started again at any time, and does no harm. It starts again by itself after a service that
+        restores saved rules, if the topology has NAT.
+      - A card with C(take_over_addresses) gives what it has after the boot. Whoever gives the card its
+        address must not want it back, as networkd and NetworkManager do.
+      - With O(confirm), nothing is written for the boot before the confirmation.
       - Left out, a unit that is there follows the description. O(state=absent) takes it away.
       - A topology with a private or preshared key of WireGuard cannot be persistent, as no command line has such keys.
     type: bool

@@ -84,6 +84,9 @@ options:
 notes:
   - The other end of a link can be in a network namespace that has no name. Then the task fails, unless
     O(recreate=true).
+  - In the host's own network namespace, systemd-networkd has files for veths that are called C(ve-*), C(vb-*) or
+    C(vz-*), and NetworkManager takes one that is called C(eth0) or the like for a card; the page on other managers says
+    more.
 seealso:
   - module: virtnet.linux.link
   - module: virtnet.linux.linux_bridge

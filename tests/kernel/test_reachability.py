@@ -183,3 +183,27 @@ def test_a_thousand_pairs(host):
 def test_without_root_one_sentence(router):
     refused = run("reachability", prefix=NOBODY, netns=["a"], to=[FAR])
     assert refused["failed"] and "needs root" in refused["msg"] and "\n" not in refused["msg"]
+
+
+ROUTED = """
+for n in 1 2; do
+    ip netns add n$n; ip link add r$n up type veth peer name eth0 netns n$n; ip -n n$n link set eth0 up
+    ip -n n$n address add 192.0.$n.2/24 dev eth0; ip address add 192.0.$n.1/24 dev r$n
+    ip -n n$n route add default via 192.0.$n.1
+done
+sysctl -qw net.ipv4.ip_forward=1
+nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy %s; }'
+"""
+
+
+@pytest.mark.needs("nft")
+@pytest.mark.parametrize("policy", ["drop", "accept"])
+def test_who_drops_what_is_forwarded_is_named(host, policy):
+    host.shell(ROUTED % policy)
+    try:
+        said = run("reachability", pairs=[dict(netns="n1", to="192.0.2.2", reachable=True)], timeout=0.3)
+        text = "The host drops what it forwards and no rule accepts"
+        assert (text in str(said.get("msg"))) == (policy == "drop") == said.get("failed", False), said
+        assert policy == "accept" or "the policy of the chain FORWARD of ip filter is DROP" in said["msg"]
+    finally:
+        host.shell("nft 'delete table ip filter'")

@@ -194,6 +194,11 @@ def test_a_lost_node_or_link_costs_only_its_own(host, damage):
     assert found == target
 
 
+def stop_forwarding(host):
+    """The one thing that a topology leaves as it is."""
+    host.shell("sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0")
+
+
 def test_what_is_dropped_goes_and_strangers_stay(host):
     host.shell(STRANGERS)
     before = snapshot(host.observe())
@@ -205,6 +210,7 @@ def test_what_is_dropped_goes_and_strangers_stay(host):
     settled(dict(NEXT, nodes=NEXT["nodes"][:1], links=[]))
     assert [r.name for r in host.observe() if type(r).__name__ == "Netns"] == ["mine"]
     assert set(commands_of(name="lab", state="absent")) >= {"rm -f /run/virtnet/lab.json"}
+    stop_forwarding(host)
     assert snapshot(host.observe()) == before
 
 
@@ -214,6 +220,7 @@ def test_a_topology_is_gone_without_its_description(host):
     for params in (LAB, NEXT):
         settled(params)
     assert commands_of(name="lab", state="absent", lock_timeout=0)
+    stop_forwarding(host)
     assert snapshot(host.observe()) == before
 
 
@@ -303,6 +310,7 @@ def test_killed_before_any_step_the_next_run_converges(host):
     target = snapshot(host.observe(), chance=False)
     for last in range(len(steps)):
         done(LAB)
+        stop_forwarding(host)
         assert snapshot(host.observe(), chance=False) == first, last
         assert killed_before(last) == signal.SIGKILL
         host.settle()
@@ -352,6 +360,7 @@ def test_what_is_persistent_is_made_again(host, own_etc):
         assert {**found, ("topology", "lab"): None} == {**target, ("topology", "lab"): None}
         assert done(params) == ()
     assert commands_of(name="lab", state="absent")
+    stop_forwarding(host)
     assert snapshot(host.observe()) == before
     assert host.output("find /run/upper ! -type d ! -type c") == ""
     assert commands_of(persistent=True, **NEXT)

@@ -156,3 +156,133 @@ def test_what_a_topology_describes_goes_over_to_the_master_and_back(uplink, star
         assert told.get("changed"), told
         assert not run("topology", **lab(dev))["changed"]
         uplink.shell("ip netns exec out ping -n -c 1 -W 2 192.0.2.2" if dev == "br0" else "true")
+
+
+def mac_of(host, name):
+    return host.observe().link(("", name)).address
+
+
+def test_a_new_master_is_made_with_the_address_of_the_card(uplink):
+    """udev(7) leaves alone what has its MAC address from the request that made it."""
+    card = mac_of(uplink, "card")
+    made = run("linux_bridge", name="br2", ports=[dict(name="card")], take_over_addresses=True)
+    assert "ip link add name br2 address %s up type bridge" % card in made["commands"]
+    assert made["link"]["address"] == mac_of(uplink, "br2") == mac_of(uplink, "card") == card
+    other = dict(name="br3", address="02:00:00:00:00:33", ports=[dict(name="far2")], take_over_addresses=True)
+    uplink.shell("ip link add far2 type ifb; ip address add 192.0.3.1/24 dev far2; ip link set far2 up")
+    assert run("linux_bridge", **other)["link"]["address"] == "02:00:00:00:00:33"
+
+
+def test_one_that_is_there_gets_it(uplink):
+    card = mac_of(uplink, "card")
+    assert run("linux_bridge", take_over_addresses=True, **PORT)["changed"]
+    assert mac_of(uplink, "br0") == mac_of(uplink, "card") == card
+    assert not run("linux_bridge", take_over_addresses=True, **PORT)["changed"]
+
+
+def test_what_ends_some_time_goes_over_with_what_is_left(uplink):
+    """Addresses by DHCP, with a default route from there, and by a router advertisement."""
+    own = "2001:db8::%s" % eui64(mac_of(uplink, "card"))
+    uplink.shell(
+        "ip address flush dev card scope global",
+        "ip address add 192.0.2.1/24 dev card valid_lft 300 preferred_lft 200",
+        "ip -6 address add %s/64 dev card nodad mngtmpaddr valid_lft 600 preferred_lft 500" % own,
+        "ip route add default via 192.0.2.254 dev card proto dhcp src 192.0.2.1",
+        "ip -6 route add default via 2001:db8::fe dev card proto ra expires 900",
+    )
+    made = run("linux_bridge", take_over_addresses=True, **PORT)
+    assert made.get("changed"), made
+    uplink.shell(PINGS[0], PINGS[2], "sleep 2", *PINGS_6[:1])
+    left = uplink.observe()
+    found = {r.ip: r for r in left if r.sort == "address" and r.dev == "br0"}
+    assert 290 < found["192.0.2.1"].valid_lft <= 300 and 590 < found[own].valid_lft <= 600
+    assert not run("linux_bridge", take_over_addresses=True, **PORT)["changed"]
+
+
+def eui64(mac):
+    first, *rest = (int(part, 16) for part in mac.split(":"))
+    parts = [first ^ 2, *rest[:2], 0xFF, 0xFE, *rest[2:]]
+    return ":".join("%x" % (parts[n] << 8 | parts[n + 1]) for n in range(0, 8, 2))
+
+
+def test_what_carries_the_way_to_the_host_is_not_deleted(uplink):
+    before = snapshot(uplink.observe())
+    said = run("link", name="card", state="absent")["msg"]
+    assert said == "state: card carries the default route, which would go with it"
+    assert snapshot(uplink.observe()) == before
+    uplink.shell("ip route add default via 192.0.2.254 metric 9; ip link add vpn up type ifb")
+    uplink.shell("ip route add default dev vpn metric 3; ip -6 route add default dev vpn metric 3")
+    assert run("ifb", name="vpn", state="absent")["changed"]
+    uplink.shell("ip route delete default metric 9")
+    run("linux_bridge", take_over_addresses=True, **PORT)
+    before = snapshot(uplink.observe())
+    said = run("linux_bridge", name="br0", state="absent")["msg"]
+    assert said == (
+        "state: br0 carries the default route; take_over_addresses: true gives its addresses and routes to card"
+    )
+    for option, how in [
+        ("master", dict(name="card", master="")),
+        ("master", dict(name="card", master="br1", take_over=True)),
+    ]:
+        said = run("link", **how)["msg"]
+        assert said.startswith("%s: br0 carries the default route; take_over_addresses: true" % option), said
+    said = run("linux_bridge", name="br0", ports=[], exclusive_ports=True)["msg"]
+    assert "br0 carries the default route" in said
+    assert snapshot(uplink.observe()) == before
+
+
+@pytest.mark.parametrize(
+    "module, options",
+    [
+        ("linux_bridge", dict(name="br0", state="absent")),
+        ("link", dict(name="card", master="")),
+        ("linux_bridge", dict(name="br0", ports=[], exclusive_ports=True)),
+    ],
+)
+def test_the_card_gets_it_back(uplink, module, options):
+    before = snapshot(uplink.observe())
+    run("linux_bridge", take_over_addresses=True, **PORT)
+    uplink.shell("ip address delete 10.0.0.1/24 dev br0")
+    dry = run(module, check=True, take_over_addresses=True, **options)
+    wet = run(module, take_over_addresses=True, **options)
+    assert wet["changed"] and dry["commands"] == wet["commands"]
+    uplink.shell(*PINGS, "sleep 2", *PINGS_6)
+    after = snapshot(uplink.observe())
+    assert [key for key in before if key not in after and key[0] != "link" and key[2] == "card"] == []
+    assert not run(module, take_over_addresses=True, **options)["changed"]
+
+
+def test_a_topology_gives_back_what_it_took(uplink):
+    uplink.shell("ip link delete br0")
+    before = snapshot(uplink.observe())
+    link = dict(kind="bridge", take_over_addresses=True, **PORT)
+    node = dict(name="here", netns="", links=[link], addresses=[dict(dev="br0", address=["10.0.0.1/24"])])
+    assert run("topology", name="t", nodes=[node])["changed"]
+    uplink.shell(*PINGS)
+    assert not run("topology", name="t", nodes=[node])["changed"]
+    without = dict(node, links=[dict(kind="bridge", name="br0")])
+    for what in (dict(nodes=[without]), dict(nodes=[node]), dict(state="absent")):
+        assert run("topology", name="t", **what).get("changed")
+        uplink.shell(*PINGS)
+        assert not run("topology", name="t", **what)["changed"]
+    uplink.shell("sleep 2", *PINGS_6)
+    assert [key for key in before if key not in snapshot(uplink.observe())] == []
+
+
+@pytest.mark.needs("bond")
+def test_a_bond_gives_it_back(uplink):
+    card = mac_of(uplink, "card")
+    assert run("bond", name="bo1", take_over_addresses=True, ports=[dict(name="card")])["link"]["address"] == card
+    assert run("bond", name="bo1", state="absent", take_over_addresses=True)["changed"]
+    uplink.shell(*PINGS, "sleep 2", *PINGS_6)
+
+
+def test_nexthops_come_back_too(uplink):
+    uplink.shell(
+        "ip route delete default", "ip nexthop add id 1 via 192.0.2.254 dev card", "ip route add default nhid 1"
+    )
+    assert run("linux_bridge", take_over_addresses=True, **PORT)["changed"]
+    uplink.shell(*PINGS, "ip nexthop show id 1 | grep 'dev br0'")
+    told = run("linux_bridge", name="br0", state="absent", take_over_addresses=True)
+    assert told.get("changed"), told
+    uplink.shell(*PINGS, "ip nexthop show id 1 | grep 'dev card'", "ip route show default | grep 'nhid 1'")

@@ -15,7 +15,8 @@ MAY = {
     "_core": {"_core", "_rooms"},
     "_kinds": {"_core", "_kinds", "_rooms"},
     "_resources": {"_core", "_kinds", "_resources", "_rooms"},
-    "_rtnl": {"_core", "_kinds", "_resources", "_rooms", "_rtnl", "_namespaces", "_confirm"},
+    "_rtnl": {"_core", "_kinds", "_resources", "_rooms", "_rtnl", "_trace", "_namespaces", "_confirm", "_probe"},
+    "_trace": {"_core", "_kinds", "_probe", "_reach", "_rooms", "_trace"},
     "_rooms": set(),
     "_once": set(),
     "_namespaces": set(),
@@ -27,10 +28,14 @@ MAY = {
     "_machine_options": {"_core"},
     "_info": {"_core", "_kinds", "_resources", "_rooms"},
     "_task": {"_confirm", "_core", "_legible", "_namespaces", "_rooms", "_rtnl"},
-    "_probe_task": {"_capture", "_core", "_legible", "_machine", "_machine_options", "_namespaces", "_probe", "_reach"},
+    "_probe_task": {
+        *("_capture", "_core", "_drops", "_legible", "_machine", "_machine_options", "_namespaces", "_probe", "_reach")
+    },
+    "_drops": set(),
     "_legible": set(),
     "_info_task": {"_core", "_info", "_probe_task", "_rooms", "_rtnl", "_task"},
-    "modules": {"_once", "_task", "_info_task", "_probe_task", "_resources", "_rtnl", "_kinds"},
+    "_trace_task": {"_core", "_probe_task", "_rtnl", "_task", "_trace"},
+    "modules": {"_once", "_task", "_trace_task", "_info_task", "_probe_task", "_resources", "_rtnl", "_kinds"},
 }
 # What a resource may know of another one, beside links.
 NEIGHBOURS = {
@@ -41,12 +46,14 @@ NEIGHBOURS = {
     "nat": {"nat_words"},
     "wireguard": {"link_options"},
     "boot": {"topology"},
+    "topology": {"boot_script"},
     "route": {"route_rows"},
     "route_options": {"route", "route_rows"},
     "topology_options": {"topology"},
 }
-OF_LINKS = {"link", "link_claims", "link_plan", "link_checks", "link_predict", "link_words", "link_conf"}
-OWNERS = {"pyroute2": {"_rtnl/netlink"}, "AnsibleModule": {"_task", "_info_task", "_probe_task"}}
+OF_LINKS = {"link", "link_claims", "link_plan", "link_checks", "link_hand_over", "link_predict", "link_words"}
+OF_LINKS.add("link_conf")
+OWNERS = {"pyroute2": {"_rtnl/netlink"}, "AnsibleModule": {"_task", "_info_task", "_probe_task", "_trace_task"}}
 FILES = sorted(UTILS.rglob("_*.py")) + sorted(UTILS.rglob("[a-z]*.py")) + sorted((PLUGINS / "modules").glob("*.py"))
 FILES = sorted({path for path in FILES if path.name != "__init__.py"})
 

@@ -9,7 +9,11 @@ from shlex import quote
 
 def commands(change):
     """The lines, in order."""
-    lines = change.target.commands(change)
+    return spelled(change.target.commands(change))
+
+
+def spelled(lines):
+    """Each as one text."""
     return [line if isinstance(line, str) else " ".join(map(quoted, line)) for line in lines]
 
 

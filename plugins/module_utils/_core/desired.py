@@ -19,6 +19,7 @@ class Desired(Value):
     returns: Tuple[Tuple[str, Any], ...] = ()  # (name, key, list of keys, or pattern): what the task gives back
     prune: Tuple[Any, ...] = ()  # what a topology made and does not describe any more
     persistent: Optional[bool] = None  # whether it comes back after a boot
+    waits: bool = False  # for a confirmation, before which nothing is written for the boot
     controller: str = ""  # the address of this host by which the task came
 
     def __iter__(self):

@@ -225,6 +225,10 @@ class Resource(Value):
         """A step as command lines: lists of words, or texts for a shell."""
         raise NotImplementedError
 
+    def boot_commands(self, change):
+        """Likewise, for a script that can run again."""
+        return self.commands(change)
+
     def described(self, state):
         """It in the words of the options, with what is on it."""
         return self.plain()

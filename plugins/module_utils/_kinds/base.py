@@ -61,6 +61,11 @@ class Kind(Value):
         """Whether it stays in the network namespace in which it was made."""
         return False
 
+    def mac_by_chance(self):
+        """Whether the kernel makes up a MAC address for a new one, and takes one in its place."""
+        theirs = self.accepts_ports() or {"address", "unset address"} & self.inherits
+        return not (theirs or self.l3 or self.is_tap())
+
     def mac_fixed(self):
         """Whether it keeps the MAC address with which it was made."""
         return False

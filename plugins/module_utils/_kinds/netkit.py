@@ -43,6 +43,9 @@ SEEN_FROM_PEER = dict(policy="peer_policy", peer_policy="policy", scrub="peer_sc
 
 
 class Netkit(Pair):
+    def mac_by_chance(self):
+        return False  # with the mode l3, the usual one, it has none
+
     def far_attrs(self, attrs):
         found = {SEEN_FROM_PEER.get(name, name): value for name, value in attrs}
         if "role" in found:

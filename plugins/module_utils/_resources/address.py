@@ -155,6 +155,10 @@ class Address(OnLink):
         given = port is not None and port.master and planner.allows("take_over_addresses", port)
         return bool(given) and replace(self, dev=port.master).key in planner.present
 
+    def as_snapshot(self, back):
+        elsewhere = [r for r in back.now.within(self.netns, self.sort) if r.ip == self.ip and r.dev != self.dev]
+        return replace(self, unique=bool(elsewhere))
+
     def stays(self, after):
         """Whether the kernel changes it in place to this; else it goes and comes again."""
         names = [name for name in self.COMPARED if getattr(self, name) != getattr(after, name)]
@@ -199,7 +203,12 @@ class Address(OnLink):
             return []
         near = [r for r in state.on(("link", self.netns, self.dev)) if getattr(r, "family", None) == self.family]
         same = [r for r in near if r.sort == self.sort]
-        fallen = [r.key for r in same if not self.secondary and r.secondary and r.network == self.network]
+        after = [r for r in same if not self.secondary and r.secondary and r.network == self.network]
+        link = state.link((self.netns, self.dev))
+        if after and link is not None and link.promotes:
+            state.add(replace(min(after, key=lambda r: r.position), secondary=False))
+            after = []
+        fallen = [r.key for r in after]
         if len(fallen) == len(same):
             fallen += [r.key for r in near if r.sort in ("route", "neighbour")]
         return fallen + self.routes_from(state)

@@ -87,6 +87,8 @@ class Link(Resource):
     pinned: frozenset = Aside(frozenset())  # of address and mtu: what a bridge does not take from its ports
     option: str = Aside("name")
     index: Optional[int] = Aside()
+    promotes: bool = Aside(False)  # read: a secondary address of it takes the place of the primary one that goes
+    manager: str = Aside("")  # read: who else manages it
     no_mac: bool = Aside(False)  # read: it carries IP packets, no frames
 
     sort = "link"
@@ -176,13 +178,28 @@ class Link(Resource):
             raise Refused("state", "%s: it cannot be deleted" % where)
         return [found]
 
+    def before_removal(self, planner):
+        load("_resources", "link_hand_over").before_removal(planner, self)
+
+    def to_record(self, observed, made):
+        have = observed.get(self.key)
+        given = self.kind is None and have is not None and have.master != self.master
+        return self if have is None or given else None
+
     def prune(self, planner):
         have = planner.state.get(self.key)
         if have is not None and have.kind == self.kind:
             planner.remove(have)
+        elif have is not None and self.kind is None and have.master == self.master:
+            self.left(planner, have)
 
     def expel(self, planner):
-        port_kind(planner.state, self).plan_move(planner, self, replace(self, master="", port=()))
+        have = self.left(planner, self)
+        if have.master:
+            port_kind(planner.state, have).plan_move(planner, have, replace(have, master="", port=()))
+
+    def left(self, planner, have):
+        return load("_resources", "link_hand_over").leave(planner, replace(self, master=""), have)
 
     def reassert(self, planner):
         load("_resources", "link_plan").reassert(planner, self)
@@ -254,6 +271,10 @@ class Link(Resource):
             news = ["%s: %s" % pair for pair in now.attrs if pair not in self.attrs]
             text = "%s in %s changes as well (%s): all on %s share it"
             yield text % (self.name, place(self.netns), ", ".join(news), self.link[1])
+        if self.manager and now is not None and now.master not in ("", self.master):
+            text = "%s manages %s, and takes it from %s when it restarts or sets it up anew: have it make %s, %s"
+            page = 'see the page "Beside other managers"'
+            yield text % (self.manager, self.name, now.master, now.master, page)
         lost = kind_of(self).lost_anew()
         if lost and now is not None and now.kind == self.kind and now.index != self.index:
             yield "%s in %s is made anew and has lost %s" % (self.name, place(self.netns), lost)

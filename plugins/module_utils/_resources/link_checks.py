@@ -24,15 +24,30 @@ def check_master(planner, have, want):
         raise Refused(master_option(want), text % (have.name, have.master, want.master))
 
 
+def carried(planner, link, alone=False):
+    """What of the host's way to others a link carries, if anything; perhaps only where there is no other such way.
+
+    What is to go anyway does not count.
+    """
+    near = planner.state.on(link.key)
+    own = [r.address.split("/")[0] for r in near if r.sort == "address"]
+    if not link.netns and planner.desired.controller in own:
+        return "the connection by which this task came"
+    near = near + [r for way in near if way.sort == "nexthop" for r in planner.state.dependents(way.key)]
+    defaults = [r for r in near if r.sort == "route" and r.table == MAIN and r.dest in DEFAULT]
+    others = {r.dest for r in planner.state.within(link.netns, "route") if r.table == MAIN and r not in defaults}
+    defaults = [r for r in defaults if not (alone and r.dest in others)]
+    return "the default route" if any(not is_leaving(planner, r) for r in defaults) else ""
+
+
+def is_leaving(planner, route):
+    """Whether a route is to be taken away by this task."""
+    return any(r.sort == "route" and route in r.find(planner.state) for r in planner.desired.prune)
+
+
 def check_uplink(planner, have, want):
     """Nothing takes the way to the host from under it."""
-    near, what = planner.state.on(have.key), None
-    own = [r.address.split("/")[0] for r in near if r.sort == "address"]
-    if not have.netns and planner.desired.controller in own:
-        what = "the connection by which this task came"
-    near = near + [r for way in near if way.sort == "nexthop" for r in planner.state.dependents(way.key)]
-    if any(r.sort == "route" and r.table == MAIN and r.dest in DEFAULT for r in near):
-        what = "the default route"
+    what = carried(planner, have)
     if what:
         text = "%s carries %s; take_over_addresses: true gives its addresses and routes to %s"
         raise Refused(master_option(want), text % (have.name, what, want.master))

@@ -74,7 +74,8 @@ def one_link(p, link, addresses):
 def gone(p, kind=None, peer=None):
     link, dummy = end_of(p, kind)
     returns = (("link", link.key),) + ((("peer", ("link", *peer)),) if peer else ())
-    return Desired(absent=(Link(link.netns, link.name, kind, peer=peer),), returns=returns)
+    allow = frozenset(name for name in ALLOW if p.get(name))
+    return Desired(absent=(Link(link.netns, link.name, kind, peer=peer),), allow=allow, returns=returns)
 
 
 def from_netns(p):

@@ -9,17 +9,19 @@ from .._core.rows import changed
 from .._core.values import Refused, merged, place, replace
 from .._kinds.base import called, inherits, kind_of, port_kind
 from .link import Link, given_mtu, lower_of, same_attrs
-from .link_checks import check_attrs, check_lower, check_master, check_port, check_uplink, check_upper, master_option
+from .link_checks import check_attrs, check_lower, check_master, check_port, check_upper
 from .link_claims import make_way
+from .link_hand_over import address_of_port, addresses_to_move, leave, move
 
 TXQUEUELEN = 1000  # what most kinds begin with
 OF_LINK = {"data", "token"}  # what of Link.raw no master has a say in
 
 
 def plan(planner, want, have):
+    have = leave(planner, want, have)
     near = addresses_to_move(planner, want, have)
     plan_link(planner, want, have)
-    move_to_master(planner, want, near)
+    move(planner, near, want.ref, (want.netns, want.master))
 
 
 def plan_link(planner, want, have):
@@ -56,6 +58,7 @@ def make(planner, want):
 
 def create(planner, want):
     """A new link; a tunnel is made where its outer packets are, and what needs a spare name first gets one."""
+    want = replace(want, address=want.address or address_of_port(planner, want))
     state, home = planner.state, want.link[0] if want.link else want.netns
     has_underlay = bool(kind_of(want).underlay)
     taken = state.link((home, want.name)) is not None
@@ -304,48 +307,3 @@ def put_back(planner, link):
     low = lower is not None and lower.mtu and link.mtu and given_mtu(planner.state, link) < link.mtu
     for dummy in range(2):
         plan_link(planner, replace(link, mtu=None) if low else link, planner.state.get(link.key))
-
-
-# What goes with its host to another link, and how it is called.
-MOVING = {"address": "%(address)s", "nexthop": "nexthop %(id)d", "route": "%(dest)s"}
-
-
-def addresses_to_move(planner, want, have):
-    """What a port gives to its master, which has the addresses as well before the link is its port."""
-    state = planner.state
-    master = state.link((want.netns, want.master)) if want.master else None
-    if have is None or master is None or kind_of(master).accepts_ports() == "any" or planner.rolls_back:
-        return []
-    near = [r for r in state.on(have.key) if r.sort in MOVING and r.is_movable]
-    if not planner.allows("take_over_addresses", want):
-        if have.master != want.master:
-            check_uplink(planner, have, want)
-        return []
-    if near and master.up is False:
-        text = "%s is down; up, it can take over the addresses and routes of %s"
-        raise Refused(master_option(want), text % (master.name, have.name))
-    for r in near:
-        if any(w.key == r.key and have.key in w.requires() for w in planner.desired.present):
-            text = "%s is described on %s, which gives what it has to %s"
-            raise Refused("take_over_addresses", text % (MOVING[r.sort] % vars(r), have.name, master.name))
-        if r.sort == "address":
-            there = replace(r.renamed(have.ref, master.ref), label="", unique=True)
-            if there.key not in state:
-                planner.step(Change(None, there))
-    return near
-
-
-def move_to_master(planner, want, near):
-    """The routes and nexthops of a port become its master's, and then its addresses go."""
-    master, addresses = (want.netns, want.master), [r for r in near if r.sort == "address"]
-    # Of routes those first by which the gateways of the others are reached.
-    others = [r for r in near if r.sort != "address"]
-    for r in sorted(others, key=lambda r: (r.order()[2], getattr(r, "position", 0))):
-        there = r.renamed(want.ref, master)
-        # One whose gateway an address leads to that is still to come waits for the next pass.
-        if there.accepted(planner.state):
-            planner.state.get(r.key).pass_to(planner, there)
-    planner.absent |= {r.key for r in addresses}
-    # Not every host lets secondaries go with their primary: net.ipv4.conf.*.promote_secondaries.
-    for r in sorted(addresses, key=lambda r: not r.secondary):
-        planner.remove(r)

@@ -7,12 +7,23 @@ from __future__ import annotations
 import re
 from typing import Optional, Tuple
 
+from .._core.commands import spelled
 from .._core.desired import Change, Desired
 from .._core.options import NETNS, STATE
 from .._core.resource import Resource, of_netns
 from .._core.values import Aside, Refused, replace
 from .._core.words import host, inside, link_name, netns_name, network, port_range, unique, within
-from .nat_words import CHAIN, NFT_FAMILY, PROTOCOLS, TABLE, collapsed, iptables_argv, iptables_chain, nft_argv
+from .nat_words import (
+    CHAIN,
+    NFT_FAMILY,
+    PROTOCOLS,
+    TABLE,
+    collapsed,
+    iptables_argv,
+    iptables_chain,
+    nft_argv,
+    nft_texts,
+)
 
 
 class NatTable(Resource):
@@ -100,6 +111,17 @@ class NatRule(Resource):
             elif rule is not None:
                 out.append([*inside(rule.netns), *nft_argv(rule, adding)])
         return out
+
+    def boot_commands(self, change):
+        if self.rest:
+            return self.commands(change)
+        if self.backend == "nft":
+            add, rule = nft_texts(self, True)
+            return [[*inside(self.netns), "nft", "; ".join((add, "flush chain " + add.split(" {")[0][10:], rule))]]
+        new, *ends, jump = spelled([inside(self.netns) + argv for argv in iptables_argv(self, True)])
+        there = re.sub(" -(A|I) ([A-Z]+)( [0-9]+)? ", r" -C \2 ", jump, count=1)
+        empty = new.replace(" -N ", " -F ")
+        return ["%s 2>/dev/null || %s" % (new, empty), *ends, "%s 2>/dev/null || %s" % (there, jump)]
 
 
 class Masquerade(NatRule):

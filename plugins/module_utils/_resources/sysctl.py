@@ -149,9 +149,14 @@ class Sysctl(Resource):
         was = observed.get(self.key)
         return None if was is not None and was.value == self.value else replace(self, value=was and was.value)
 
+    @property
+    def is_shared(self):
+        """Whether others on the host may rely on it by the time that a topology goes, as Docker does."""
+        return not self.netns and (self.dev, self.name) in (("", "ip_forward"), ("all", "forwarding"))
+
     def prune(self, planner):
         have = planner.state.get(self.key)
-        if have is not None:
+        if have is not None and not self.is_shared:
             value = self.value_by_itself(planner.state) if self.value is None else self.value
             if have.value != value:
                 planner.step(Change(have, replace(have, value=value)))

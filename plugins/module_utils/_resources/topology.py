@@ -13,8 +13,9 @@ from .. import _rooms
 from .._core.desired import Change, Observation
 from .._core.resource import Resource
 from .._core.values import RUN_DIR, Refused, replace
+from .boot_script import script, services, unit
 
-UNITS, BOOT_HEAD = "/etc/systemd/system", "set -e"
+UNITS = "/etc/systemd/system"
 # The sorts of resources by the names that stand in records.
 CLASSES = dict(
     Netns="netns",
@@ -125,6 +126,15 @@ class Topology(OfHost):
     def goes_back(self, back):
         return True
 
+    def warnings(self, after, targets):
+        """What it leaves as it is."""
+        now = after.get(self.key)
+        kept = {r.key for r in now.made} if now else ()
+        for r in self.made:
+            have = after.get(r.key)
+            if r.key not in kept and getattr(r, "is_shared", False) and have is not None and have.value != r.value:
+                yield "%s stays %s: others may rely on it by now" % (have.word, have.value)
+
     def commands(self, change):
         if change.verb == "delete":
             return [["rm", "-f", self.path]]
@@ -187,12 +197,15 @@ class Boot(OfHost):
     @property
     def files(self):
         """Path to text."""
-        unit = "[Unit]\nDescription=Virtual network %s\nAfter=network.target\n\n[Service]\nType=oneshot\n" % self.name
-        unit += "RemainAfterExit=yes\nExecStart=/bin/sh %s\n\n[Install]\nWantedBy=multi-user.target\n" % self.script
         return {
-            self.script: "\n".join((BOOT_HEAD, *self.lines)) + "\n",
-            "%s/%s" % (UNITS, self.unit): unit,
+            self.script: script(self.name, self.lines),
+            "%s/%s" % (UNITS, self.unit): unit(self.name, self.script, self.lines),
         }
+
+    @property
+    def is_part_of_others(self):
+        """Whether it is to start again with services that restore saved rules."""
+        return bool(services(self.lines))
 
     @property
     def wanted_by(self):
@@ -209,3 +222,22 @@ class Boot(OfHost):
         out = [["mkdir", "-p", *folders]]
         out += ["printf '%%s' %s > %s" % (quote(text), path) for path, text in self.files.items()]
         return [*out, ["ln", "-sf", "../" + self.unit, self.wanted_by]]
+
+
+class Staged(Boot):
+    """The same of a topology that waits for its confirmation, which writes it for the boot; no lines: there is none."""
+
+    sort = "staged"
+
+    @property
+    def path(self):
+        return "%s/%s.boot" % (RUN_DIR, self.name)
+
+    @property
+    def text(self):
+        return json.dumps(self.lines)
+
+    def commands(self, change):
+        if change.verb == "delete":
+            return [["rm", "-f", self.path]]
+        return ["mkdir -p %s && printf '%%s' %s > %s" % (RUN_DIR, quote(self.text), self.path)]

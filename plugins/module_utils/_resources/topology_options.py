@@ -16,7 +16,8 @@ from .._core.desired import Desired
 from .._core.options import LOCK_TIMEOUT, NAME, STATE, spelled_out
 from .._core.values import Refused, place, replace
 from .._kinds.base import kind_named
-from .topology import Pending, Topology
+from .link_hand_over import recorded
+from .topology import Boot, Pending, Topology
 
 # What a node has beside its links, and the module whose options each entry has.
 PARTS = {
@@ -70,7 +71,7 @@ def desired(p, host_):
     if p["confirmed"]:
         if p["state"] == "absent" or any(p[option] is not None for option in ("nodes", "links", "confirm")):
             raise Refused("confirmed", "it is for a task of its own, with no more than the name")
-        return Desired(absent=(Pending(name),), returns=returns)
+        return confirmed(host_.staged(name), name, returns)
     if p["state"] == "absent":
         return Desired((), (Topology(name),), returns=returns, prune=made)
     if p["nodes"] is None:
@@ -80,16 +81,26 @@ def desired(p, host_):
     present = parts.united()
     if not p["allow_overlap"]:
         check_addresses(present)
-    own = [r for dummy, r in present.values() if getattr(r, "kind", True)]
+    # What one link allows is allowed for that link.
+    allow = frozenset((word, r.key) for dummy, it in parts.all for word in it.allow for r in it.present)
+    wanted = tuple(r for dummy, r in present.values())
+    own = [r.bare() for r in wanted if getattr(r, "kind", True)] + recorded(wanted, allow)
     return Desired(
-        tuple(r for dummy, r in present.values()) + (Topology(name, tuple(r.bare() for r in own)),),
+        (*wanted, Topology(name, tuple(own))),
         exclusive=tuple(pattern for dummy, it in parts.all for pattern in it.exclusive),
-        # What one link allows is allowed for that link.
-        allow=frozenset((word, r.key) for dummy, it in parts.all for word in it.allow for r in it.present),
+        allow=allow,
         returns=returns,
         prune=tuple(r for r in made if r.key not in present),
         persistent=p["persistent"],
+        waits=p["confirm"] is not None,
     )
+
+
+def confirmed(staged, name, returns):
+    """Nobody waits any more, and what was to be written for the boot is written."""
+    boot = (Boot(name, staged.lines),) if staged and staged.lines else ()
+    gone = (Boot(name),) if staged and not staged.lines else ()
+    return Desired(boot, (Pending(name), *([staged] if staged else ()), *gone), returns=returns)
 
 
 def check(p, host_):

@@ -13,7 +13,7 @@ import time
 from .. import _rooms
 from .._core.rows import changed, decoded, encoded
 from .._core.values import merged, replace
-from .._kinds.base import NOT_EXTERNAL, kind_named, kind_of
+from .._kinds.base import NOT_EXTERNAL, inherits, kind_named, kind_of
 from .._resources.link import ADDRGENMODES, AltName, Flag, Link
 from . import devconf, link_rest
 from .netlink import (
@@ -46,7 +46,7 @@ MODES = {number: word for word, number in ADDRGENMODES.items()}
 FLAGS = [row for row in Link.ROWS if isinstance(row, Flag)]
 SENT = [row for row in Link.ROWS if row.nla and row.name != "master"]
 ADDRESS, NAME, MTU, LOWER, MASTER, TXQLEN, LINKINFO, ALIAS, LINK_NETNSID, PROP_LIST = 1, 3, 4, 5, 10, 13, 18, 20, 37, 52
-GROUP = 27
+GROUP, PROMOTE_SECONDARIES = 27, 20
 IFNAME, NET_NS_FD, EXT_MASK = "IFLA_IFNAME=3:text", "IFLA_NET_NS_FD=28:uint32", "IFLA_EXT_MASK=29:uint32"
 LINK = "IFLA_LINK=5:uint32"
 SKIP_STATS = [(EXT_MASK, 8)]  # RTEXT_FILTER_SKIP_STATS
@@ -92,10 +92,13 @@ def read_links(kernel, name):
     netlink.names = names = {m[2]: text(parts[NAME]) for m, parts in messages}
     netlink.indexes = {v: k for k, v in names.items()}
     netlink.macs, netlink.l3 = {}, set()
+    with kernel.inside(name), open("/proc/sys/net/ipv4/conf/all/promote_secondaries") as f:
+        all_promote = f.read() != "0\n"
     links, others, usual = [], [], devconf.usual(netlink)
     for (dummy, arp_type, index, flags, dummy), parts in messages:
         info = dict(nested(parts[LINKINFO])) if LINKINFO in parts else {}
         link, get = link_of(name, index, arp_type, flags, parts, info, names, usual)
+        link = replace(link, promotes=all_promote or promotes(parts), manager=kernel.managers.of_link(index, name))
         netlink.macs[index] = parts[ADDRESS].hex(":") if ADDRESS in parts else None
         kind, nsid = kind_of(link), number_in(parts, LINK_NETNSID)
         far = (get(kind.underlay) or 0) if kind.underlay else number_in(parts, LOWER)
@@ -110,6 +113,12 @@ def read_links(kernel, name):
         for dummy, raw in nested(parts[PROP_LIST]) if PROP_LIST in parts else ():
             others.append(AltName(name, link.name, text(raw)))
     return links, others
+
+
+def promotes(parts):
+    """Whether a secondary address of IPv4 becomes the primary one in its place: a value of the link's sysctls."""
+    four = dict(nested(dict(nested(parts.get(AF_SPEC, b""))).get(socket.AF_INET, b""))).get(1, b"")
+    return len(four) >= 4 * PROMOTE_SECONDARIES and struct.unpack_from("=i", four, 4 * PROMOTE_SECONDARIES - 4)[0] > 0
 
 
 def number_in(parts, number):
@@ -247,10 +256,14 @@ def add(kernel, change):
         return
     attrs, header = common(here, change)
     attrs.insert(0, (IFNAME, target.name))
+    mac = kernel.udev.mac(target.netns, kind) if target.address is None and "address" not in inherits(target) else None
+    attrs += [(ADDRESS, mac)] if mac else []
     typed = kind_attrs(kernel, target, None, kind)
     data = b"".join(packed(*pair) for pair in typed)
     if target.peer:
         far = packed(IFNAME, target.peer[1]) + packed(NET_NS_FD, kernel.file(target.peer[0]))
+        mac = kernel.udev.mac(target.peer[0], kind)
+        far += packed(ADDRESS, mac) if mac else b""
         data += packed(kind.peer_nla, HEADS["link"][1].pack(0, 0, 0, 0, 0) + far)
         kernel.netlink(target.peer[0]).indexes.pop(target.peer[1], None)
     start = here

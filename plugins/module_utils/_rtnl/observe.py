@@ -17,9 +17,13 @@ from .._kinds.base import kind_named
 from .._namespaces import CLONE_NEWNET, NETNS_DIR, Namespaces, check, is_namespace, libc
 from . import link as links_room
 from . import netns
+from .announce import announce
+from .managers import Managers
 from .netlink import ACK, CREATE, EXCL, NEWLINK, Netlink, attribute
+from .udev import Udev
 
 UNKNOWN = "Unknown device type"
+OF_NEW_LINKS = ("sysctl", "neighbour")  # what udev takes from a link, or gives it
 
 
 class Kernel(Namespaces):
@@ -32,6 +36,9 @@ class Kernel(Namespaces):
         self.nsids = netns.Nsids(self)
         self.processes = None  # by namespace
         self.leaving = netns.Leaving(self)
+        self.udev = Udev(self)
+        self.managers = Managers(self.udev)
+        self.went = {}  # the addresses that are on another link now, by key
 
     def close(self):
         for netlink in [*self.sockets.values(), *self.generic.values()]:
@@ -110,6 +117,9 @@ class Kernel(Namespaces):
     def pending(self, name):
         return _rooms.load("_rtnl", "topology").pending(name)
 
+    def staged(self, name):
+        return _rooms.load("_rtnl", "topology").staged(name)
+
     # Reading
 
     def observe(self, wanted):
@@ -161,10 +171,21 @@ class Kernel(Namespaces):
         """Do one step, or raise OSError with the kernel's reason."""
         if not (change.target.is_netns and change.verb == "delete"):
             self.wait_for_leaving()
+        if change.target.sort in OF_NEW_LINKS:
+            self.udev.wait()
         _rooms.load("_rtnl", _rooms.room(change.target.sort)).write(self, change)
+        self.udev.note(change)
+        if getattr(change.after, "unique", False) and change.before is None:
+            self.went[change.target.key] = change.after
 
     def wait_for_leaving(self):
         self.leaving.wait()
+
+    def finish(self):
+        """After the last step: what others do to links is done, and those in the LAN know where addresses are."""
+        self.wait_for_leaving()
+        self.udev.wait()
+        announce(self, self.went.values())
 
 
 def holder(fd):

@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from contextlib import suppress
 
 from .._confirm import waiting
 from .._core.values import RUN_DIR, Refused
-from .._resources.topology import Boot, Pending, Topology
+from .._resources.boot_script import lines_in
+from .._resources.topology import Boot, Pending, Staged, Topology
 from . import files
 
 
 def read_all(name):
-    return [made(name), pending(name), boot(name)]
+    return [made(name), pending(name), boot(name), staged(name)]
 
 
 def made(name):
@@ -39,10 +41,17 @@ def boot(name):
     """What makes this topology anew after a boot, if all of it is there as this collection writes it."""
     it = Boot(name)
     with suppress(FileNotFoundError):
-        it = Boot(name, tuple(files.read(it.script).split("\n")[1:-1]))
+        it = Boot(name, lines_in(files.read(it.script)))
     there = [path for path in (*it.files, it.wanted_by) if os.path.lexists(path)]
     whole = len(there) == 3 and all(files.read(path) == text for path, text in it.files.items())
     return it if whole else Boot(name, ("false",)) if there else None
+
+
+def staged(name):
+    """What is written for the boot when this topology is confirmed."""
+    with suppress(FileNotFoundError, ValueError):
+        return Staged(name, tuple(json.loads(files.read(Staged(name).path))))
+    return None
 
 
 def write(kernel, change):
@@ -58,6 +67,7 @@ def write(kernel, change):
 
 def write_boot(target, change):
     if change.verb == "delete":
+        systemctl("stop", target.unit)
         for path in (target.wanted_by, *target.files):
             with suppress(FileNotFoundError):
                 os.unlink(path)
@@ -70,5 +80,12 @@ def write_boot(target, change):
             files.write(path, text)
         with suppress(FileExistsError):
             os.symlink("../" + target.unit, target.wanted_by)
+    systemctl("daemon-reload")
+    if change.verb != "delete" and target.is_part_of_others:
+        # They start only what is active again. It waits for the end of this task.
+        systemctl("start", "--no-block", target.unit)
+
+
+def systemctl(*words):
     if os.path.isdir("/run/systemd/system"):
-        subprocess.run(["systemctl", "daemon-reload"], check=False)
+        subprocess.run(["systemctl", "--quiet", *words], check=False)
