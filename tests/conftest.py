@@ -42,6 +42,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import route, 
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.link import read_links
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.nat import nft_tables
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.observe import Kernel
+from ansible_collections.virtnet.linux.plugins.module_utils._trace_task import TRACE_MODULES
 
 KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in range(8, 14)]
 MACS = ["02:00:00:ff:ff:%02x" % number for number in range(4)]
@@ -89,7 +90,7 @@ def each_of(modules):
     return pytest.mark.parametrize("name", [needing(m, *known[m]) for m in modules])
 
 
-EVERY = [*OPTIONS, *INFO_MODULES, *PROBE_MODULES]
+EVERY = [*OPTIONS, *INFO_MODULES, *PROBE_MODULES, *TRACE_MODULES]
 
 
 @lru_cache

@@ -51,6 +51,11 @@ class Manner:
     size: int = None
     dont_fragment: bool = False
     send_ttl: int = None
+    source: str = ""
+    dev: str = ""
+    mark: int = 0
+    token: bytes = b""  # with which the payload begins
+    sport: int = 0  # of TCP and UDP
 
 
 @dataclass
@@ -215,6 +220,13 @@ class Probing:
             it.setsockopt(level, 62, int(self.manner.dont_fragment))  # IPV6_DONTFRAG
         if self.manner.send_ttl:
             it.setsockopt(level, ttl, self.manner.send_ttl)
+        if self.manner.mark:
+            it.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, self.manner.mark)
+        if self.manner.dev:
+            it.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.manner.dev.encode() + b"\0")
+        if self.manner.source or self.manner.sport:
+            any_address = "::" if family == socket.AF_INET6 else ""
+            it.bind((self.manner.source or any_address, self.manner.sport if kind != socket.SOCK_RAW else 0))
         return it
 
     def where(self, number):
@@ -235,7 +247,7 @@ class Packets(Probing):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.token, self.sockets, self.numbers = os.urandom(TOKEN), {}, {}
+        self.token, self.sockets, self.numbers = self.manner.token or os.urandom(TOKEN), {}, {}
         # For NAT, requests with the identifier of earlier ones would be theirs, and be translated as they were.
         self.first = int.from_bytes(self.token[:2], "big")
 
@@ -255,7 +267,14 @@ class Packets(Probing):
 
     def send(self, number, turn):
         netns, address = self.pairs[number]
-        line, data = self.line(number), payload_of(self.manner, address, self.token)
+        data = payload_of(self.manner, address, self.token)
+        try:
+            line = self.line(number)
+        except OSError as e:
+            if not (self.manner.source or self.manner.dev):
+                raise
+            self.failed(number, reason_of(e.errno))
+            return
         if self.manner.protocol == "icmp":
             data = echo_request(family_of(address), (self.first + number) & 0xFFFF, turn, data)
         try:
@@ -330,7 +349,11 @@ class Connections(Probing):
 
     def send(self, number, turn):
         netns, address = self.pairs[number]
-        it = self.socket(netns, family_of(address), socket.SOCK_STREAM)
+        try:
+            it = self.socket(netns, family_of(address), socket.SOCK_STREAM)
+        except OSError as e:
+            self.failed(number, reason_of(e.errno))
+            return
         try:
             it.connect(self.where(number))
         except BlockingIOError:

@@ -8,6 +8,7 @@ import errno
 import time
 import traceback
 from contextlib import closing
+from importlib import import_module
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -20,7 +21,9 @@ from ._machine_options import MACHINE
 from ._machine_options import RULES as MACHINE_RULES
 from ._namespaces import NEEDS_ROOT, Namespaces
 from ._probe import Answer, probe
-from ._reach import REACH, RULES, differing, plain, report, wanted
+from ._reach import REACH, RULES, differing, plain, report, sentence, wanted
+
+MOST = 20  # pairs that are explained
 
 
 def probe_task(name):
@@ -62,10 +65,18 @@ def reachability(p, spaces, dry):
             break
         time.sleep(0.1)
     result, failure = report(wish, answers)
-    if any(answers[pair].reason == "no reply" for pair in pairs):
+    result["reasons"] = explained(pairs, p, dry) if p["explain"] else []
+    told = list(result["reasons"])
+    if not told and any(answers[pair].reason == "no reply" for pair in pairs):
         with spaces.inside(""):
-            failure = "\n".join(filter(None, (failure, hint())))
-    return dict(result, changed=False), failure
+            told = list(filter(None, [hint()]))
+    return dict(result, changed=False), failure and "\n".join([failure, *told])
+
+
+def explained(pairs, p, dry):
+    """A sentence for each of these pairs that says why it is as it is; few tasks need the rooms for that."""
+    reasons = import_module(__package__ + "._trace_task").explain(pairs[:MOST], p, dry)
+    return [sentence(pair) + reason for pair, reason in zip(pairs, reasons)]
 
 
 def packet_capture(p, spaces, dummy):

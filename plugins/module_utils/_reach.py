@@ -46,6 +46,7 @@ REACH = dict(
         ),
     ),
     wait=dict(type="float", default=0.0),
+    explain=dict(type="bool", default=False),
 )
 RULES = dict(required_one_of=[("to", "pairs")])
 

@@ -15,7 +15,7 @@ description:
   - Says for each pair what was sent and received, the ttl of the reply and the round-trip time, or else the reason and
     the router that gave it.
   - With O(expect), or with what is expected in O(pairs), it is a check. It fails with a table of the pairs that differ.
-  - Needs no program on the managed host, and no pyroute2.
+  - Needs no program on the managed host, and but for O(explain) no pyroute2.
 extends_documentation_fragment:
   - virtnet.linux.looks
   - virtnet.linux.probe
@@ -77,11 +77,18 @@ options:
         a moment until its addresses and ports are ready.
     type: float
     default: 0.0
+  explain:
+    description:
+      - Whether to say of each pair that is not as expected, up to 20, where its packet is lost and why, as
+        M(virtnet.linux.packet_trace) does. This sends one more probe for each of them, and needs pyroute2.
+    type: bool
+    default: false
 notes:
   - A kernel limits how many ICMP errors it sends in a second (C(net.ipv4.icmp_ratelimit), C(icmp_msgs_per_sec)). When
     many pairs fail at one router, some of them are V(no reply).
 seealso:
   - module: virtnet.linux.packet_capture
+  - module: virtnet.linux.packet_trace
 """
 
 EXAMPLES = r"""
@@ -170,6 +177,12 @@ seen:
   type: list
   elements: str
   sample: ["from red to 192.0.2.2: a reply with ttl 64"]
+reasons:
+  description: With O(explain), where and why the packets of these pairs are lost, one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample: ["from red to 192.0.2.2: the packet arrives in blue, which has no route back to 192.0.2.1"]
 differs:
   description: The pairs that are not as expected, one sentence each.
   returned: always
@@ -180,6 +193,11 @@ differs:
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.virtnet.linux.plugins.module_utils._probe_task import probe_task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the rooms that it ships
+    from ansible_collections.virtnet.linux.plugins.module_utils import _trace_task  # noqa: F401
+    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import on_links  # noqa: F401
 
 
 def main():

@@ -207,3 +207,14 @@ def test_who_drops_what_is_forwarded_is_named(host, policy):
         assert policy == "accept" or "the policy of the chain FORWARD of ip filter is DROP" in said["msg"]
     finally:
         host.shell("nft 'delete table ip filter'")
+
+
+def test_explains_what_is_not_as_expected(router):
+    router.shell("ip -n b route delete default")
+    options = dict(netns=["a"], to=[NEAR, FAR], timeout=0.3, explain=True)
+    said = run("reachability", expect="all", **options)
+    why = "from a to 10.0.2.1: the packet arrives in b, which has no route back to 10.0.1.1"
+    assert said["failed"] and said["reasons"] == [why] and said["msg"].splitlines()[-1] == why
+    said = run("reachability", pairs=[dict(netns="a", to=NEAR, reachable=False)], explain=True)
+    assert said["reasons"] == ["from a to 10.0.1.254: it goes by a > r"]
+    assert run("reachability", netns=["a"], to=[NEAR], expect="all", explain=True)["reasons"] == []

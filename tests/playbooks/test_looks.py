@@ -55,6 +55,15 @@ def test_who_reaches_whom_and_what_passes(host, tmp_path):
     assert all(line in broken.output.replace("\\n", "\n") for line in outputs[1].splitlines()), broken.output
 
 
+def test_where_a_packet_is_lost(host, tmp_path):
+    said, outputs = follow("Where a packet is lost", tmp_path)
+    told = re.findall(r'"((?:from guest1|[ 0-9]{2} [* -] |lost: |delivered: ).*)"', said.replace("\\u003e", ">"))
+    # The lines, and as often in one text.
+    wanted = [line for output in outputs for line in output.splitlines()]
+    assert [line for line in told if "\\n" not in line and line in wanted] == wanted, said
+    assert '"sysctl -w net.ipv4.ip_forward=1"' in said
+
+
 CHECK = {
     "virtnet.linux.reachability": dict(
         pairs=[dict(netns="guest1", to="203.0.113.2", ttl=63), dict(netns="guest1", to="192.168.1.11")]

@@ -34,8 +34,14 @@ from ansible_collections.virtnet.linux.plugins.module_utils._resources.sysctl im
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.topology import Topology
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.vlans import PortVlans
 from ansible_collections.virtnet.linux.plugins.module_utils._task import report
+from ansible_collections.virtnet.linux.plugins.module_utils._trace import conclude
+from ansible_collections.virtnet.linux.plugins.module_utils._trace.hops import hops_of
+from ansible_collections.virtnet.linux.plugins.module_utils._trace.options import asked
+from ansible_collections.virtnet.linux.plugins.module_utils._trace.packet import Frame, Packet
+from ansible_collections.virtnet.linux.plugins.module_utils._trace.path import Step
+from ansible_collections.virtnet.linux.plugins.module_utils._trace_task import TRACE_MODULES
 
-SPECS = {name: entry[0] for name, entry in {**OPTIONS, **INFO_MODULES, **PROBE_MODULES}.items()}
+SPECS = {name: entry[0] for name, entry in {**OPTIONS, **INFO_MODULES, **PROBE_MODULES, **TRACE_MODULES}.items()}
 CHECKED = ("type", "default", "choices", "required", "elements")
 # A task of each module that uses all that it can return.
 TASKS = {
@@ -222,8 +228,18 @@ def test_documents_what_topology_info_returns(docs):
 def test_documents_what_reachability_returns(docs):
     pair = ("", "192.0.2.1")
     result, dummy = _reach.report({pair: _reach.Expected()}, {pair: Answer(reason="no reply")})
-    assert set(result) == set(docs["reachability"]["return"])
+    assert {*result, "reasons"} == set(docs["reachability"]["return"])
     assert set(result["matrix"][""]["192.0.2.1"]) == set(docs["reachability"]["return"]["matrix"]["contains"])
+
+
+def test_documents_what_packet_trace_returns(docs):
+    checked = ArgumentSpecValidator(TRACE_MODULES["packet_trace"][0]).validate(dict(to="192.0.2.1"))
+    found = conclude.without_netns(asked(checked.validated_parameters))
+    known = docs["packet_trace"]["return"]
+    step = Step("", "eth0", "out", frame=Frame(Packet("192.0.2.2", "192.0.2.1")))
+    assert set(found) == set(known)
+    assert set(hops_of([step])[0]) == set(known["hops"]["contains"])
+    assert set(found["where"]) == set(known["where"]["contains"])
 
 
 def test_documents_what_virtual_machine_returns(docs):

@@ -1,0 +1,199 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the rules of nftables do with the probe: a table that marks it, which the kernel takes away with its socket."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import struct
+
+from .._trace.packet import TUNNEL_PORTS
+from .files import output
+from .netlink import HEADER, NESTED, Netlink, attribute, nested, text
+
+NETFILTER, GROUP, SUBSYSTEM = 12, 9, 10 << 8
+FAMILIES = dict(inet=1, ip=2, netdev=5, bridge=7, ip6=10)
+NAMES = {number: name for name, number in FAMILIES.items()}
+HOOKS, PRIORITIES = dict(prerouting=0, output=3), dict(bridge=-301, netdev=-10000)
+NEWTABLE, NEWCHAIN, NEWRULE, TRACE, BEGIN, END = 0, 3, 6, 17, 0x10, 0x11
+OWNER, CREATE, APPEND, ACK = 2, 0x400, 0x800, 4
+NETWORK_HEAD, TRANSPORT_HEAD = 8, 9
+KINDS = {1: "policy", 2: "return", 3: "rule"}
+# Where the token is after the transport header: of a probe, and of one that an error quotes.
+# In tunnels there is as much more before it as their heads have: of UDP with vxlan 30, of GRE 4, 8 or 18.
+TOKEN_AT = (8, 8 + 20 + 8, 8 + 40 + 8, 28, 48, 32, 52, 46, 66, 58, 78)
+
+
+def be32(number):
+    return struct.pack("!I", number)
+
+
+def nest(number, *parts):
+    return attribute(number | NESTED, b"".join(parts))
+
+
+def name_of(number, name):
+    return attribute(number, name.encode() + b"\0")
+
+
+def expression(name, *parts):
+    return nest(1, name_of(1, name), nest(2, *parts))
+
+
+def equals(offset, value):
+    """The expressions for these bytes after the transport header."""
+    load = attribute(1, be32(1)), attribute(2, be32(2)), attribute(3, be32(offset)), attribute(4, be32(len(value)))
+    compare = attribute(1, be32(1)), attribute(2, be32(0)), nest(3, attribute(1, value))
+    return expression("payload", *load) + expression("cmp", *compare)
+
+
+MARK = expression("immediate", attribute(1, be32(1)), nest(2, attribute(1, b"\1")))
+MARK += expression("meta", attribute(2, be32(12)), attribute(3, be32(1)))
+
+
+def protocol_is(number):
+    load = expression("meta", attribute(2, be32(16)), attribute(1, be32(1)))
+    compare = attribute(1, be32(1)), attribute(2, be32(0)), nest(3, attribute(1, bytes([number])))
+    return load + expression("cmp", *compare)
+
+
+IS_TCP, IS_UDP = protocol_is(6), protocol_is(17)
+
+
+class Tracer:
+    """Of one namespace: it marks the probe, and hears what the rules do with it."""
+
+    def __init__(self, kernel, netns, families, devices, token, sport=0, ports=()):
+        self.kernel, self.netns, self.token, self.sport, self.ports = kernel, netns, token, sport, ports
+        self.name, self.refused = "virtnet_trace_" + token.hex(), []
+        with kernel.inside(netns):
+            self.heard, self.own = Netlink(NETFILTER), Netlink(NETFILTER)
+        try:
+            self.heard.socket.bind((0, 0))  # what has no number the kernel takes for the sender, and tells nothing
+            self.heard.socket.setsockopt(270, 1, GROUP)  # NETLINK_ADD_MEMBERSHIP
+            self.heard.socket.setblocking(False)
+            self.own.socket.settimeout(2)
+            for family in families:
+                self.make(family, devices)
+        except BaseException:
+            self.close()
+            raise
+
+    def make(self, family, devices):
+        """The table of a family; a kernel without inet has ip and ip6."""
+        try:
+            self.send(self.table(family, devices))
+        except OSError as e:
+            if family == "inet" and e.errno in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
+                for one in ("ip", "ip6"):
+                    self.make(one, devices)
+            else:
+                self.refused.append("%s: %s" % (family, e.strerror))
+
+    def table(self, family, devices):
+        """The messages that make the table, its chains and their rules."""
+        number, name = FAMILIES[family], name_of(1, self.name)
+        out = [(NEWTABLE, number, name + attribute(2, be32(OWNER)))]
+        chains = [(hook, attribute(1, be32(place))) for hook, place in HOOKS.items()]
+        if family == "netdev":
+            chains = [("in%d" % n, attribute(1, be32(0)) + name_of(3, dev)) for n, dev in enumerate(devices)]
+        priority = struct.pack("!i", PRIORITIES.get(family, -450))
+        for chain, hook in chains:
+            where = nest(4, hook, attribute(2, priority))
+            out.append((NEWCHAIN, number, name + name_of(3, chain) + where + name_of(7, "filter")))
+            for rule in self.rules():
+                out.append((NEWRULE, number, name + name_of(2, chain) + nest(4, rule)))
+        return out
+
+    def rules(self):
+        outer = [IS_UDP + equals(2, struct.pack("!H", port)) + MARK for port in self.ports]
+        if self.sport:
+            return outer + [IS_TCP + equals(offset, struct.pack("!H", self.sport)) + MARK for offset in (0, 2)]
+        return outer + [equals(offset, self.token) + MARK for offset in TOKEN_AT]
+
+    def send(self, messages):
+        """A batch; each message of it is answered, also when an earlier one has failed."""
+        data, waiting, first = self.message(BEGIN, 0, struct.pack("!BBH", 0, 0, 10)), set(), self.own.sequence
+        for kind, family, body in messages:
+            flags = ACK | CREATE | (APPEND if kind == NEWRULE else 0)
+            data += self.message(SUBSYSTEM | kind, flags, struct.pack("!BBH", family, 0, 0) + body)
+            waiting.add(self.own.sequence)
+        data += self.message(END, 0, struct.pack("!BBH", 0, 0, 10))
+        self.own.socket.send(data)
+        failed = 0
+        while waiting:
+            got, at = self.own.socket.recv(1 << 16), 0
+            while at < len(got):
+                length, kind, dummy, sequence, dummy = HEADER.unpack_from(got, at)
+                code = -struct.unpack_from("=i", got, at + 16)[0] if kind == 2 else 0
+                failed = failed or code
+                waiting.discard(sequence)
+                if code and sequence == first:
+                    waiting.clear()  # of a batch that is refused as a whole only the begin is answered
+                at += (length + 3) & ~3
+        if failed:
+            raise OSError(failed, os.strerror(failed))
+
+    def message(self, kind, flags, body):
+        self.own.sequence += 1
+        return HEADER.pack(16 + len(body), kind, flags | 1, self.own.sequence, 0) + body
+
+    def read(self):
+        """The (family, table, chain, kind, handle) of what dropped the probe, one for each packet that was dropped."""
+        mine, dropped = set(), {}
+        while True:
+            try:
+                data = self.heard.socket.recv(1 << 16)
+            except OSError:  # nothing more; or more than there was room for
+                break
+            kind = struct.unpack_from("=H", data, 4)[0]
+            if kind != SUBSYSTEM | TRACE:
+                continue
+            parts = dict(nested(data, 20))
+            number = parts.get(6)
+            # With connection tracking a packet has another number in each hook: then its head tells whose it is.
+            if text(parts.get(1, b"")) == self.name or self.is_ours(parts):
+                mine.add(number)
+            if text(parts.get(1, b"")) == self.name:
+                continue
+            if number in mine and verdict_of(parts) == 0:
+                handle = int.from_bytes(parts[3], "big") if 3 in parts else 0
+                how = KINDS.get(int.from_bytes(parts.get(4, b""), "big"), "rule")
+                place = NAMES.get(data[16], str(data[16])), text(parts.get(1, b"")), text(parts.get(2, b""))
+                dropped[number] = (*place, how, handle)
+        return list(dropped.values())
+
+    def is_ours(self, parts):
+        """Whether the head of a packet that a message has is the probe's, or that of a tunnel in which it can be."""
+        network, transport = parts.get(NETWORK_HEAD, b""), parts.get(TRANSPORT_HEAD, b"")
+        if len(network) < 20 or len(transport) < 8:
+            return False
+        protocol = network[6] if network[0] >> 4 == 6 else network[9]
+        ports = struct.unpack_from("!HH", transport)
+        if protocol == 6:
+            return bool(self.sport) and self.sport in ports
+        return (
+            protocol not in (1, 17, 58)
+            or (protocol == 17 and ports[1] in (*TUNNEL_PORTS, *self.ports))
+            or self.token in transport
+        )
+
+    def spelled(self, family, table, chain, handle):
+        """The text of a rule, by nft(8)."""
+        with self.kernel.inside(self.netns):
+            listed = output(["nft", "-a", "list", "chain", family, table, chain]) or ""
+        found = re.search(r"^\s*(.*) # handle %d$" % handle, listed, re.MULTILINE)
+        return found.group(1) if found and handle else ""
+
+    def close(self):
+        self.heard.socket.close()
+        self.own.socket.close()
+
+
+def verdict_of(parts):
+    if 16 in parts:  # of a policy
+        return int.from_bytes(parts[16], "big")
+    verdict = dict(nested(parts.get(5, b"")))
+    return int.from_bytes(verdict[1], "big") if 1 in verdict else None

@@ -1,0 +1,366 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why the network layer of a namespace does not send a packet on: the reason, and what shows it."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+from .._core.values import replace
+from .._core.words import inside, ip
+from .path import Lost, at
+from .selectors import fits
+
+NOWHERE = ("blackhole", "unreachable", "prohibit", "throw")
+BY_ERROR = dict(EINVAL="blackhole", EHOSTUNREACH="unreachable", EACCES="prohibit", ENETUNREACH="throw")
+TABLES = {254: "main", 255: "local", 253: "default"}
+
+
+def home(netns):
+    return netns or "the host"
+
+
+def sysctl_words(netns, key, value):
+    """What shows a sysctl, and what sets it."""
+    word = "net/" + key if "." in key else "net." + key.replace("/", ".")
+    head = inside(netns)
+    return " ".join([*head, "sysctl", word]), " ".join([*head, "sysctl", "-w", "%s=%s" % (word, value)]), word
+
+
+def get_words(netns, iif, packet):
+    words = ["-6"] * packet.six + ["route", "get", packet.dst]
+    words += (
+        ["from", packet.src] * bool(packet.src)
+        + ["iif", iif] * bool(iif)
+        + ["mark", str(packet.mark)] * bool(packet.mark)
+    )
+    return " ".join(ip(netns, *words))
+
+
+def table_words(number):
+    return TABLES.get(number, str(number))
+
+
+def route_words(answer):
+    words = (
+        [answer.prefix or "on-link"] + ["via", answer.via] * bool(answer.via) + ["dev", answer.dev] * bool(answer.dev)
+    )
+    more = " of table %s" % table_words(answer.table) if answer.table not in (254, 255) else ""
+    return "route %s%s" % (" ".join(words), more)
+
+
+# No route
+
+
+def no_route(walk, netns, iif, packet, answer):
+    """The loss of a packet for which the kernel has no route."""
+    if answer.error == "ENODEV":
+        return Lost(netns, "", "link", "%s has no such link" % home(netns), [" ".join(ip(netns, "link", "show"))])
+    error = answer.error or {word: code for code, word in BY_ERROR.items()}[answer.type]
+    checks = [get_words(netns, iif, packet)]
+    for find in (down_link, refusing_rule, refusing_route, reverse_path, martian, forwarding_off):
+        lost = find(walk, netns, iif, packet, error)
+        if lost is not None:
+            lost.checks = checks + lost.checks
+            return lost
+    if error == "ENETUNREACH":
+        return missing_route(walk, netns, iif, packet, checks)
+    text = "the kernel of %s refuses a route to %s: %s"
+    return Lost(netns, iif, "route", text % (home(netns), packet.dst, error), checks)
+
+
+def missing_route(walk, netns, iif, packet, checks):
+    vrf = walk.vrf_of(netns, iif) if iif else ""
+    unused = None if vrf else no_rule(walk, netns, iif, packet, checks)
+    if unused is not None:
+        return unused
+    where = "%s (VRF %s)" % (home(netns), vrf) if vrf else home(netns)
+    reason, cure = "%s has no route to %s" % (where, packet.dst), []
+    owners = walk.addresses(None, packet.dst)
+    prefix = str(owners[0].network) if owners else packet.dst
+    other_vrf = [r for r in owners if r.netns == netns and walk.vrf_of(r.netns, r.dev) != vrf]
+    if other_vrf:
+        theirs = walk.vrf_of(netns, other_vrf[0].dev)
+        reason += ": %s has it, %s" % (other_vrf[0].dev, "in VRF %s" % theirs if theirs else "in no VRF")
+    apart = [r.netns for r in owners if r.netns != netns and r.dev != "lo" and not joined(walk.state, r.netns)]
+    if apart:
+        who = owners[0]
+        text = "%s: %s has it (%s), and no link joins %s with another namespace"
+        return Lost(
+            who.netns, who.dev, "unconnected", text % (reason, home(who.netns), who.dev, home(who.netns)), checks
+        )
+    gateway = walk_gateway(walk, netns, packet)
+    if gateway:
+        cure = [
+            " ".join(ip(netns, *["-6"] * packet.six, "route", "add", prefix, "via", gateway, *["vrf", vrf] * bool(vrf)))
+        ]
+    return Lost(
+        netns, iif, "route", reason, [*checks, " ".join(ip(netns, *["-6"] * packet.six, "route", "show"))], cure
+    )
+
+
+def best_route(walk, netns, packet, tables=None):
+    """The most specific route to the destination of a packet, in all tables or in some."""
+    address = ip_address(packet.dst)
+    found = [r for r in walk.host.routes(netns) if (":" in r.dest) == packet.six and r.type in (None, "unicast")]
+    found = [r for r in found if address in ip_network(r.dest) and (tables is None or r.table in tables)]
+    return max(found, key=lambda r: (ip_network(r.dest).prefixlen, -(r.metric or 0)), default=None)
+
+
+def no_rule(walk, netns, iif, packet, checks):
+    """A route in a table to which no rule leads."""
+    route = best_route(walk, netns, packet)
+    six = ["-6"] * packet.six
+    rules = [r for r in walk.host.rules(netns, packet.six) if r.type in (None, "lookup")]
+    if route is None or any(r.table == route.table and fits(r, packet, iif) for r in rules):
+        return None
+    if any(r.table == route.table for r in walk.vrf_tables(netns)):
+        return None
+    text = "%s has a route to %s (%s) in table %s, but no rule leads a packet like this to that table"
+    reason = text % (home(netns), packet.dst, route.dest, table_words(route.table))
+    cure = [" ".join(ip(netns, *six, "rule", "add", "priority", "32766", "table", table_words(route.table)))]
+    return Lost(netns, iif, "rule", reason, [*checks, " ".join(ip(netns, *six, "rule", "show"))], cure)
+
+
+def joined(state, netns):
+    """Whether a link leads from a namespace to another one, or to a network card."""
+    links = [r for r in state if r.sort == "link" and r.netns == netns]
+    ends = [ref for r in links for ref in (r.peer, r.link) if ref]
+    return any(ref[0] != netns for ref in ends) or any(r.kind == "" and r.name != "lo" for r in links)
+
+
+def walk_gateway(walk, netns, packet):
+    """An address next to a namespace from where the destination can be reached."""
+    own = [r for r in walk.state if r.sort == "address" and r.netns == netns and (":" in r.ip) == packet.six]
+    for mine in [r for r in own if r.dev != "lo"]:
+        for other in walk.state:
+            if other.sort != "address" or other.netns == netns or other.dev == "lo" or other.family != mine.family:
+                continue
+            if (
+                ip_address(other.ip) in mine.network
+                and mine.network.num_addresses > 1
+                and not other.ip.startswith("fe80")
+            ):
+                answer = walk.host.route(other.netns, packet, "", "")
+                if not answer.error and answer.type in ("unicast", "local") and answer.dev != other.dev:
+                    return other.ip
+    return ""
+
+
+def down_link(walk, netns, iif, packet, error):
+    """A link that is down, on which the destination would be."""
+    if error not in ("ENETUNREACH", "EHOSTUNREACH"):
+        return None
+    for r in walk.state:
+        if r.sort == "address" and r.netns == netns and (":" in r.ip) == packet.six:
+            link = walk.state.link((netns, r.dev))
+            vital = ip_address(packet.dst) in r.network or gateway_down(walk, netns, packet, r)
+            if link is not None and link.up is False and vital and r.ip != packet.dst:
+                text = "%s is down, and with it the route to %s has gone"
+                checks = [" ".join(ip(netns, "link", "show", "dev", link.name))]
+                cure = [" ".join(ip(netns, "link", "set", link.name, "up"))]
+                return Lost(netns, link.name, "down", text % (at(netns, link.name), packet.dst), checks, cure)
+    return None
+
+
+def gateway_down(walk, netns, packet, address):
+    """Whether a network that is no more there had a router to the destination in it."""
+    others = [r for r in walk.state if r.sort == "address" and r.netns != netns and r.family == address.family]
+    near = [r for r in others if address.network.num_addresses > 1 and ip_address(r.ip) in address.network]
+    return any(not walk.host.route(r.netns, packet, "", "").error for r in near if r.dev != "lo")
+
+
+def refusing_rule(walk, netns, iif, packet, error):
+    """A rule that refuses the packet."""
+    for rule in walk.host.rules(netns, packet.six):
+        refuses = rule.type == "unreachable" if error == "ENETUNREACH" else rule.type == BY_ERROR.get(error)
+        if rule.type not in (None, "lookup") and refuses and fits(rule, packet, iif):
+            words = rule_words(rule)
+            cure = [" ".join(ip(netns, *["-6"] * packet.six, "rule", "del", "priority", str(rule.priority)))]
+            checks = [" ".join(ip(netns, *["-6"] * packet.six, "rule", "show"))]
+            reason = "the rule %s of %s refuses packets to %s" % (words, home(netns), packet.dst)
+            return Lost(netns, iif, "rule", reason, checks, cure)
+    return None
+
+
+def rule_words(rule):
+    words = ["priority %s" % rule.priority]
+    for name in ("from_", "to", "iif", "oif", "fwmark", "ipproto", "sport", "dport"):
+        words += ["%s %s" % (name.rstrip("_"), getattr(rule, name))] if getattr(rule, name) else []
+    words += [rule.type] if rule.type not in (None, "lookup") else ["table %s" % table_words(rule.table)]
+    return "'%s'" % " ".join(words)
+
+
+def rule_to(walk, netns, iif, packet, table):
+    """The rule that leads a packet to a table, if it is none of the kernel's own."""
+    found = [r for r in walk.host.rules(netns, packet.six) if r.table == table and fits(r, packet, iif)]
+    return next((r for r in found if r.proto != "kernel" and table != 254), None)
+
+
+def by_rule(netns, iif, packet, answer, rule, lost):
+    """The loss of a packet that a rule sent another way."""
+    text = "the rule %s of %s sends it by the %s, where it is lost: %s"
+    reason = text % (rule_words(rule), home(netns), route_words(answer), lost.reason)
+    six = ["-6"] * packet.six
+    cure = [" ".join(ip(netns, *six, "rule", "del", "priority", str(rule.priority)))]
+    checks = [" ".join(ip(netns, *six, "rule", "show")), get_words(netns, iif, packet), *lost.checks]
+    return Lost(netns, answer.dev, "rule", reason, checks, cure, None, lost.trail)
+
+
+def refusing_route(walk, netns, iif, packet, error):
+    """A route that refuses the packet."""
+    address = ip_address(packet.dst)
+    found = [r for r in walk.host.routes(netns) if r.type in NOWHERE and r.type == BY_ERROR.get(error)]
+    found = [r for r in found if (":" in r.dest) == packet.six and address in ip_network(r.dest)]
+    if not found:
+        return None
+    route = max(found, key=lambda r: ip_network(r.dest).prefixlen)
+    rule = rule_to(walk, netns, iif, packet, route.table)
+    by = ", to which the rule %s leads" % rule_words(rule) if rule else ""
+    text = "the route %s %s (table %s%s) of %s refuses packets to %s"
+    reason = text % (route.type, route.dest, table_words(route.table), by, home(netns), packet.dst)
+    table = ["table", str(route.table)] * (route.table != 254)
+    six = ["-6"] * packet.six
+    checks = [" ".join(ip(netns, *six, "route", "show", "type", route.type, *table))]
+    cure = [" ".join(ip(netns, *six, "route", "del", route.type, route.dest, *table))]
+    return Lost(netns, iif, "rule" if rule else route.type, reason, checks, cure)
+
+
+def reverse_path(walk, netns, iif, packet, error):
+    """Strict or loose reverse-path filtering."""
+    if not iif or packet.six or error not in ("EXDEV", "EINVAL"):
+        return None
+    values = {dev: walk.host.sysctl(netns, "ipv4/conf/%s/rp_filter" % dev) or 0 for dev in ("all", iif)}
+    back = walk.host.route(netns, packet.answer(), "", "")
+    if not max(values.values()) or back.type == "local":
+        return None
+    if not back.error and back.dev == iif:
+        return None
+    dev = iif if values[iif] >= values["all"] else "all"
+    check, cure, word = sysctl_words(netns, "ipv4/conf/%s/rp_filter" % dev, 2 if not back.error else 0)
+    way = "has no route" if back.error else "sends by %s (%s)" % (back.dev, route_words(back))
+    text = "rp_filter of %s (%s is %d) refuses the source %s: to it %s %s"
+    reason = text % (at(netns, iif), word, max(values.values()), packet.src, home(netns), way)
+    cures = [cure] if back.error or dev == iif else [cure, sysctl_words(netns, "ipv4/conf/%s/rp_filter" % iif, 2)[1]]
+    checks = [check, " ".join(ip(netns, "route", "get", packet.src))]
+    return Lost(netns, iif, "rp_filter", reason, checks, cures)
+
+
+def martian(walk, netns, iif, packet, error):
+    """A source that can only be forged."""
+    if not iif or error not in ("EXDEV", "EINVAL"):
+        return None
+    back = walk.host.route(netns, packet.answer(), "", "")
+    if back.type == "local" and not back.error:
+        check, cure, word = sysctl_words(netns, "ipv4/conf/%s/accept_local" % iif, 1)
+        mine = [r.dev for r in walk.addresses(netns, packet.src)]
+        text = "the source %s is an address of %s itself (%s), a martian: %s is 0"
+        reason = text % (packet.src, home(netns), ", ".join(mine) or "lo", word)
+        return Lost(
+            netns, iif, "martian", reason, [check, " ".join(ip(netns, "address", "show", "to", packet.src))], [cure]
+        )
+    if ip_address(packet.src).is_loopback or ip_address(packet.dst).is_loopback:
+        check, cure, word = sysctl_words(netns, "ipv4/conf/%s/route_localnet" % iif, 1)
+        reason = "%s is a loopback address, a martian on %s" % (packet.dst, at(netns, iif))
+        return Lost(netns, iif, "martian", reason, [check], [cure])
+    return None
+
+
+def forwarding_off(walk, netns, iif, packet, error):
+    if not iif or error != "EHOSTUNREACH" or packet.six:
+        return None
+    if walk.host.sysctl(netns, "ipv4/conf/%s/forwarding" % iif) != 0:
+        return None
+    return no_forwarding(walk, netns, iif, packet, "ipv4")
+
+
+def no_such_address(walk, netns, iif, packet):
+    """The loss at a namespace that was to have an address, as its neighbours think, and has it no more."""
+    own = [r for r in walk.state.on(("link", netns, iif)) if r.sort == "address" and (":" in r.ip) == packet.six]
+    own = [r for r in own if not r.ip.startswith("fe80")]
+    if walk.addresses(None, packet.dst) or (own and all(ip_address(packet.dst) not in r.network for r in own)):
+        return None
+    reason = "%s is no address of %s, to which its neighbours send it, nor of any other namespace here"
+    checks = [" ".join(ip(netns, "address", "show", "dev", iif))]
+    cure = [" ".join(ip(netns, "address", "add", packet.dst + "/PREFIX", "dev", iif))]
+    return Lost(netns, iif, "address", reason % (packet.dst, at(netns, iif)), checks, cure)
+
+
+def no_forwarding(walk, netns, iif, packet, family):
+    gone = no_such_address(walk, netns, iif, packet)
+    if gone is not None:
+        return gone
+    wide = "ipv4/ip_forward" if family == "ipv4" else "ipv6/conf/all/forwarding"
+    own = "%s/conf/%s/forwarding" % (family, iif)
+    key = own if walk.host.sysctl(netns, wide) else wide
+    check, cure, word = sysctl_words(netns, key, 1)
+    text = "%s forwards nothing that comes by %s (%s is 0), and %s is none of its addresses"
+    return Lost(netns, iif, "forwarding", text % (home(netns), iif, word, packet.dst), [check], [cure])
+
+
+# Before and after the look-up
+
+
+def of_another(walk, netns, packet):
+    """A source that the sender does not have."""
+    wide = "ipv6/ip_nonlocal_bind" if packet.six else "ipv4/ip_nonlocal_bind"
+    if packet.src and not walk.addresses(netns, packet.src) and not walk.host.sysctl(netns, wide):
+        reason = "the source %s is no address of %s" % (packet.src, home(netns))
+        raise Lost(netns, "", "source", reason, [" ".join(ip(netns, "address", "show", "to", packet.src))])
+
+
+def refused_by_link(walk, netns, iif, packet):
+    if packet.six and walk.host.sysctl(netns, "ipv6/conf/%s/disable_ipv6" % iif):
+        check, cure, word = sysctl_words(netns, "ipv6/conf/%s/disable_ipv6" % iif, 0)
+        raise Lost(netns, iif, "disabled", "IPv6 is off on %s (%s is 1)" % (at(netns, iif), word), [check], [cure])
+
+
+def not_ready(walk, netns, iif, packet):
+    """An address of which the kernel is not sure yet that nobody else has it."""
+    for r in walk.addresses(netns, packet.dst) if packet.six else ():
+        why = walk.host.unready(netns, r.dev, packet.dst)
+        if why:
+            reason = "the address %s of %s is %s" % (packet.dst, at(netns, r.dev), why)
+            checks = [" ".join(ip(netns, "-6", "address", "show", "dev", r.dev))]
+            raise Lost(netns, r.dev, "tentative", reason, checks)
+
+
+def not_forwarded(walk, netns, iif, packet, answer):
+    if packet.six:
+        if not walk.host.sysctl(netns, "ipv6/conf/all/forwarding"):
+            raise no_forwarding(walk, netns, iif, packet, "ipv6")
+        own = "ipv6/conf/%s/forwarding" % iif
+        if walk.host.sysctl(netns, own) == 0:
+            raise no_forwarding(walk, netns, iif, packet, "ipv6")
+    if packet.ttl <= 1:
+        text = "the ttl of the packet ends in %s"
+        checks = [get_words(netns, iif, packet)]
+        raise Lost(netns, iif, "ttl", text % home(netns), checks, ["send with a larger ttl"])
+
+
+def loop(trail, netns, iif):
+    places = []
+    for step in reversed(trail):
+        if step.way == "at" and step.netns not in places:
+            places.append(step.netns)
+    text = "the packet goes round between %s until its ttl is used up"
+    names = " and ".join(home(place) for place in places[:4])
+    checks = [" ".join(ip(place, "route", "show")) for place in places[:4]]
+    return Lost(netns, iif, "loop", text % names, checks, trail=trail)
+
+
+def fitted(walk, link, packet, answer, forwarded):
+    """The packet, or the largest of its fragments; a packet that may not be fragmented is lost."""
+    mtu = min(filter(None, (answer.mtu, link.mtu)), default=0)
+    if not mtu or packet.size <= mtu:
+        return packet
+    if not (packet.dont_fragment or (packet.six and forwarded)):
+        return replace(packet, size=mtu)
+    of_route = bool(answer.mtu and answer.mtu < (link.mtu or 0))
+    what = "the route to %s (%s)" % (packet.dst, answer.prefix) if of_route else "%s" % at(*link.ref)
+    text = "%d bytes do not fit the MTU %d of %s, and the packet may not be fragmented"
+    checks = [" ".join(ip(link.netns, "link", "show", "dev", link.name))]
+    if of_route:
+        checks = [get_words(link.netns, "", packet)]
+    cure = [] if of_route else [" ".join(ip(link.netns, "link", "set", link.name, "mtu", str(packet.size)))]
+    raise Lost(link.netns, link.name, "mtu", text % (packet.size, mtu, what), checks, cure)

@@ -1,0 +1,251 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Theory and evidence together: where the packet is lost, and why. Where they differ, the evidence is believed."""
+
+from __future__ import annotations
+
+from .._reach import seen as words_of
+from . import neighbours
+from .evidence import by_counters, by_rules, last_of
+from .hops import direction, hops_of, of_sightings
+from .path import Lost, Step, at
+from .tell import drawing
+
+DULL = ("foreign", "nowhere", "alone")
+AWAY = "it leaves what can be seen from here by %s"
+
+
+def result(walk, asked, theory, evidence):
+    """What the task returns."""
+    steps, lost, away = theory
+    seen, told = None, lost
+    if evidence is not None:
+        seen = {(one.netns, one.dev, one.way) for one in evidence.seen}
+        told = None if evidence.answer.received else found(walk, asked, theory, evidence)
+        taken = told is not None and told.code == "silent"
+        told = None if taken else told
+    verdict = "delivered" if told is None else "lost"
+    reason = told.reason if told is not None else arrives(steps, away, evidence)
+    differs = list(differences(steps, lost, told, evidence, seen)) if evidence is not None else []
+    if evidence is not None and (differs or told is not None) and evidence.seen:
+        steps = path_of(evidence, steps, told)
+    hops = hops_of(steps, seen)
+    lines = drawing(hops, asked, verdict, reason)
+    return dict(
+        verdict=verdict,
+        where=dict(netns=told.netns, dev=told.dev or None) if told is not None else None,
+        cause=told.code if told is not None else None,
+        reason=reason,
+        hops=hops,
+        evidence=list(shown(asked, told, evidence)),
+        remedies=told.remedies if told is not None else [],
+        differs=differs,
+        also=list(dict.fromkeys([*walk.also, *doubles(walk, told)])),
+        missing=missing(evidence),
+        lines=lines,
+        msg="\n".join(lines),
+    )
+
+
+def without_netns(asked):
+    """What a dry run returns for a network namespace that is not there yet."""
+    reason = "there is no network namespace %s" % asked.netns
+    lines = drawing([], asked, "lost", reason)
+    empty = {name: [] for name in ("hops", "evidence", "remedies", "differs", "also")}
+    where, told = dict(netns=asked.netns, dev=None), dict(lines=lines, msg="\n".join(lines), missing=missing(None))
+    return dict(empty, verdict="lost", where=where, cause="netns", reason=reason, **told)
+
+
+def doubles(walk, told):
+    """Sentences about addresses that two have, beside the reason."""
+    for ref, (address, others) in walk.doubles.items() if told is None or told.code != "double" else ():
+        yield "%s has %s, and so has %s" % (at(*ref), address, ", ".join(at(*other) for other in others))
+
+
+def arrives(steps, away, evidence):
+    if evidence is not None and not evidence.answer.received:
+        return "it arrives at a socket, which answers nothing"
+    if evidence is not None:
+        ttl = " (ttl %d)" % evidence.answer.ttl if evidence.answer.ttl else ""
+        return "it arrives and is answered%s" % ttl
+    last = steps[-1] if steps else None
+    return AWAY % at(last.netns, last.dev) if away and last else "it arrives and is answered"
+
+
+def found(walk, asked, theory, evidence):
+    """The loss of a probe that was not answered."""
+    steps, lost, dummy = theory
+    order = {(step.netns, step.dev, step.way): n for n, step in enumerate(steps)}
+    last = last_of(evidence, walk.state, order)
+    place = last.netns if last is not None else asked.netns
+    firewall = by_rules(evidence, place)
+    if firewall is not None:
+        firewall.dev = firewall.dev or (last.dev if last is not None and last.netns == firewall.netns else "")
+        return firewall
+    if last is None:
+        return of_sender(walk, asked, lost, evidence)
+    if evidence.answer.reason == "refused":
+        # What comes back is the refusal itself.
+        last = ([one for one in evidence.seen if direction_of(one) == "forth"] or [last])[-1]
+    return after_last(walk, last, theory, evidence)
+
+
+def after_last(walk, last, theory, evidence):
+    """The loss behind the place where the probe was last seen."""
+    steps, foretold, dummy = theory
+    resumed, rest, dummy = walk.resume(last, of_sightings(evidence.seen, steps))
+    if rest is not None and rest.code in DULL:
+        # It went on to where nobody takes it: who sent it there knows why, or the look-ups do.
+        rest = by_sender(walk, last, rest)
+        return foretold if rest.code in DULL and foretold is not None else rest
+    if rest is not None and rest.code == "ttl" and times_seen(last, evidence) > 1:
+        return looped(rest, evidence)
+    if rest is not None and is_next(resumed, rest, evidence):
+        if last.packet.reply and not rest.reason.startswith("on the way back"):
+            rest.reason = "on the way back: " + rest.reason
+        return rest
+    if rest is None and last.packet.protocol == "udp" and all_seen(resumed, evidence):
+        return Lost(last.netns, last.dev, "silent", "")
+    devs = [last.dev, *(step.dev for step in resumed if step.netns == last.netns)]
+    return (
+        by_counters(evidence, last.netns, devs)
+        or unanswered(walk, last.netns, last.packet, last, evidence)
+        or unknown(last, resumed, evidence)
+    )
+
+
+def unanswered(walk, netns, packet, last, evidence):
+    """The loss of a packet that waits for a neighbour: where the question for it was last seen."""
+    iif = last.dev if last is not None and last.way == "in" else ""
+    nexthop = walk.host.route(netns, packet, iif, "").via or packet.dst
+    since = last.when if last is not None else 0
+    answered = {one.frame.dmac for one in evidence.sightings if one.frame.asks == "-"}
+    asked = [one for one in evidence.sightings if one.frame.asks == nexthop and one.when >= since]
+    asked = [one for one in asked if walk.addresses(None, nexthop) and one.frame.smac not in answered]
+    if not asked:
+        return None
+    one = asked[-1]
+    rest = walk.resume(one)[1]
+    if rest is not None or not walk.addresses(one.netns, one.frame.asks):
+        return rest
+    text = "%s is asked who has %s, and does not answer"
+    head = ["ip", "netns", "exec", one.netns] if one.netns else []
+    words = ["nft", "list", "ruleset"], ["tcpdump", "-eni", one.dev, "arp or icmp6"]
+    checks = [" ".join([*head, *line]) for line in words]
+    return Lost(one.netns, one.dev, "arp", text % (at(one.netns, one.dev), one.frame.asks), checks)
+
+
+def times_seen(last, evidence):
+    """How often the probe was seen at a place."""
+    return sum((one.netns, one.dev, one.way) == (last.netns, last.dev, last.way) for one in evidence.seen)
+
+
+def by_sender(walk, last, lost):
+    """The loss of a frame that nobody takes, told by the neighbour for whom it was sent."""
+    mac = last.frame.smac
+    link = next((r for r in walk.state if r.sort == "link" and mac and r.address == mac and not r.master), None)
+    if link is None:
+        return lost
+    answer = walk.host.route(link.netns, last.packet, "", "")
+    return neighbours.at_neighbour(walk, link, last.packet, answer.via or last.packet.dst, lost)
+
+
+def of_sender(walk, asked, lost, evidence):
+    """The loss of a probe that was seen nowhere."""
+    if lost is not None and lost.netns == asked.netns:
+        return lost
+    counted = by_counters(evidence, asked.netns, [dev for sort, dev, name in evidence.risen.get(asked.netns, {})])
+    if counted is not None or (lost is not None and evidence.answer.reason == "no reply"):
+        return counted or lost
+    waiting = unanswered(walk, asked.netns, asked.packet, None, evidence)
+    if waiting is not None:
+        return waiting
+    reason = "the kernel of %s does not send it: %s" % (asked.netns or "the host", words_of(evidence.answer))
+    return Lost(asked.netns, "", "unknown", reason)
+
+
+def is_next(resumed, lost, evidence):
+    """Whether a loss is where the probe was last seen, and not behind links on which it would have been seen."""
+    seen = {(one.netns, one.dev, one.way) for one in evidence.seen}
+    passed = [step for step in resumed[1:] if step.way != "at" and not step.frame.asks and not step.depth]
+    return all((s.netns, s.dev, s.way) in seen or (s.netns, s.dev) == (lost.netns, lost.dev) for s in passed[:-1])
+
+
+def all_seen(resumed, evidence):
+    """Whether the probe needs no link any more to get to its end, where the reply would begin."""
+    forth = [step for step in resumed[1:] if direction(step) == "forth" and step.way != "at"]
+    return not forth and not any(direction_of(one) == "back" for one in evidence.seen)
+
+
+def looped(lost, evidence):
+    places = list(dict.fromkeys(one.netns for one in evidence.seen if one.packet.ttl < 60))
+    names = " and ".join(place or "the host" for place in places[:4])
+    reason = "the packet goes round between %s until its ttl is used up" % (names or lost.netns)
+    return Lost(lost.netns, lost.dev, "loop", reason, lost.checks)
+
+
+def unknown(last, resumed, evidence):
+    onward = [step for step in resumed[1:] if step.way != "at"]
+    hop = evidence.answer.hop
+    said = "; %s" % words_of(evidence.answer) if hop else ""
+    text = "it was last seen %s %s%s; nothing says why%s"
+    way = "leaving by" if last.way == "out" else "coming in by"
+    where = ", not on %s" % at(onward[0].netns, onward[0].dev) if onward else ""
+    return Lost(last.netns, last.dev, "unknown", text % (way, at(last.netns, last.dev), where, said))
+
+
+def path_of(evidence, steps, lost):
+    """The steps of what was seen, and those of the theory up to the loss that could not be seen."""
+    out = of_sightings(evidence.seen, steps)
+    known = {(step.netns, step.dev, step.way) for step in out}
+    more = [step for step in (lost.trail if lost is not None else ()) if (step.netns, step.dev, step.way) not in known]
+    turned = more and not more[0].frame.asks and direction(more[0]) != direction(out[-1])
+    return out if turned else out + more
+
+
+def differences(steps, lost, told, evidence, seen):
+    """Sentences about what the look-ups foretold and what was seen."""
+    if lost is not None and told is None:
+        yield "by the look-ups it would be lost at %s (%s), but it is answered" % (
+            at(lost.netns, lost.dev),
+            lost.reason,
+        )
+    elif lost is None and told is not None:
+        yield "by the look-ups it would be answered"
+    elif lost is not None and told is not None and (lost.netns, lost.code) != (told.netns, told.code):
+        yield "by the look-ups it would be lost at %s (%s)" % (at(lost.netns, lost.dev), lost.reason)
+    if told is None and lost is None:
+        foretold = {(step.netns, step.dev, step.way) for step in steps if step.way != "at" and not step.frame.asks}
+        odd = [
+            place for place in dict.fromkeys((s.netns, s.dev, s.way) for s in evidence.seen) if place not in foretold
+        ]
+        plain = {step.netns for step in steps}
+        for netns, dev, dummy in odd[:3]:
+            if netns not in plain:
+                yield "it was seen on %s, where the look-ups do not lead" % at(netns, dev)
+
+
+def shown(asked, lost, evidence):
+    """What a sceptic can check, each with the commands for it."""
+    if evidence is not None:
+        yield dict(source="probe", text=words_of(evidence.answer), commands=[])
+        places = [(one.netns, one.dev, one.way, direction_of(one)) for one in evidence.seen]
+        for netns, dev, way, direct in dict.fromkeys(places):
+            head = ["ip", "netns", "exec", netns] if netns else []
+            what = "reply" if direct == "back" else "probe"
+            words = "the %s was seen %s %s" % (what, "leaving by" if way == "out" else "coming in by", at(netns, dev))
+            yield dict(source="packets", text=words, commands=[" ".join([*head, "tcpdump", "-eni", dev])])
+        for one in evidence.errors[:1]:
+            words = "%s says: %s" % (one.packet.src, one.packet.error)
+            yield dict(source="icmp", text=words, commands=[])
+    if lost is not None:
+        sources = dict(firewall="rules", qdisc="counters", xfrm="counters")
+        yield dict(source=sources.get(lost.code, "kernel"), text=lost.reason, commands=lost.checks)
+
+
+def direction_of(one):
+    return direction(Step(one.netns, one.dev, one.way, frame=one.frame))
+
+
+def missing(evidence):
+    return list(evidence.missing) if evidence is not None else ["no probe was sent (check mode)"]

@@ -1,0 +1,127 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was seen of a probe, and what can be said of it alone."""
+
+from __future__ import annotations
+
+from typing import Any, Tuple
+
+from .._core.values import Value
+from .._core.words import inside
+from .path import Lost, at
+
+
+class Verdict(Value):
+    """What dropped the probe, as nftables says."""
+
+    netns: str
+    family: str
+    table: str
+    chain: str
+    how: str  # rule or policy
+    handle: int = 0
+    text: str = ""
+
+
+class Evidence(Value):
+    """What came of a probe, where it was seen, what was counted meanwhile."""
+
+    answer: Any
+    sightings: Tuple[Any, ...] = ()
+    verdicts: Tuple[Verdict, ...] = ()
+    risen: Any = None
+    missing: Tuple[str, ...] = ()
+
+    @property
+    def seen(self):
+        """The sightings of the probe and of its reply, no errors and no questions for neighbours."""
+        return [one for one in self.sightings if one.packet is not None and not one.packet.error]
+
+    @property
+    def errors(self):
+        return [one for one in self.sightings if one.packet is not None and one.packet.error]
+
+
+def last_of(evidence, state, order):
+    """The last sighting. Stamps can be the same: what came in at the far end is later than what left."""
+    seen = evidence.seen
+    came = {(one.netns, one.dev) for one in seen if one.way == "in"}
+    rest = []
+    for one in seen:
+        link = state.link((one.netns, one.dev))
+        if one.way == "in" or link is None or link.peer is None or tuple(link.peer) not in came:
+            rest.append(one)
+    rest = rest or seen
+    if not rest:
+        return None
+    latest = rest[-1].when
+    same = [one for one in rest if one.when == latest]
+    return max(same, key=lambda one: order.get((one.netns, one.dev, one.way), -1))
+
+
+def by_rules(evidence, place):
+    """The loss by a rule, if one dropped the probe; first of all where it was last seen."""
+    found = [v for v in evidence.verdicts if v.netns == place] or list(evidence.verdicts)
+    if not found:
+        return None
+    one = found[0]
+    head = inside(one.netns)
+    what = "table %s %s, chain %s" % (one.family, one.table, one.chain)
+    checks = [" ".join([*head, "nft", "-a", "list", "chain", one.family, one.table, one.chain])]
+    if one.how == "policy":
+        reason = "the policy of chain %s in %s drops it (%s of nftables)" % (one.chain, one.netns or "the host", what)
+        cure = "add rule %s %s %s accept" % (one.family, one.table, one.chain)
+        cures = [" ".join([*head, "nft", "'%s'" % cure])]
+    else:
+        text = " '%s'" % one.text if one.text else ""
+        reason = "a rule of nftables in %s drops it: %s, handle %d%s" % (
+            one.netns or "the host",
+            what,
+            one.handle,
+            text,
+        )
+        cures = [
+            " ".join([*head, "nft", "delete", "rule", one.family, one.table, one.chain, "handle", str(one.handle)])
+        ]
+    return Lost(one.netns, "", "firewall", reason, checks, cures)
+
+
+def by_counters(evidence, netns, devs):
+    """The loss that a counter tells of: of legacy iptables, of a queueing discipline, of xfrm."""
+    risen = evidence.risen.get(netns, {})
+    head = inside(netns)
+    for sort, where, name in risen:
+        drops = " DROP" in name or name.endswith("DROP") or "REJECT" in name
+        if sort == "legacy" and drops:
+            table, dummy, chain = where.partition(" ")
+            how = "%s of chain %s, table %s, of iptables (legacy) in %s" % (name, chain, table, netns or "the host")
+            checks = [" ".join([*head, "iptables-legacy", "-t", table, "-vnL", chain])]
+            cures = [" ".join([*head, "iptables-legacy", "-t", table, "-P", chain, "ACCEPT"])]
+            if name.startswith("rule "):
+                number = name.split()[1].rstrip(":")
+                cures = [" ".join([*head, "iptables-legacy", "-t", table, "-D", chain, number])]
+            return Lost(netns, "", "firewall", "the %s drops it" % how, checks, cures)
+    for sort, where, name in risen:
+        if sort == "qdisc" and where in devs:
+            return by_queue(netns, where, name)
+    for sort, where, name in risen:
+        if sort == "held" and where in devs:
+            return by_queue(netns, where, name, "holds it back")
+    for sort, dummy, name in risen:
+        if sort == "xfrm":
+            words = ["ip", "-n", netns] if netns else ["ip"]
+            checks = [" ".join([*head, "cat", "/proc/net/xfrm_stat"]), " ".join([*words, "xfrm", "policy"])]
+            return Lost(
+                netns, "", "xfrm", "a policy of xfrm in %s refuses it (%s)" % (netns or "the host", name), checks
+            )
+    return None
+
+
+def by_queue(netns, dev, name, verb="drops it"):
+    """The loss in a queueing discipline, or at the filters of one."""
+    filters = name in ("clsact", "ingress")
+    what = "tc filters (%s)" % name if filters else "queueing discipline %s" % name
+    words = ["tc", "-n", netns] if netns else ["tc"]
+    checks = [" ".join([*words, "-s", "qdisc", "show", "dev", dev])]
+    cure = " ".join([*words, "qdisc", "del", "dev", dev, name if filters else "root"])
+    return Lost(netns, dev, "qdisc", "the %s of %s %s" % (what, at(netns, dev), verb), checks, [cure])

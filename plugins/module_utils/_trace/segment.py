@@ -1,0 +1,84 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A frame that nobody takes, and nothing in its way: a link that should be a port of a bridge, or nobody is there."""
+
+from __future__ import annotations
+
+from .._core.words import ip
+from .packet import BROADCAST, Frame
+from .path import Lost, at
+
+DULL = ("foreign", "nowhere", "alone")
+
+
+def loose_end(wire, lost, frame, blind):
+    """The loss where no place is in the way."""
+    own = owner_of(wire, frame)
+    out = unbridged(wire, lost, frame, own, blind) if own is not None else None
+    others = [one for one in lost if one.code not in DULL or one.outer]
+    if out is not None or others:
+        return out or others[0]
+    if frame.asks or not lost:
+        what = frame.asks or frame.dmac
+        trail = max((one.trail for one in lost), key=len, default=())
+        return Lost("", "", "nobody", "nobody answers for %s" % what, trail=trail)
+    return sorted(lost, key=lambda one: one.code == "foreign")[0]
+
+
+def unbridged(wire, lost, frame, own, blind):
+    """The loss at a link beside a bridge, on one side or the other."""
+    list(blind.transmit(own, Frame(None, BROADCAST, asks="0.0.0.0"), ()))  # noqa: S104
+    theirs = {ref for ref, dummy, dummy in blind.passed}
+    for ref in sorted(ref for ref, way, dummy in wire.passed if way == "in"):
+        link = wire.state.link(ref)
+        bridge = bridge_beside(wire, link, own, theirs)
+        if bridge is not None:
+            text = "%s, the link by which the frames come, is no port of the bridge %s"
+            trail = next((one.trail for one in lost if one.trail and one.trail[-1].dev == link.name), ())
+            return no_port(link, bridge.name, text % (at(*link.ref), bridge.name), trail)
+        port = port_beside(wire, link, theirs)
+        if port is not None:
+            text = "%s, behind which %s is, is no port of the bridge %s"
+            what = frame.asks or frame.dmac
+            return no_port(port, link.master, text % (at(*port.ref), what, link.master), ())
+    return None
+
+
+def no_port(link, bridge, reason, trail):
+    cure = " ".join(ip(link.netns, "link", "set", link.name, "master", bridge))
+    show = " ".join(ip(link.netns, "link", "show", "dev", link.name))
+    return Lost(link.netns, link.name, "unbridged", reason, [show], [cure], None, trail)
+
+
+def owner_of(wire, frame):
+    """The link that a frame is for."""
+    if frame.asks:
+        found = wire.walk.addresses(None, frame.asks)
+        return wire.state.link((found[0].netns, found[0].dev)) if found else None
+    return next((r for r in wire.state if r.sort == "link" and r.address == frame.dmac and not r.slave_kind), None)
+
+
+def loose(wire, link):
+    """Whether a link has no master, no addresses but its own, and nothing on it."""
+    if link.master or link.name == "lo" or link.peer is None:
+        return False
+    return not [
+        r for r in wire.state.on(link.key) if r.sort == "link" or (r.sort == "address" and not r.ip.startswith("fe80"))
+    ]
+
+
+def bridge_beside(wire, link, own, theirs):
+    """The bridge beside a loose link, by which the owner of an address would be reached."""
+    if not loose(wire, link):
+        return None
+    bridges = [r for r in wire.state if r.sort == "link" and r.netns == link.netns and r.kind == "bridge"]
+    return next((r for r in bridges if theirs & {key[1:] for key in wire.state.ports[r.key]} or r.ref == own.ref), None)
+
+
+def port_beside(wire, link, theirs):
+    """The loose link beside a port, behind which the owner of an address is."""
+    master = wire.state.link((link.netns, link.master)) if link.master else None
+    if master is None or master.kind != "bridge":
+        return None
+    near = [r for r in wire.state if r.sort == "link" and r.netns == link.netns and loose(wire, r)]
+    return next((r for r in near if r.ref in theirs), None)
