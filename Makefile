@@ -20,7 +20,7 @@ JOBS ?= $(shell expr $$(nproc) + 1)
 # The longest come first and short ones last; those that wait for the same lock are apart.
 SUITES := $(if $(HOSTS),,fleet-build) lint unit $(if $(HOSTS),,fleet-itself) kernel sanity documentation
 SUITES += $(if $(HOSTS),molecule-hosts,fleet-kernel molecule) lives $(if $(HOSTS),,fleet-modules) turns cells
-SUITES += inside demonstration pictures looks build $(if $(HOSTS),,udev)
+SUITES += inside foreign demonstration pictures looks build $(if $(HOSTS),,udev)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export LC_ALL := C.UTF-8
@@ -34,7 +34,7 @@ RUN = @tests/report run $(RESULTS) $@ --log $(LOGS)/$@.log
 # A failing check does not keep the others from running.
 MAKEFLAGS += --keep-going --no-print-directory
 .PHONY: setup packages test test-all test-matrix suites lint unit documentation kernel playbooks demonstration fleet
-.PHONY: molecule hosts sanity build cells docs demo bench clean
+.PHONY: foreign foreign-all molecule hosts sanity build cells docs demo bench clean
 
 setup: .venv/ready
 
@@ -89,6 +89,15 @@ kernel: setup
 	@# Who cannot make the virtual machine does without its tests: the test hosts need the same.
 	@tests/fleet/run --guest || [ $$? = 77 ]
 	$(RUN) --cases kernel.xml -- $(IN_TURN) tests/sandbox pytest --junit-xml=$(RESULTS)/kernel.xml tests/kernel
+
+foreign: setup
+	$(RUN) --cases foreign.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/foreign.xml tests/foreign
+
+# Many networks, here and on each of the test hosts: EXAMPLES=1300 make foreign-all
+foreign-all: export EXAMPLES ?= 200
+foreign-all: fleet-build
+	$(RUN) --suite foreign --cases foreign.xml -- tests/sandbox pytest --junit-xml=$(RESULTS)/foreign.xml tests/foreign
+	$(RUN) --suite foreign --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS)/$@ tests/foreign
 
 playbooks: lives turns looks inside pictures
 
