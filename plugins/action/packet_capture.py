@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 
+DECODING = 600  # seconds
 DECODE = Path(__file__).parents[1] / "plugin_utils/decode.py"
 
 
@@ -36,12 +37,19 @@ class ActionModule(ActionBase):
         try:
             result.update(self._execute_module(task_vars=task_vars))
             captures = result.pop("captures", None)
-            said, complaint = decoder.communicate(json.dumps([one["pcap"] for one in captures or ()]))
+            odd = not all(map(is_capture, captures or ()))
+            pcaps = [] if odd else [one["pcap"] for one in captures or ()]
+            # What a host sends may be made to keep whoever reads it busy.
+            said, complaint = decoder.communicate(json.dumps(pcaps), timeout=DECODING)
+        except subprocess.TimeoutExpired:
+            return dict(result, failed=True, msg="cannot decode the captures within %d s" % DECODING)
         finally:
             decoder.kill()
             decoder.wait()
         if captures is None:
             return result
+        if odd:
+            return dict(result, failed=True, msg="the host does not return captures of network namespaces and links")
         folder = self._task.args.get("pcap")
         if folder and captures:
             result["files"] = keep(self._loader.path_dwim(folder), captures)
@@ -56,6 +64,15 @@ class ActionModule(ActionBase):
             key=lambda packet: packet["time"],
         )
         return result
+
+
+def is_capture(one):
+    """Whether it is one, of names that are no way to another folder."""
+    try:
+        names = one["netns"], one["dev"]
+        return all(name == os.path.basename(name) and name not in (".", "..") for name in names) and bool(one["pcap"])
+    except (AttributeError, KeyError, TypeError):
+        return False
 
 
 def keep(folder, captures):

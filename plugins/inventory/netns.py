@@ -33,6 +33,10 @@ options:
     type: list
     elements: str
     default: [localhost]
+  timeout:
+    description: Within how many seconds a host has to say its namespaces.
+    type: int
+    default: 60
 notes:
   - C(ip -all netns exec) lists the namespaces. It needs root; a user who is not root needs sudo(8) without a password.
   - "Each host has these variables: C(ansible_netns), the name of the namespace; C(netns_host), its host;
@@ -59,8 +63,14 @@ keyed_groups:
 """
 
 import json
+import os
 import re
+import resource
+import select
+import signal
 import sys
+import time
+from contextlib import suppress
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.helpers import get_group_vars
@@ -72,6 +82,8 @@ from ansible.utils.vars import combine_vars
 
 # What can be the name of an inventory host, and of a template is none.
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+# What a host says of a thousand namespaces has a tenth of that.
+MOST = 1 << 26
 COMMAND = (
     'for f in /run/virtnet/*.json; do [ -r "$f" ] && echo topology: && cat "$f"; done; '
     'PATH="$PATH:/usr/sbin:/sbin"; set -- ip -all netns exec ip -details -json address; '
@@ -97,7 +109,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             said = self.ask(host, variables)
             try:
                 made, found = topologies(said), list(spaces(said))
-            except (AttributeError, KeyError, TypeError, ValueError):
+            except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
                 raise AnsibleParserError("hosts: what %s says of its network namespaces is not what ip(8) says" % host)
             for netns, links in found:
                 self.add(host, netns, links, variables, [name for name, spaces in made.items() if netns in spaces])
@@ -127,14 +139,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             raise AnsibleParserError("hosts: there is no connection plugin %s, by which to reach %s" % (kind, host))
         connection.set_options(var_options=variables)
         try:
-            code, out, err = connection.exec_command("/bin/sh -c '%s'" % COMMAND, sudoable=False)
+            code, out, err = apart(self.get_option("timeout"), connection)
+        except Endless as e:
+            raise AnsibleParserError("hosts: %s does not say its network namespaces: %s" % (host, e))
         except AnsibleError as e:
             raise AnsibleParserError("hosts: cannot reach %s: %s" % (host, e))
-        finally:
-            connection.close()
         if code:
-            raise AnsibleParserError("hosts: %s does not say its network namespaces: %s" % (host, err.decode().strip()))
-        return out.decode()
+            raise AnsibleParserError("hosts: %s does not say its network namespaces: %s" % (host, err.strip()))
+        return out
 
     def add(self, host, netns, links, variables, made):
         name = netns if host == "localhost" else "%s.%s" % (netns, host)
@@ -165,6 +177,56 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
+
+
+class Endless(Exception):
+    """A host that does not come to an end."""
+
+
+def apart(seconds, connection):
+    """What the command says, by a process of its own that can be ended: a host may go on for ever, or hang."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            os.close(ours)
+            os.setsid()
+            resource.setrlimit(resource.RLIMIT_DATA, (16 * MOST, 16 * MOST))
+            with os.fdopen(theirs, "w") as f:
+                json.dump(answer(connection), f)
+        os._exit(0)
+    os.close(theirs)
+    end, data = time.monotonic() + seconds, b""
+    try:
+        while True:
+            if not select.select([ours], [], [], max(0, end - time.monotonic()))[0]:
+                raise Endless("not within %d seconds (timeout)" % seconds)
+            part = os.read(ours, 1 << 20)
+            data += part
+            if not part or len(data) > MOST:
+                break
+    finally:
+        os.close(ours)
+        for end_it in (os.killpg, os.kill):
+            with suppress(ProcessLookupError):
+                end_it(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    if not data or len(data) > MOST:
+        raise Endless("it says more than %d MiB" % (MOST >> 20))
+    said = json.loads(data)
+    if isinstance(said, str):
+        raise AnsibleError(said)
+    return said
+
+
+def answer(connection):
+    try:
+        code, out, err = connection.exec_command("/bin/sh -c '%s'" % COMMAND, sudoable=False)
+        return [code, *(part.decode(errors="surrogateescape") for part in (out, err))]
+    except AnsibleError as e:
+        return str(e)
+    finally:
+        connection.close()
 
 
 def topologies(text):

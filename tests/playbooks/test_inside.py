@@ -168,6 +168,35 @@ def test_what_a_host_says_is_no_template(spaces, tmp_path):
     assert "Traceback" not in said
 
 
+HOSTILE = {
+    "yes": "it says more than 64 MiB",
+    "sleep 3600": "not within 5 seconds (timeout)",
+    "echo 'netns: n1'; echo '[1, {\"ifname\": 7}]'": "is not what ip(8) says",
+    "echo 'netns: n1'; printf '[%s' '{\"a\":[[[['": "is not what ip(8) says",
+    "echo 'netns: n1'; printf '%0100000d' 0 | tr 0 '['": "is not what ip(8) says",
+    "printf 'netns: \\377\\n[]'": "is left out: this is no name for a host",
+    "echo 'netns: ../../etc'; echo '[]'": "is left out: this is no name for a host",
+    "kill -9 $PPID": "does not say its network namespaces",
+}
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+def test_a_host_that_means_harm_says_something_else(line, spaces, tmp_path):
+    """In place of ip(8) there is a program that it chose; only this host is left out, in a sentence."""
+    program = tmp_path / "bin/ip"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n%s\n" % line)
+    program.chmod(0o755)
+    (tmp_path / "netns.yml").write_text("plugin: virtnet.linux.netns\ntimeout: 5\n")
+    command = ["ansible-inventory", "-i", str(tmp_path / "netns.yml"), "--list"]
+    env = dict(environment(), PATH="%s:%s" % (program.parent, os.environ["PATH"]))
+    done = subprocess.run(command, env=env, stdout=-1, stderr=-1, text=True, check=False, timeout=100)
+    said = " ".join(done.stderr.split())
+    assert HOSTILE[line] in said and "Traceback" not in said, said
+    assert "hostvars" not in done.stdout or json.loads(done.stdout)["_meta"]["hostvars"] == {}
+    assert os.path.basename(line.split()[0]) not in spaces.output("ps -eo comm").split()
+
+
 def plain(value):
     """A value of ansible-inventory without its marks."""
     if isinstance(value, dict):

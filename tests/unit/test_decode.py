@@ -9,6 +9,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from conftest import environment
 
 DECODE = Path(__file__).parents[2] / "plugins/plugin_utils/decode.py"
 ETHER = bytes.fromhex("020000000002 020000000001")
@@ -104,3 +105,34 @@ def test_headers():
     assert headers[4] == dict(protocol="gre", key=7)
     assert headers[5]["src"] == "192.0.2.1" and headers[5]["ttl"] == 64
     assert headers[6] == dict(protocol="icmp", type="echo-request", code=0, id=0, seq=0)
+
+
+def capture(**more):
+    return dict(dict(netns="n1", dev="eth0", pcap="MQ=="), **more)
+
+
+HARM = [
+    capture(netns="../../etc/cron.d/x"),
+    capture(netns="/etc/cron.d/x"),
+    capture(dev="../x"),
+    capture(netns=".."),
+    capture(netns=7),
+    capture(pcap=None),
+    dict(netns="n1"),
+    "n1",
+]
+
+
+ASK = """
+import json, sys
+from ansible_collections.virtnet.linux.plugins.action.packet_capture import is_capture
+print(json.dumps([is_capture(one) for one in json.load(sys.stdin)]))
+"""
+
+
+def test_a_host_chooses_no_file():
+    """In a process of its own, as what it needs of Ansible changes how collections are found."""
+    told = json.dumps([capture(), capture(netns=""), *HARM])
+    python = [sys.executable, "-c", ASK]
+    done = subprocess.run(python, env=environment(), input=told, stdout=subprocess.PIPE, check=True, text=True)
+    assert json.loads(done.stdout) == [True, True] + [False] * len(HARM)
