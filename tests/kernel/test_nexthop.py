@@ -115,7 +115,7 @@ def test_what_its_master_took_over_goes_back(ways):
     steps = plan(wish, before)
     ways.execute(steps)
     assert told(snapshot(ways.observe())) == ALL
-    assert roll_back(kernel, Observation(frozenset(("",)), sorts=EVERYTHING), before, steps) == []
+    assert roll_back(kernel, Observation(frozenset(("", "n1")), sorts=EVERYTHING), before, steps) == []
     kernel.close()
     assert told(snapshot(ways.observe())) == ALL
     assert snapshot(ways.observe()) == snapshot(before)

@@ -39,8 +39,8 @@ def returning(state, change):
 class Back:
     """What is known of the way from `now` to the snapshot `before`."""
 
-    def __init__(self, steps, before, now):
-        self.before, self.now = before, now
+    def __init__(self, steps, before, now, made):
+        self.before, self.now, self.made = before, now, made
         self.keys = affected_keys(steps, before, now)
         # By place, where the links came from that went elsewhere. What had a spare name was not there before.
         moves = [(c.before, c.after) for c in steps if c.before is not None and c.after is not None]
@@ -67,19 +67,29 @@ class Back:
     def absent(self):
         """What was not there, and goes neither with its link nor by itself."""
         news = [r for r in self.now if r.key in self.keys and r.key not in self.before]
+        news = news if self.made is None else [r for r in news if r.key in self.made]
         news = [r for r in news if not (r.made_by_kernel or r.kept_by_kernel)]
         return sorted((r for r in news if r.goes_back(self)), key=lambda r: r.order())
 
 
-def rollback(steps, before, now, refused=None):
+def made_by(steps, before):
+    """The keys of all that these steps make, also of what they make for a while."""
+    state = before.copy()
+    for change in steps:
+        predict(state, change)
+    return {r.key for r in state} | {change.after.key for change in steps if change.after is not None}
+
+
+def rollback(steps, before, now, refused=None, made=None):
     """The steps that lead from `now` back to the snapshot `before`, as far as `steps` can have reached.
 
-    What cannot be put back is named in `refused`, with the reasons by key.
+    What cannot be put back is named in `refused`, with the reasons by key. Of what is new only what is `made` by the
+    steps is taken away, if that is said.
     """
     if not steps:
         return ()
     refused = {} if refused is None else refused
-    it = Back(steps, before, now)
+    it = Back(steps, before, now, made)
     present, absent = it.present(), it.absent()
     # A namespace that only got its name from us is set right before it loses it again.
     adopted = {r.netns for r in before if r.netns and ("netns", r.netns) not in before}

@@ -13,6 +13,7 @@ class State:
     def __init__(self, resources=()):
         self.items, self.children, self.ports, self.places = {}, defaultdict(set), defaultdict(set), defaultdict(dict)
         self.sources = defaultdict(set)  # the routes from an address
+        self.heard = {}  # by namespace, what the kernel answered
         for resource in resources:
             self.add(resource)
 

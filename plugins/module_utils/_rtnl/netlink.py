@@ -172,6 +172,7 @@ class Netlink:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.indexes, self.names, self.macs, self.sequence = {}, {}, {}, 0
         self.l3 = set()  # the links without a MAC address
+        self.heard = {}  # the answers of dumps, by verb and question
 
     def ask(self, form, verb, how, attrs=(), **header):
         """Send a request and return the answers, bytes from their heads on; OSError has the kernel's own reason."""
@@ -201,6 +202,7 @@ class Netlink:
                     raise_error(data[offset : offset + length], answer_flags)
                     return answers
                 elif kind == 3:
+                    self.heard[verb, body] = answers
                     return answers
                 else:
                     answers.append(data[offset + 16 : offset + length])

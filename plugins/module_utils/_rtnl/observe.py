@@ -126,6 +126,8 @@ class Kernel(Namespaces):
         """The state of what is to be read."""
         self.nsids.forget()
         self.processes = None
+        for netlink in self.sockets.values():
+            netlink.heard.clear()
         found, queue, follow = {}, sorted({*wanted.names, ""}), set(wanted.follow)
         queue += [name for name, dummy, dummy in links_room.outliers(self)] if wanted.uppers else []
         while queue:
@@ -146,6 +148,7 @@ class Kernel(Namespaces):
             for read in filter(None, readers):
                 for resource in read(self, name, links):
                     state.add(resource)
+        state.heard = {name: dict(self.netlink(name).heard) for name in found}
         return state
 
     def read_files(self, wanted):

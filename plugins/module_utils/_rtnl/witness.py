@@ -1,0 +1,310 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the kernel said before a task against what it says after the way back, in its own answers.
+
+A thing is known by what the kernel tells such things apart by; left out is what moves by itself.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+
+from .netlink import GETADDR, GETLINK, GETNEIGH, GETNETCONF, GETNEXTHOP, GETQDISC, GETROUTE, GETRULE, HEADS, ip, nested
+from .netlink import text as name_of
+
+FOREVER = 0xFFFFFFFF
+U32 = struct.Struct("=I")
+WORDS = {
+    "link": {
+        1: "address",
+        2: "broadcast",
+        4: "mtu",
+        5: "link",
+        10: "master",
+        13: "txqueuelen",
+        20: "alias",
+        27: "group",
+    },
+    "route": {4: "dev", 5: "via", 7: "src", 8: "metrics", 9: "nexthop", 12: "expires", 15: "table"},
+    "address": {3: "label", 4: "broadcast", 6: "lifetimes", 8: "flags", 9: "metric"},
+}
+# The name of the queue, counters, a card's memory and interrupts, the carrier, numbers of namespaces, the limits of a
+# driver, the address that a card came with, and room for the outer headers of the route that a tunnel takes.
+LINK_MOVES = {3, 6, 7, 14, 16, 23, 30, 33, 35, 37, 42, 44, 47, 48, 50, 51, 54, 59, 60, 61, 68, 69}
+# The spanning tree and its timers, counters; what a bond finds out; a sequence number; how full a queue is.
+KIND_MOVES = {"bridge": {*range(10, 20), 40, 47, 48}, "bond": {2, 23}, "hsr": {5}, "macvlan": {8}, "macvtap": {8}}
+PORT_MOVES = {"bridge": {1, *range(13, 25), 26, 35, 36, 38, 41}, "bond": {1, 2, 3, 6, 7, 8}}
+# The attributes that are the index of a link.
+TUNNELS = (
+    "gre",
+    "gretap",
+    "ip6gre",
+    "ip6gretap",
+    "erspan",
+    "ip6erspan",
+    "vti",
+    "vti6",
+    "ipip",
+    "sit",
+    "ip6tnl",
+    "xfrm",
+)
+ON = dict({kind: {1} for kind in TUNNELS}, vxlan={3}, bond={11}, hsr={1, 2})
+RUNNING = 0x40 | 0x10000 | 0x20000 | 0x40000  # IFF_RUNNING, IFF_LOWER_UP, IFF_DORMANT, IFF_ECHO
+DEAD = 0x31 | 0x4000 | 0x8000 | 0x10000 | 0x20000000  # RTNH_F_DEAD and what else follows the link, or the card
+TENTATIVE = 0x40 | 0x04 | 0x08  # with IFA_F_OPTIMISTIC, IFA_F_DADFAILED
+BRIDGE_LINK = 7
+BY_ITSELF = (b"\1", b"\3")  # IFAPROT_KERNEL_LO, IFAPROT_KERNEL_LL
+
+
+class Witness:
+    """What the answers of one namespace say: things by key, each a list of {part: value}."""
+
+    def __init__(self, heard):
+        self.things, self.names = {}, {0: ""}
+        readers = {GETLINK: self.link, GETADDR: self.address, GETROUTE: self.route, GETRULE: self.rule}
+        readers.update({GETNEIGH: self.neighbour, GETNEXTHOP: self.nexthop, GETQDISC: self.qdisc})
+        readers[GETNETCONF] = self.netconf
+        forms = {GETLINK: "link", GETADDR: "address", GETROUTE: "route", GETRULE: "rule", GETNEIGH: "neighbour"}
+        forms.update({GETNEXTHOP: "nexthop", GETQDISC: "qdisc", GETNETCONF: "netconf"})
+        for verb, body in sorted(heard):
+            if verb not in readers:
+                continue
+            words, head = HEADS[forms[verb]]
+            start = (head.size + 3) & ~3
+            for answer in heard[verb, body]:
+                readers[verb](dict(zip(words, head.unpack_from(answer))), dict(nested(answer, start)))
+
+    def add(self, sort, key, found):
+        self.things.setdefault((sort, *key), []).append(found)
+
+    def dev(self, raw):
+        index = raw if isinstance(raw, int) else U32.unpack(raw)[0]
+        return self.names.get(index, index)
+
+    def link(self, head, parts):
+        if head["family"] == BRIDGE_LINK:
+            self.add("VLANs of", (self.dev(head["index"]),), {"vlans": parts.get(26)})
+            return
+        name = self.names[head["index"]] = name_of(parts[3])
+        found = {"flags": head["flags"] & ~RUNNING}
+        for number, raw in parts.items():
+            word = WORDS["link"].get(number, "IFLA_%d" % number)
+            if number == 18:
+                self.of_kind(found, dict(nested(raw)))
+            elif number == 26:
+                found.update(confs(raw))
+            elif number == 52:
+                found["altname"] = sorted(nested(raw))
+            elif number in (5, 10):
+                # The lower link may be in another namespace, and be known there.
+                found[word] = None if number == 5 and 37 in parts else raw
+            elif number not in LINK_MOVES:
+                found[word] = raw
+        self.add("link", (name,), found)
+
+    def of_kind(self, found, info):
+        for place, part, moves in ((1, 2, KIND_MOVES), (4, 5, PORT_MOVES)):
+            kind = name_of(info.get(place, b""))
+            found["kind" if place == 1 else "port of a"] = kind
+            for number, raw in nested(info.get(part, b"")):
+                if number not in moves.get(kind, ()):
+                    index = place == 1 and number in ON.get(kind, ())
+                    found["%s.%d" % (kind, number)] = ("dev", U32.unpack(raw)[0]) if index else raw
+
+    def address(self, head, parts):
+        local = parts.get(2, parts.get(1, b""))
+        flags = U32.unpack(parts[8])[0] if 8 in parts else head["flags"]
+        if (head["family"] == socket.AF_INET6 and flags & 1) or parts.get(11) in BY_ITSELF:
+            return  # temporary ones, and its own, the kernel makes and ends
+        found = {"flags": flags & ~TENTATIVE, "scope": head["scope"]}
+        for number, raw in parts.items():
+            if number == 6:
+                found["valid_lft"], found["preferred_lft"] = map(Until, struct.unpack_from("=II", raw)[1::-1])
+            elif number not in (1, 2, 8):
+                found[WORDS["address"].get(number, "IFA_%d" % number)] = raw
+        key = "%s/%d" % (ip(local), head["prefixlen"])
+        peer = parts.get(1, local)
+        self.add(
+            "address", (key, *(("peer", ip(peer)) if peer != local else ()), "dev", self.dev(head["index"])), found
+        )
+
+    def route(self, head, parts):
+        table = U32.unpack(parts[15])[0] if 15 in parts else head["table"]
+        if head["flags"] & 0x200 or (table == 255 and head["proto"] == 2):
+            return  # a cached one, or the kernel's for its own addresses
+        found = {"proto": head["proto"], "scope": head["scope"], "type": head["type"], "flags": head["flags"] & ~DEAD}
+        for number, raw in parts.items():
+            word = WORDS["route"].get(number, "RTA_%d" % number)
+            if number == 4:
+                found[word] = ("dev", U32.unpack(raw)[0])
+            elif number == 9:
+                found[word] = list(self.hops(raw))
+            elif number == 12:
+                expires = struct.unpack_from("=i", raw, 8)[0]
+                found[word] = Until(expires // 100 if expires else FOREVER)
+            elif number == 8:
+                found[word] = sorted(nested(raw))
+            elif number not in (1, 2, 6, 15):
+                found[word] = raw
+        where = "%s/%d" % (ip(parts[1]), head["dst_len"]) if head["dst_len"] else "default"
+        key = [where, "table", table, "metric", U32.unpack(parts[6])[0] if 6 in parts else 0]
+        key += ["tos", head["tos"]] if head["tos"] else []
+        key += ["from", "%s/%d" % (ip(parts[2]), head["src_len"])] if 2 in parts else []
+        self.add("route" if head["family"] == socket.AF_INET else "IPv6 route", key, found)
+
+    def hops(self, raw):
+        at = 0
+        while at + 8 <= len(raw):
+            length, flags, weight, index = struct.unpack_from("=HBBi", raw, at)
+            yield ("dev", index), flags & ~0x31, weight, sorted(nested(raw[at + 8 : at + length]))
+            at += (length + 3) & ~3
+
+    def rule(self, head, parts):
+        # 8, 16: whether the links that it names are there
+        found = dict({"%s" % number: raw for number, raw in parts.items() if number != 6}, **head)
+        found["flags"] &= ~0x18
+        family = {socket.AF_INET: "rule", socket.AF_INET6: "IPv6 rule"}.get(head["family"], "rule %d" % head["family"])
+        self.add(family, (U32.unpack(parts[6])[0] if 6 in parts else 0,), found)
+
+    def neighbour(self, head, parts):
+        more = U32.unpack(parts[15])[0] if 15 in parts else 0
+        if head["family"] == BRIDGE_LINK:
+            self.station(head, parts, more)
+        elif head["state"] & 0x80 or head["flags"] & 0x18 or more & 1:
+            # What a control plane tells, the kernel probes.
+            state = head["state"] & 0xC0 if head["flags"] & 0x10 or more & 1 else head["state"]
+            found = {"NDA_%d" % number: raw for number, raw in parts.items() if number not in (1, 3, 4, 15)}
+            found.update(state=state, flags=head["flags"], more=more)
+            proxy = ("proxy",) if head["flags"] & 8 else ()
+            self.add("neighbour", (ip(parts.get(1, b"")), "dev", self.dev(head["index"]), *proxy), found)
+
+    def station(self, head, parts, more):
+        state, flags, lladdr = head["state"], head["flags"], parts.get(2, b"")
+        # Groups follow the addresses of a link; stations that were learned age.
+        group = flags & 2 and 1 not in parts and lladdr[:1] and lladdr[0] & 1
+        if group or not (state & 0xC0 or flags & 0x30):
+            return
+        found = {"NDA_%d" % number: raw for number, raw in parts.items() if number not in (1, 2, 3, 4, 5, 8, 9, 15)}
+        key = [lladdr.hex(":"), "dev", self.dev(head["index"])]
+        key += ["dst", ip(parts[1])] if 1 in parts else []
+        key += ["vlan", struct.unpack("=H", parts[5])[0]] if 5 in parts else []
+        self.add("fdb entry", key, dict(found, state=state, flags=flags, more=more))
+
+    def nexthop(self, head, parts):
+        found = {"NHA_%d" % number: raw for number, raw in parts.items() if number not in (1, 5, 12, 13, 14, 15)}
+        found.update(head, flags=head["flags"] & ~0x31)
+        found["dev"] = ("dev", U32.unpack(parts[5])[0] if 5 in parts else 0)
+        self.add("nexthop", ("id", U32.unpack(parts[1])[0]), found)
+
+    def qdisc(self, head, parts):
+        kind, handle = name_of(parts[1]), head["handle"]
+        if not handle:
+            return  # the kernel's choice
+        own = handle >> 16 if handle >> 16 < 0x8000 or kind in ("ingress", "clsact") else "its own"
+        # The options of these two hold counters.
+        options = None if kind in ("htb", "ingress") else parts.get(2)
+        key = (kind, "dev", self.dev(head["index"]), "parent", "%x" % head["parent"])
+        self.add("qdisc", key, {"handle": own, "options": options})
+
+    def netconf(self, head, parts):
+        index = struct.unpack("=i", parts[1])[0]
+        if index < 0:
+            key = ("ipv4" if head["family"] == socket.AF_INET else "ipv6", {-1: "all", -2: "default"}.get(index))
+            self.add("sysctls", key, {"NETCONFA_%d" % number: raw for number, raw in parts.items()})
+
+    def resolved(self):
+        """The things, with the names of links for their numbers."""
+        for found in self.things.values():
+            for one in found:
+                one.update({word: self.named(word, value) for word, value in one.items()})
+        return self.things
+
+    def named(self, word, value):
+        if isinstance(value, tuple) and value[:1] == ("dev",):
+            return self.dev(value[1])
+        if word in ("link", "master") and value:
+            return self.dev(value)
+        if word == "nexthop":
+            return [(self.dev(hop[0][1]), *hop[1:]) for hop in value]
+        return value
+
+
+class Until:
+    """Seconds that pass: equal to what they become after a while."""
+
+    def __init__(self, seconds):
+        self.seconds, self.end = seconds, time.monotonic() + seconds
+
+    def __eq__(self, other):
+        if FOREVER in (self.seconds, other.seconds) or not (self.seconds and other.seconds):
+            return self.seconds == other.seconds
+        return abs(self.end - other.end) <= 4
+
+    __hash__ = None
+
+    def __repr__(self):
+        return "forever" if self.seconds == FOREVER else "%d s" % self.seconds
+
+
+def confs(raw):
+    """What a link has of the sysctls of both families, its token, and how its addresses are made."""
+    for family, inner in nested(raw):
+        parts = dict(nested(inner))
+        if family == socket.AF_INET:
+            yield "sysctls of IPv4", parts.get(1)
+        elif family == socket.AF_INET6:
+            yield "sysctls of IPv6", parts.get(2)
+            yield "token", parts.get(7)
+            yield "addrgenmode", parts.get(8)
+
+
+def differences(before, after):
+    """One line for each thing of each namespace that is not as it was, from what was heard then and now."""
+    return [line for name in sorted(before) for line in differences_in(name, before[name], after.get(name))]
+
+
+def differences_in(name, before, after):
+    if after is None:
+        return ["netns %s (gone)" % name]
+    # What was not asked for both times cannot be compared.
+    both = before.keys() & after.keys()
+    old, new = (Witness({key: heard[key] for key in both}).resolved() for heard in (before, after))
+    where = " in %s" % name if name else ""
+    out = []
+    for key in sorted({*old, *new}, key=str):
+        mine, theirs = list(old.get(key, ())), list(new.get(key, ()))
+        left = [one for one in mine if not take(one, theirs)]
+        thing = " ".join(str(part) for part in key)
+        if len(left) == len(theirs) == 1:
+            words = sorted(word for word in {*left[0], *theirs[0]} if left[0].get(word) != theirs[0].get(word))
+            out.append("%s%s (%s)" % (thing, where, ", ".join(words)))
+        elif left and not of_the_kernel(key, new):
+            out.append("%s%s (gone)" % (thing, where))
+        elif theirs and not of_the_kernel(key, new):
+            out.append("%s%s (new)" % (thing, where))
+    return out
+
+
+def take(one, several):
+    """Take its equal out of several; whether there was one."""
+    if one in several:
+        several.remove(one)
+        return True
+    return False
+
+
+def of_the_kernel(key, now):
+    """What the kernel makes by itself, in its own time: a link-local address, what follows from it, own stations."""
+    sort, first, dev = key[0], str(key[1]), key[-1]
+    if first in ("127.0.0.1/8", "::1/128") and dev == "lo":
+        return True
+    if sort == "address" and first.startswith("fe80:"):
+        return key in now or any(k[0] == sort and k[-1] == dev and str(k[1]).startswith("fe80:") for k in now)
+    if sort == "fdb entry":
+        return "dst" not in key and any(
+            k[0] == "link" and (v[0].get("address") or b"").hex(":") == first for k, v in now.items()
+        )
+    return sort == "IPv6 route" and first.startswith(("fe80::", "ff00::/8"))
