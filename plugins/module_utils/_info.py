@@ -98,7 +98,7 @@ def own_mac(link):
 
 def addresses_on(state, link):
     """The addresses of a link that the kernel did not make by itself."""
-    return [r for r in state.on(link.key) if r.sort == "address" and not r.made_by_kernel]
+    return [r for r in state.on(link.key) if r.sort == "address" and not r.made_by_kernel and r.is_told(state)]
 
 
 def plain_addresses(state, link):

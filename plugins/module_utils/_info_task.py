@@ -13,7 +13,10 @@ from ._info import NODES, SPEC, as_task, describe, far_end, sought
 from ._probe_task import perform
 from ._rtnl.netlink import NoPyroute2
 from ._rtnl.observe import Kernel
+from ._rtnl.others import not_described
 from ._task import PYROUTE2, described
+
+OF_LINKS = ("link", "address", "impairment")
 
 
 def info_task(name):
@@ -33,10 +36,11 @@ def everything(spaces, *sorts):
 
 def link_info(p, kernel, dummy):
     spaces, sought_for = sought(p)
-    state = kernel.observe(everything(["", *kernel.names()] if spaces is None else spaces, "address"))
+    state = kernel.observe(everything(["", *kernel.names()] if spaces is None else spaces, "address", "impairment"))
     links = [r for r in state if r.sort == "link" and sought_for(state, r)]
     links.sort(key=lambda r: (r.netns, r.index))
-    return dict(changed=False, links=[shown(state, link) for link in links]), None
+    missing = left_out(r for link in links for r in (link, *state.on(link.key)) if r.sort in OF_LINKS)
+    return dict(changed=False, links=[shown(state, link) for link in links], not_described=missing), None
 
 
 def topology_info(p, kernel, dummy):
@@ -53,8 +57,30 @@ def topology_info(p, kernel, dummy):
         own = r.key in keys or any(r.sort == "rule" and r.fits(rule) for rule in made)
         return r.netns in spaces and (r.netns or not made or own)
 
-    links = sorted((r for r in state if r.sort == "link" and asked(r)), key=lambda r: (r.netns, r.index))
-    return dict(describe(state, spaces, links, asked), changed=False), None
+    found = [r for r in state if asked(r)]
+    links = [r for r in found if r.sort == "link" and r.is_told(state)]
+    links.sort(key=lambda r: (r.netns, r.index))
+    missing = left_out(found) + ([] if made else others(kernel, spaces, state))
+    return dict(describe(state, spaces, links, asked), changed=False, not_described=missing), None
+
+
+def others(kernel, spaces, state):
+    """What no resource stands for."""
+    heard = [(netns, not_described(kernel, netns, state.heard[netns])) for netns in spaces]
+    return [dict(netns=netns, thing=thing, missing="") for netns, things in heard for thing in things]
+
+
+def left_out(resources):
+    """What of these no option is for."""
+    told = [(r, r.not_described()) for r in resources if not r.made_by_kernel]
+    told = [dict(netns=r.netns, thing=thing(r), missing=", ".join(words)) for r, words in told if words]
+    return sorted(told, key=lambda one: (one["netns"], one["thing"]))
+
+
+def thing(r):
+    """What it is known by."""
+    words = [getattr(r, name) for name in r.identity if name not in ("netns", "kind")]
+    return " ".join(str(word) for word in (r.sort, *words) if word not in ("", None, False) and word != ())
 
 
 def spaces_of(p, kernel, record):

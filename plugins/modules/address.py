@@ -52,7 +52,7 @@ options:
       scope:
         description: Where the address is valid; like O(scope).
         type: str
-        choices: [global, link, host]
+        choices: [global, site, link, host]
       metric:
         description: The metric of the route to the network; like O(metric).
         type: int
@@ -96,7 +96,7 @@ options:
         for IPv6.
       - Only for a single O(address).
     type: str
-    choices: [global, link, host]
+    choices: [global, site, link, host]
   metric:
     description:
       - The metric of the route to its network that the kernel makes, from 0 to 4294967295. The kernel's value is V(0),

@@ -216,6 +216,24 @@ links:
       peer: {netns: "", name: to-blue, index: 7}
       module: veth
       options: {netns: blue, name: to-host, up: true, peer: {netns: "", name: to-blue, up: true}}
+not_described:
+  description:
+    - What is there and no option of this collection is for. The link, address or route that has it keeps it when
+      something else of it is changed, and gets it back when it is made anew. A description in the words of the modules
+      lacks it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    netns:
+      description: The network namespace.
+      type: str
+    thing:
+      description: What it is, or what has it.
+      type: str
+    missing:
+      description: What of it is not described; empty if it is nothing of it.
+      type: str
 """
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _once  # noqa: F401  # pylint: disable=unused-import

@@ -95,7 +95,7 @@ options:
   scope:
     description: How far the destination is, for IPv4. A new route has V(link) if it is direct, else V(global).
     type: str
-    choices: [global, link, host]
+    choices: [global, site, link, host]
   mtu:
     description: The largest packet on this route in bytes, from 0 to 4294967295; V(0) is that of the link.
     type: int

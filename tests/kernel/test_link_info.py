@@ -26,7 +26,7 @@ ip link add br0 type bridge; ip link set va master br0; ip link set va type brid
 def read(**options):
     """What link_info says, by network namespace and name."""
     found = run("link_info", **options)
-    assert found["changed"] is False and set(found) == {"changed", "links", "invocation"}
+    assert found["changed"] is False and set(found) == {"changed", "links", "not_described", "invocation"}
     return {(link["netns"], link["name"]): link for link in found["links"]}
 
 

@@ -8,7 +8,7 @@ from conftest import run
 
 SET = """
 ip netns add w1; ip -n w1 link add name e0 address 02:00:00:00:00:05 type veth peer name e0p
-ip -n w1 link set e0 up; ip -n w1 link set e0p up; ip -n w1 link set e0 addrgenmode none
+ip -n w1 link set e0 addrgenmode none; ip -n w1 link set e0 up; ip -n w1 link set e0p up
 ip -n w1 link set e0 group 5 promisc on; ip -n w1 link set e0p allmulticast on; ip -n w1 link set e0p arp off
 ip -n w1 link set e0 gso_max_size 20000; ip -n w1 link set e0 gso_max_segs 99; ip -n w1 link set e0p gro_max_size 30000
 ip -n w1 link set dev e0 brd ff:ff:ff:ff:ff:00; ip -n w1 link set e0 txqueuelen 77 alias mine

@@ -233,3 +233,74 @@ def test_a_task_that_is_stopped_while_it_waits_says_so(box):
     assert json.loads(task.stdout.read())["msg"] == "stopped by signal 15 before anything was changed"
     os.close(lock)
     task.wait()
+
+
+def test_routes_beside_each_other_are_fed_back(host):
+    host.shell("ip netns add n1; ip -n n1 link set lo up; ip -n n1 route append blackhole 172.16.0.0/12 metric 100")
+    host.shell(
+        "ip -n n1 route append prohibit 172.16.0.0/12 metric 100", "ip -n n1 route add blackhole 10.0.0.1 table 255"
+    )
+    host.shell(
+        "ip -n n1 address add 192.0.2.1/24 dev lo scope site; ip -n n1 address add 198.51.100.2/24 dev lo scope 77"
+    )
+    said = run("topology_info", netns=["n1"])
+    assert {(one["thing"], one["missing"]) for one in said["not_described"]} == {
+        ("address lo 198.51.100.2/24", "scope 77"),
+        ("route 10.0.0.1/32 255 blackhole", "table local"),
+    }
+    before = host.output("ip -n n1 route show table all; ip -n n1 address")
+    fed = run("topology", name="fed", nodes=said["nodes"], links=said["links"])
+    assert [line for line in fed["commands"] if "/run/virtnet" not in line] == [], fed
+    assert host.output("ip -n n1 route show table all; ip -n n1 address") == before
+
+
+UNDESCRIBED = """
+ip netns add n1
+ip -n n1 link add d0 up type veth peer name d1
+ip -n n1 link set d0 gso_max_size 20000
+ip -n n1 address add 192.0.2.1/24 dev d0
+ip -n n1 neighbour add 192.0.2.7 lladdr 02:00:00:00:00:07 dev d0 nud permanent extern_learn
+ip -n n1 route add 198.51.100.0/24 via 192.0.2.9 congctl reno
+ip netns exec n1 nft add table inet filter
+"""
+
+
+@pytest.mark.needs("nft")
+def test_what_has_no_option_is_named(host):
+    host.shell(UNDESCRIBED)
+    said = run("topology_info", netns=["n1"])["not_described"]
+    assert {one["netns"] for one in said} == {"n1"}
+    assert {(one["thing"], one["missing"]) for one in said} >= {
+        ("link d0", "gso_max_size"),
+        ("neigh 192.0.2.7 dev d0", ""),
+        ("nft table inet filter", ""),
+    }
+    route = [one["missing"] for one in said if one["thing"].startswith("route 198.51.100.0/24")]
+    assert len(route) == 1 and route[0].startswith("attribute "), said
+    assert run("link_info", name=["d0"])["not_described"] == [dict(netns="n1", thing="link d0", missing="gso_max_size")]
+    host.shell("ip netns delete n1; ip netns add n1")
+    assert run("topology_info", netns=["n1"])["not_described"] == []
+
+
+def test_a_link_whose_name_no_option_takes(host):
+    host.shell(
+        "ip netns add n1", "ip -n n1 link add name ./x type bridge 2>/dev/null || ip -n n1 link add name -x type bridge"
+    )
+    said = run("topology_info", netns=["n1"])
+    odd = [one for one in said["not_described"] if one["missing"] == "all, for its name"]
+    assert len(odd) == 1 and odd[0]["thing"].startswith("link "), said
+    assert not run("topology", name="fed", check=True, nodes=said["nodes"], links=said["links"]).get("failed")
+
+
+ORDERED = """
+ip netns add n1; ip -n n1 link add b0 up type bridge; ip -n n1 link add p0 up type veth peer name p1
+ip -n n1 address add 10.1.0.2/16 dev p0; ip -n n1 address add 10.1.0.15/24 metric 4242 dev p0
+"""
+
+
+def test_addresses_are_handed_over_in_their_order(host):
+    host.shell(ORDERED)
+    shown = "ip -n n1 -o -4 address show dev %s | awk '{print $4}'"
+    before = host.output(shown % "p0")
+    assert run("linux_bridge", netns="n1", name="b0", ports=[dict(name="p0")], take_over_addresses=True)["changed"]
+    assert host.output(shown % "b0") == before

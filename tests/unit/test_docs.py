@@ -218,8 +218,8 @@ def test_documents_what_topology_info_returns(docs):
     links = [Link("", *one, mtu=1500) for one in (("l", "veth", ("", "p")), ("p", "veth", ("", "l")), ("d", "dummy"))]
     more = [Address("", "l", "192.0.2.1/24", label="l:1"), Route("", "192.0.2.0/24", type="blackhole")]
     found, known = describe(State([*links, *more]), [""], links), docs["topology_info"]["return"]
-    assert set(found) == set(known)
-    for part in known:
+    assert {*found, "not_described"} == set(known)
+    for part in found:
         assert set(found[part][0]) <= set(known[part]["contains"])
     assert set(ENTRIES) <= set(known["nodes"]["contains"])
     assert set(found["connections"][0]["ends"][0]) == set(known["connections"]["contains"]["ends"]["contains"])

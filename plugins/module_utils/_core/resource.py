@@ -242,6 +242,11 @@ class Resource(Value):
         """Whether it is more than what would be there anyway."""
         return True
 
+    def not_described(self):
+        """What of it no option is for, in a few words each: by the numbers of the kernel's attributes."""
+        numbers = sorted({one[0] for one in getattr(self, "rest", None) or ()}, key=str)
+        return ["attribute %s" % number for number in numbers]
+
     def as_entry(self):
         """It in the options of its module, as a description of a node takes them."""
         found = {name.rstrip("_"): getattr(self, name) for name in self.COMPARED if name not in ("netns", "rest")}

@@ -18,9 +18,16 @@ VTI = {
 FOUR, SIX = (attributes("IFLA_VTI_", VTI, version) for version in (4, 6))
 
 
+class Key(Number):
+    """A key; ip(8) takes 0 for none, and not the word."""
+
+    def ip_args(self, value, old):
+        return [self.name, "0" if value == self.word else str(value)]
+
+
 def rows(nla):
     keys = ((way + "key", nla(way.upper() + "KEY")) for way in "io")
-    return tuple(Number(name, key, "str", range(2**32), "none", word="none") for name, key in keys)
+    return tuple(Key(name, key, "str", range(2**32), "none", word="none") for name, key in keys)
 
 
 KINDS = (

@@ -47,11 +47,14 @@ class AddressFlag(Flag):
         return bool((raw or 0) & self.bit)
 
 
+SAID = ("global", "site", "link", "host")  # what the option takes
+
+
 class Scope(Row):
     """A word, or the number of a scope that has none."""
 
     def spec(self):
-        return dict(type="str", choices=["global", "link", "host"])
+        return dict(type="str", choices=list(SAID))
 
 
 class Address(OnLink):
@@ -251,6 +254,12 @@ class Address(OnLink):
         """What it is beside the address itself, in the options of its module."""
         given = [(row, getattr(self, row.name)) for row in self.rows]
         return {row.name: row.shown(value) for row, value in given if value not in (None, "", row.default)}
+
+    def is_told(self, state):
+        return self.scope in (None, *SAID)
+
+    def not_described(self):
+        return super().not_described() + ([] if self.is_told(None) else ["scope %s" % self.scope])
 
     def as_entry(self):
         peer = dict(peer=self.peer) if self.peer else {}

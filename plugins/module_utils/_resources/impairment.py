@@ -115,6 +115,9 @@ class Impairment(OnLink):
     def is_told(self, state):
         return not self.foreign
 
+    def not_described(self):
+        return ["qdisc %s" % self.foreign] if self.foreign else []
+
 
 def plain(value):
     """A number without needless digits."""

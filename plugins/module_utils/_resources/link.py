@@ -120,6 +120,19 @@ class Link(Resource):
         Row("broadcast", "IFLA_BROADCAST=2:l2addr", "str", default="ff:ff:ff:ff:ff:ff"),
     )
 
+    def is_told(self, state):
+        try:
+            return bool(words.link_name("name", self.name))
+        except (Refused, UnicodeError):
+            return False
+
+    def not_described(self):
+        if not self.is_told(None):
+            return ["all, for its name"]
+        usual = {row.name: row.default for row in self.REST}
+        words = [name for name, value in self.rest if value is not None and value != usual.get(name)]
+        return words + ["%s attribute %s" % (part, number) for part, number, dummy in self.raw]
+
     @property
     def ref(self):
         return (self.netns, self.name)

@@ -72,15 +72,16 @@ def check_manager(planner, want, have, near):
 def give_address(planner, card, master):
     """The LAN knows the host by the MAC address of the card, so the master gets it, unless it is to have another."""
     wanted = planner.present.get(master.key)
-    if (wanted is None or not wanted.address) and None not in (card.address, master.address):
-        planner.set(master, replace(master, address=card.address)) if card.address != master.address else None
+    free = wanted is None or not wanted.address
+    if free and None not in (card.address, master.address) and card.address != master.address:
+        planner.set(master, replace(master, address=card.address))
 
 
 def give_addresses(planner, near, start, to):
     """The other link has the addresses as well."""
-    for r in near:
-        there = replace(r.renamed(start.ref, to.ref), label="", unique=True) if r.sort == "address" else None
-        if there is not None and there.key not in planner.state:
+    for r in sorted((r for r in near if r.sort == "address"), key=lambda r: r.position):
+        there = replace(r.renamed(start.ref, to.ref), label="", unique=True)
+        if there.key not in planner.state:
             planner.step(Change(None, there))
 
 

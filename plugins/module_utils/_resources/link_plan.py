@@ -16,6 +16,9 @@ from .link_hand_over import address_of_port, addresses_to_move, leave, move
 TXQUEUELEN = 1000  # what most kinds begin with
 OF_LINK = {"data", "token"}  # what of Link.raw no master has a say in
 
+TXQUEUELEN = 1000  # what most kinds begin with
+OF_LINK = {"data", "token"}  # what of Link.raw no master has a say in
+
 
 def plan(planner, want, have):
     have = leave(planner, want, have)

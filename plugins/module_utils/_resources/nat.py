@@ -71,6 +71,9 @@ class NatRule(Resource):
     def key(self):
         return (self.sort, self.netns, self.family, self.name)
 
+    def not_described(self):
+        return ["rules that others have written there"] if self.rest else []
+
     def requires(self):
         return of_netns(self.netns) if self.backend == "iptables" else [("nat_table", self.netns, self.family)]
 

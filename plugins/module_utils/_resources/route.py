@@ -52,7 +52,7 @@ class Route(Resource):
         Tos("tos", "tos", "str", default=0),
         Row("from", "RTA_SRC=2:ip", "str", default=""),
         Choice("proto", "proto", "str", PROTOS, choices=("static", "boot")),
-        Choice("scope", "scope", "str", SCOPES, "global", choices=("global", "link", "host")),
+        Choice("scope", "scope", "str", SCOPES, "global", choices=("global", "site", "link", "host")),
         Source("src", "RTA_PREFSRC=7:ip", "str", default=""),
         Row("pref", "RTA_PREF=20:uint8", "str", PREFS, "medium"),
         Row("nhid", "RTA_NH_ID=30:uint32", "int", range(1, 2**32), 0),
@@ -205,7 +205,9 @@ class Route(Resource):
         return any(not self.has_rival(planner, r) for r in ahead)
 
     def goes_by(self, want):
-        """Whether its hops are those that are desired, so far as they are said."""
+        """Whether its hops are those that are desired, so far as they are said, or its type where it has none."""
+        if not want.hops and not self.hops:
+            return want.type == self.type
         return want.hops is not None and self.overlay(replace(want, **dict.fromkeys(self.VALUES))).hops == self.hops
 
     def has_rival(self, planner, r):
@@ -380,6 +382,12 @@ class Route(Resource):
         dull = {row.name: row.default for row in self.rows if row.name not in always}
         found = {name: value for name, value in super().plain().items() if name not in dull or value != dull[name]}
         return dict(found, hops=[hop.plain() for hop in self.hops or ()])
+
+    def is_told(self, state):
+        return self.table != LOCAL
+
+    def not_described(self):
+        return super().not_described() + ([] if self.is_told(None) else ["table local"])
 
     def as_entry(self):
         """It in the options of its module."""

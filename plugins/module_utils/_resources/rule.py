@@ -268,7 +268,7 @@ class Rule(Resource):
     def settled(self, want):
         """It without the table into which it looked before; refuses what goes back."""
         if self.type == "goto" and self.goto <= self.priority:
-            raise Refused("goto", "%d is not behind %d, the priority of the rule" % (self.goto, self.priority))
+            raise Refused("goto", "%s is not behind %s, the priority of the rule" % (self.goto, self.priority))
         return replace(self, table=0) if self.type != "lookup" and want.table is None else self
 
     def goes_back(self, back):

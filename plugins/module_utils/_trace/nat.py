@@ -45,7 +45,7 @@ def of_rule(rule, hook):
     conditions = [found for found in map(condition, rule.get("expr", ())) if found]
     text = "table %s %s, chain %s, handle %s" % (rule["family"], rule["table"], rule["chain"], rule.get("handle"))
     for statement in rule.get("expr", ()):
-        name = next(iter(statement))
+        name = next(iter(statement), "")
         target = statement[name] if isinstance(statement[name], dict) else {}
         if name == "xt":
             name = str(target.get("name", "")).lower()

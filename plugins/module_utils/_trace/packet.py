@@ -63,7 +63,7 @@ class Packet(Value):
         return replace(self, src=self.dst, dst=self.src, reply=not self.reply, ttl=64, mark=0, **ports)
 
     def words(self):
-        ports = [":%d" % port if port else "" for port in (self.sport, self.dport)]
+        ports = [":%s" % port if port else "" for port in (self.sport, self.dport)]
         return "%s%s > %s%s" % (self.src, ports[0], self.dst, ports[1])
 
 
