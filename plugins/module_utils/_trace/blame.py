@@ -7,8 +7,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 from .._core.values import replace
-from .._core.words import inside, ip
-from .path import Lost, at
+from .path import Lost, at, inside_line, ip_line
 from .selectors import fits
 
 NOWHERE = ("blackhole", "unreachable", "prohibit", "throw")
@@ -16,15 +15,10 @@ BY_ERROR = dict(EINVAL="blackhole", EHOSTUNREACH="unreachable", EACCES="prohibit
 TABLES = {254: "main", 255: "local", 253: "default"}
 
 
-def home(netns):
-    return netns or "the host"
-
-
 def sysctl_words(netns, key, value):
     """What shows a sysctl, and what sets it."""
     word = "net/" + key if "." in key else "net." + key.replace("/", ".")
-    head = inside(netns)
-    return " ".join([*head, "sysctl", word]), " ".join([*head, "sysctl", "-w", "%s=%s" % (word, value)]), word
+    return inside_line(netns, "sysctl", word), inside_line(netns, "sysctl", "-w", "%s=%s" % (word, value)), word
 
 
 def get_words(netns, iif, packet):
@@ -34,7 +28,7 @@ def get_words(netns, iif, packet):
         + ["iif", iif] * bool(iif)
         + ["mark", str(packet.mark)] * bool(packet.mark)
     )
-    return " ".join(ip(netns, *words))
+    return ip_line(netns, *words)
 
 
 def table_words(number):
@@ -55,7 +49,7 @@ def route_words(answer):
 def no_route(walk, netns, iif, packet, answer):
     """The loss of a packet for which the kernel has no route."""
     if answer.error == "ENODEV":
-        return Lost(netns, "", "link", "%s has no such link" % home(netns), [" ".join(ip(netns, "link", "show"))])
+        return Lost(netns, "", "link", "%s has no such link" % at(netns), [ip_line(netns, "link", "show")])
     error = answer.error or {word: code for code, word in BY_ERROR.items()}[answer.type]
     checks = [get_words(netns, iif, packet)]
     for find in (down_link, refusing_rule, refusing_route, reverse_path, martian, forwarding_off):
@@ -66,7 +60,7 @@ def no_route(walk, netns, iif, packet, answer):
     if error == "ENETUNREACH":
         return missing_route(walk, netns, iif, packet, checks)
     text = "the kernel of %s refuses a route to %s: %s"
-    return Lost(netns, iif, "route", text % (home(netns), packet.dst, error), checks)
+    return Lost(netns, iif, "route", text % (at(netns), packet.dst, error), checks)
 
 
 def missing_route(walk, netns, iif, packet, checks):
@@ -74,7 +68,7 @@ def missing_route(walk, netns, iif, packet, checks):
     unused = None if vrf else no_rule(walk, netns, iif, packet, checks)
     if unused is not None:
         return unused
-    where = "%s (VRF %s)" % (home(netns), vrf) if vrf else home(netns)
+    where = "%s (VRF %s)" % (at(netns), vrf) if vrf else at(netns)
     reason, cure = "%s has no route to %s" % (where, packet.dst), []
     owners = walk.addresses(None, packet.dst)
     prefix = str(owners[0].network) if owners else packet.dst
@@ -86,17 +80,11 @@ def missing_route(walk, netns, iif, packet, checks):
     if apart:
         who = owners[0]
         text = "%s: %s has it (%s), and no link joins %s with another namespace"
-        return Lost(
-            who.netns, who.dev, "unconnected", text % (reason, home(who.netns), who.dev, home(who.netns)), checks
-        )
+        return Lost(who.netns, who.dev, "unconnected", text % (reason, at(who.netns), who.dev, at(who.netns)), checks)
     gateway = walk_gateway(walk, netns, packet)
     if gateway:
-        cure = [
-            " ".join(ip(netns, *["-6"] * packet.six, "route", "add", prefix, "via", gateway, *["vrf", vrf] * bool(vrf)))
-        ]
-    return Lost(
-        netns, iif, "route", reason, [*checks, " ".join(ip(netns, *["-6"] * packet.six, "route", "show"))], cure
-    )
+        cure = [ip_line(netns, *["-6"] * packet.six, "route", "add", prefix, "via", gateway, *["vrf", vrf] * bool(vrf))]
+    return Lost(netns, iif, "route", reason, [*checks, ip_line(netns, *["-6"] * packet.six, "route", "show")], cure)
 
 
 def best_route(walk, netns, packet, tables=None):
@@ -117,9 +105,9 @@ def no_rule(walk, netns, iif, packet, checks):
     if any(r.table == route.table for r in walk.vrf_tables(netns)):
         return None
     text = "%s has a route to %s (%s) in table %s, but no rule leads a packet like this to that table"
-    reason = text % (home(netns), packet.dst, route.dest, table_words(route.table))
-    cure = [" ".join(ip(netns, *six, "rule", "add", "priority", "32766", "table", table_words(route.table)))]
-    return Lost(netns, iif, "rule", reason, [*checks, " ".join(ip(netns, *six, "rule", "show"))], cure)
+    reason = text % (at(netns), packet.dst, route.dest, table_words(route.table))
+    cure = [ip_line(netns, *six, "rule", "add", "priority", "32766", "table", table_words(route.table))]
+    return Lost(netns, iif, "rule", reason, [*checks, ip_line(netns, *six, "rule", "show")], cure)
 
 
 def joined(state, netns):
@@ -157,8 +145,8 @@ def down_link(walk, netns, iif, packet, error):
             vital = ip_address(packet.dst) in r.network or gateway_down(walk, netns, packet, r)
             if link is not None and link.up is False and vital and r.ip != packet.dst:
                 text = "%s is down, and with it the route to %s has gone"
-                checks = [" ".join(ip(netns, "link", "show", "dev", link.name))]
-                cure = [" ".join(ip(netns, "link", "set", link.name, "up"))]
+                checks = [ip_line(netns, "link", "show", "dev", link.name)]
+                cure = [ip_line(netns, "link", "set", link.name, "up")]
                 return Lost(netns, link.name, "down", text % (at(netns, link.name), packet.dst), checks, cure)
     return None
 
@@ -176,9 +164,9 @@ def refusing_rule(walk, netns, iif, packet, error):
         refuses = rule.type == "unreachable" if error == "ENETUNREACH" else rule.type == BY_ERROR.get(error)
         if rule.type not in (None, "lookup") and refuses and fits(rule, packet, iif):
             words = rule_words(rule)
-            cure = [" ".join(ip(netns, *["-6"] * packet.six, "rule", "del", "priority", str(rule.priority)))]
-            checks = [" ".join(ip(netns, *["-6"] * packet.six, "rule", "show"))]
-            reason = "the rule %s of %s refuses packets to %s" % (words, home(netns), packet.dst)
+            cure = [ip_line(netns, *["-6"] * packet.six, "rule", "del", "priority", str(rule.priority))]
+            checks = [ip_line(netns, *["-6"] * packet.six, "rule", "show")]
+            reason = "the rule %s of %s refuses packets to %s" % (words, at(netns), packet.dst)
             return Lost(netns, iif, "rule", reason, checks, cure)
     return None
 
@@ -200,10 +188,10 @@ def rule_to(walk, netns, iif, packet, table):
 def by_rule(netns, iif, packet, answer, rule, lost):
     """The loss of a packet that a rule sent another way."""
     text = "the rule %s of %s sends it by the %s, where it is lost: %s"
-    reason = text % (rule_words(rule), home(netns), route_words(answer), lost.reason)
+    reason = text % (rule_words(rule), at(netns), route_words(answer), lost.reason)
     six = ["-6"] * packet.six
-    cure = [" ".join(ip(netns, *six, "rule", "del", "priority", str(rule.priority)))]
-    checks = [" ".join(ip(netns, *six, "rule", "show")), get_words(netns, iif, packet), *lost.checks]
+    cure = [ip_line(netns, *six, "rule", "del", "priority", str(rule.priority))]
+    checks = [ip_line(netns, *six, "rule", "show"), get_words(netns, iif, packet), *lost.checks]
     return Lost(netns, answer.dev, "rule", reason, checks, cure, None, lost.trail)
 
 
@@ -218,11 +206,11 @@ def refusing_route(walk, netns, iif, packet, error):
     rule = rule_to(walk, netns, iif, packet, route.table)
     by = ", to which the rule %s leads" % rule_words(rule) if rule else ""
     text = "the route %s %s (table %s%s) of %s refuses packets to %s"
-    reason = text % (route.type, route.dest, table_words(route.table), by, home(netns), packet.dst)
+    reason = text % (route.type, route.dest, table_words(route.table), by, at(netns), packet.dst)
     table = ["table", str(route.table)] * (route.table != 254)
     six = ["-6"] * packet.six
-    checks = [" ".join(ip(netns, *six, "route", "show", "type", route.type, *table))]
-    cure = [" ".join(ip(netns, *six, "route", "del", route.type, route.dest, *table))]
+    checks = [ip_line(netns, *six, "route", "show", "type", route.type, *table)]
+    cure = [ip_line(netns, *six, "route", "del", route.type, route.dest, *table)]
     return Lost(netns, iif, "rule" if rule else route.type, reason, checks, cure)
 
 
@@ -240,9 +228,9 @@ def reverse_path(walk, netns, iif, packet, error):
     check, cure, word = sysctl_words(netns, "ipv4/conf/%s/rp_filter" % dev, 2 if not back.error else 0)
     way = "has no route" if back.error else "sends by %s (%s)" % (back.dev, route_words(back))
     text = "rp_filter of %s (%s is %d) refuses the source %s: to it %s %s"
-    reason = text % (at(netns, iif), word, max(values.values()), packet.src, home(netns), way)
+    reason = text % (at(netns, iif), word, max(values.values()), packet.src, at(netns), way)
     cures = [cure] if back.error or dev == iif else [cure, sysctl_words(netns, "ipv4/conf/%s/rp_filter" % iif, 2)[1]]
-    checks = [check, " ".join(ip(netns, "route", "get", packet.src))]
+    checks = [check, ip_line(netns, "route", "get", packet.src)]
     return Lost(netns, iif, "rp_filter", reason, checks, cures)
 
 
@@ -255,10 +243,8 @@ def martian(walk, netns, iif, packet, error):
         check, cure, word = sysctl_words(netns, "ipv4/conf/%s/accept_local" % iif, 1)
         mine = [r.dev for r in walk.addresses(netns, packet.src)]
         text = "the source %s is an address of %s itself (%s), a martian: %s is 0"
-        reason = text % (packet.src, home(netns), ", ".join(mine) or "lo", word)
-        return Lost(
-            netns, iif, "martian", reason, [check, " ".join(ip(netns, "address", "show", "to", packet.src))], [cure]
-        )
+        reason = text % (packet.src, at(netns), ", ".join(mine) or "lo", word)
+        return Lost(netns, iif, "martian", reason, [check, ip_line(netns, "address", "show", "to", packet.src)], [cure])
     if ip_address(packet.src).is_loopback or ip_address(packet.dst).is_loopback:
         check, cure, word = sysctl_words(netns, "ipv4/conf/%s/route_localnet" % iif, 1)
         reason = "%s is a loopback address, a martian on %s" % (packet.dst, at(netns, iif))
@@ -281,8 +267,8 @@ def no_such_address(walk, netns, iif, packet):
     if walk.addresses(None, packet.dst) or (own and all(ip_address(packet.dst) not in r.network for r in own)):
         return None
     reason = "%s is no address of %s, to which its neighbours send it, nor of any other namespace here"
-    checks = [" ".join(ip(netns, "address", "show", "dev", iif))]
-    cure = [" ".join(ip(netns, "address", "add", packet.dst + "/PREFIX", "dev", iif))]
+    checks = [ip_line(netns, "address", "show", "dev", iif)]
+    cure = [ip_line(netns, "address", "add", packet.dst + "/PREFIX", "dev", iif)]
     return Lost(netns, iif, "address", reason % (packet.dst, at(netns, iif)), checks, cure)
 
 
@@ -295,7 +281,7 @@ def no_forwarding(walk, netns, iif, packet, family):
     key = own if walk.host.sysctl(netns, wide) else wide
     check, cure, word = sysctl_words(netns, key, 1)
     text = "%s forwards nothing that comes by %s (%s is 0), and %s is none of its addresses"
-    return Lost(netns, iif, "forwarding", text % (home(netns), iif, word, packet.dst), [check], [cure])
+    return Lost(netns, iif, "forwarding", text % (at(netns), iif, word, packet.dst), [check], [cure])
 
 
 # Before and after the look-up
@@ -305,8 +291,8 @@ def of_another(walk, netns, packet):
     """A source that the sender does not have."""
     wide = "ipv6/ip_nonlocal_bind" if packet.six else "ipv4/ip_nonlocal_bind"
     if packet.src and not walk.addresses(netns, packet.src) and not walk.host.sysctl(netns, wide):
-        reason = "the source %s is no address of %s" % (packet.src, home(netns))
-        raise Lost(netns, "", "source", reason, [" ".join(ip(netns, "address", "show", "to", packet.src))])
+        reason = "the source %s is no address of %s" % (packet.src, at(netns))
+        raise Lost(netns, "", "source", reason, [ip_line(netns, "address", "show", "to", packet.src)])
 
 
 def refused_by_link(walk, netns, iif, packet):
@@ -321,7 +307,7 @@ def not_ready(walk, netns, iif, packet):
         why = walk.host.unready(netns, r.dev, packet.dst)
         if why:
             reason = "the address %s of %s is %s" % (packet.dst, at(netns, r.dev), why)
-            checks = [" ".join(ip(netns, "-6", "address", "show", "dev", r.dev))]
+            checks = [ip_line(netns, "-6", "address", "show", "dev", r.dev)]
             raise Lost(netns, r.dev, "tentative", reason, checks)
 
 
@@ -335,7 +321,7 @@ def not_forwarded(walk, netns, iif, packet, answer):
     if packet.ttl <= 1:
         text = "the ttl of the packet ends in %s"
         checks = [get_words(netns, iif, packet)]
-        raise Lost(netns, iif, "ttl", text % home(netns), checks, ["send with a larger ttl"])
+        raise Lost(netns, iif, "ttl", text % at(netns), checks, ["send with a larger ttl"])
 
 
 def loop(trail, netns, iif):
@@ -344,8 +330,8 @@ def loop(trail, netns, iif):
         if step.way == "at" and step.netns not in places:
             places.append(step.netns)
     text = "the packet goes round between %s until its ttl is used up"
-    names = " and ".join(home(place) for place in places[:4])
-    checks = [" ".join(ip(place, "route", "show")) for place in places[:4]]
+    names = " and ".join(at(place) for place in places[:4])
+    checks = [ip_line(place, "route", "show") for place in places[:4]]
     return Lost(netns, iif, "loop", text % names, checks, trail=trail)
 
 
@@ -359,8 +345,8 @@ def fitted(walk, link, packet, answer, forwarded):
     of_route = bool(answer.mtu and answer.mtu < (link.mtu or 0))
     what = "the route to %s (%s)" % (packet.dst, answer.prefix) if of_route else "%s" % at(*link.ref)
     text = "%d bytes do not fit the MTU %d of %s, and the packet may not be fragmented"
-    checks = [" ".join(ip(link.netns, "link", "show", "dev", link.name))]
+    checks = [ip_line(link.netns, "link", "show", "dev", link.name)]
     if of_route:
         checks = [get_words(link.netns, "", packet)]
-    cure = [] if of_route else [" ".join(ip(link.netns, "link", "set", link.name, "mtu", str(packet.size)))]
+    cure = [] if of_route else [ip_line(link.netns, "link", "set", link.name, "mtu", str(packet.size))]
     raise Lost(link.netns, link.name, "mtu", text % (packet.size, mtu, what), checks, cure)

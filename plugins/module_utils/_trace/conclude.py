@@ -8,7 +8,7 @@ from .._reach import seen as words_of
 from . import neighbours
 from .evidence import by_counters, by_rules, last_of
 from .hops import direction, hops_of, of_sightings
-from .path import Lost, Step, at
+from .path import Lost, Step, at, inside_line
 from .tell import drawing
 
 DULL = ("foreign", "nowhere", "alone")
@@ -129,9 +129,8 @@ def unanswered(walk, netns, packet, last, evidence):
     if rest is not None or not walk.addresses(one.netns, one.frame.asks):
         return rest
     text = "%s is asked who has %s, and does not answer"
-    head = ["ip", "netns", "exec", one.netns] if one.netns else []
     words = ["nft", "list", "ruleset"], ["tcpdump", "-eni", one.dev, "arp or icmp6"]
-    checks = [" ".join([*head, *line]) for line in words]
+    checks = [inside_line(one.netns, *line) for line in words]
     return Lost(one.netns, one.dev, "arp", text % (at(one.netns, one.dev), one.frame.asks), checks)
 
 
@@ -160,7 +159,7 @@ def of_sender(walk, asked, lost, evidence):
     waiting = unanswered(walk, asked.netns, asked.packet, None, evidence)
     if waiting is not None:
         return waiting
-    reason = "the kernel of %s does not send it: %s" % (asked.netns or "the host", words_of(evidence.answer))
+    reason = "the kernel of %s does not send it: %s" % (at(asked.netns), words_of(evidence.answer))
     return Lost(asked.netns, "", "unknown", reason)
 
 
@@ -179,7 +178,7 @@ def all_seen(resumed, evidence):
 
 def looped(lost, evidence):
     places = list(dict.fromkeys(one.netns for one in evidence.seen if one.packet.ttl < 60))
-    names = " and ".join(place or "the host" for place in places[:4])
+    names = " and ".join(at(place) for place in places[:4])
     reason = "the packet goes round between %s until its ttl is used up" % (names or lost.netns)
     return Lost(lost.netns, lost.dev, "loop", reason, lost.checks)
 
@@ -231,10 +230,9 @@ def shown(asked, lost, evidence):
         yield dict(source="probe", text=words_of(evidence.answer), commands=[])
         places = [(one.netns, one.dev, one.way, direction_of(one)) for one in evidence.seen]
         for netns, dev, way, direct in dict.fromkeys(places):
-            head = ["ip", "netns", "exec", netns] if netns else []
             what = "reply" if direct == "back" else "probe"
             words = "the %s was seen %s %s" % (what, "leaving by" if way == "out" else "coming in by", at(netns, dev))
-            yield dict(source="packets", text=words, commands=[" ".join([*head, "tcpdump", "-eni", dev])])
+            yield dict(source="packets", text=words, commands=[inside_line(netns, "tcpdump", "-eni", dev)])
         for one in evidence.errors[:1]:
             words = "%s says: %s" % (one.packet.src, one.packet.error)
             yield dict(source="icmp", text=words, commands=[])

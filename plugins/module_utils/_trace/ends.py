@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
-from .._core.words import inside, ip
-from .blame import home
-from .path import Lost, at
+from .path import Lost, at, inside_line, ip_line
 
 PRIVATE = [ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")]
 
@@ -20,11 +18,11 @@ def no_socket(walk, netns, dev, packet):
         return
     kind = packet.protocol
     text = "nothing in %s listens at %s port %d"
-    reason = text % (home(netns), kind, packet.dport)
-    checks = [" ".join([*inside(netns), "ss", "-ln%s" % kind[0], "sport", "=", ":%d" % packet.dport])]
+    reason = text % (at(netns), kind, packet.dport)
+    checks = [inside_line(netns, "ss", "-ln%s" % kind[0], "sport", "=", ":%d" % packet.dport)]
     if found:
         reason = "in %s %s port %d is listened at on %s, not on %s" % (
-            home(netns),
+            at(netns),
             kind,
             packet.dport,
             found,
@@ -44,9 +42,9 @@ def on_the_way_back(walk, lost, end, packet, trail):
         owners = walk.addresses(None, packet.src)
         prefix = str(owners[0].network) if owners else packet.src
         lost.code = "return"
-        lost.reason = "the packet arrives in %s, which has no route back to %s" % (home(netns), packet.src)
+        lost.reason = "the packet arrives in %s, which has no route back to %s" % (at(netns), packet.src)
         if gateway:
-            lost.remedies = [" ".join(ip(netns, *["-6"] * packet.six, "route", "add", prefix, "via", gateway))]
+            lost.remedies = [ip_line(netns, *["-6"] * packet.six, "route", "add", prefix, "via", gateway)]
         unmasked(walk, lost, packet, trail)
         return
     lost.reason = "on the way back: " + lost.reason
@@ -56,12 +54,12 @@ def translated(walk, lost):
     """The loss, with the rule of NAT that changed the packet; to blame if the way back misses by it."""
     for netns, before, after, text in walk.changes:
         if before.dst != after.dst and (after.dst in lost.reason or lost.code in ("socket", "nobody", "firewall")):
-            lost.reason += " (%s in %s changed %s to %s)" % (text, home(netns), before.dst, after.dst)
+            lost.reason += " (%s in %s changed %s to %s)" % (text, at(netns), before.dst, after.dst)
             return lost
         if lost.code == "return" and lost.reason.endswith(after.src) and before.src != after.src:
-            lost.reason = "%s in %s changes the source %s, but %s" % (text, home(netns), before.src, lost.reason)
+            lost.reason = "%s in %s changes the source %s, but %s" % (text, at(netns), before.src, lost.reason)
             lost.netns, lost.dev, lost.code = netns, "", "nat"
-            lost.checks.append(" ".join([*inside(netns), "nft", "-a", "list", "ruleset"]))
+            lost.checks.append(inside_line(netns, "nft", "-a", "list", "ruleset"))
             return lost
     return lost
 
@@ -90,11 +88,11 @@ def unmasked(walk, lost, packet, trail):
         public = [r for r in own if (":" in r.ip) == packet.six and not is_private(r.ip)]
         if step.way == "at" and public and step.frame.packet.dst == packet.dst and step.netns != lost.netns:
             text = "the private source %s leaves %s untranslated: %s has no route back to it, and no NAT is there"
-            lost.reason = text % (packet.src, at(step.netns, step.dev), home(lost.netns))
+            lost.reason = text % (packet.src, at(step.netns, step.dev), at(lost.netns))
             lost.netns, lost.dev, lost.code = step.netns, step.dev, "nat"
             family = "ip6" if packet.six else "ip"
             rule = "add table {0} nat; add chain {0} nat postrouting {{ type nat hook postrouting priority 100; }}; "
             rule = rule.format(family) + "add rule %s nat postrouting oifname %s masquerade" % (family, step.dev)
-            lost.remedies = [" ".join([*inside(step.netns), "nft", "'%s'" % rule])]
-            lost.checks.append(" ".join([*inside(step.netns), "nft", "list", "ruleset"]))
+            lost.remedies = [inside_line(step.netns, "nft", "'%s'" % rule)]
+            lost.checks.append(inside_line(step.netns, "nft", "list", "ruleset"))
             return

@@ -7,8 +7,7 @@ from __future__ import annotations
 from typing import Any, Tuple
 
 from .._core.values import Value
-from .._core.words import inside
-from .path import Lost, at
+from .path import Lost, at, inside_line, ip_line
 
 
 class Verdict(Value):
@@ -65,23 +64,22 @@ def by_rules(evidence, place):
     if not found:
         return None
     one = found[0]
-    head = inside(one.netns)
     what = "table %s %s, chain %s" % (one.family, one.table, one.chain)
-    checks = [" ".join([*head, "nft", "-a", "list", "chain", one.family, one.table, one.chain])]
+    checks = [inside_line(one.netns, "nft", "-a", "list", "chain", one.family, one.table, one.chain)]
     if one.how == "policy":
-        reason = "the policy of chain %s in %s drops it (%s of nftables)" % (one.chain, one.netns or "the host", what)
+        reason = "the policy of chain %s in %s drops it (%s of nftables)" % (one.chain, at(one.netns), what)
         cure = "add rule %s %s %s accept" % (one.family, one.table, one.chain)
-        cures = [" ".join([*head, "nft", "'%s'" % cure])]
+        cures = [inside_line(one.netns, "nft", "'%s'" % cure)]
     else:
         text = " '%s'" % one.text if one.text else ""
         reason = "a rule of nftables in %s drops it: %s, handle %d%s" % (
-            one.netns or "the host",
+            at(one.netns),
             what,
             one.handle,
             text,
         )
         cures = [
-            " ".join([*head, "nft", "delete", "rule", one.family, one.table, one.chain, "handle", str(one.handle)])
+            inside_line(one.netns, "nft", "delete", "rule", one.family, one.table, one.chain, "handle", str(one.handle))
         ]
     return Lost(one.netns, "", "firewall", reason, checks, cures)
 
@@ -89,17 +87,16 @@ def by_rules(evidence, place):
 def by_counters(evidence, netns, devs):
     """The loss that a counter tells of: of legacy iptables, of a queueing discipline, of xfrm."""
     risen = evidence.risen.get(netns, {})
-    head = inside(netns)
     for sort, where, name in risen:
         drops = " DROP" in name or name.endswith("DROP") or "REJECT" in name
         if sort == "legacy" and drops:
             table, dummy, chain = where.partition(" ")
-            how = "%s of chain %s, table %s, of iptables (legacy) in %s" % (name, chain, table, netns or "the host")
-            checks = [" ".join([*head, "iptables-legacy", "-t", table, "-vnL", chain])]
-            cures = [" ".join([*head, "iptables-legacy", "-t", table, "-P", chain, "ACCEPT"])]
+            how = "%s of chain %s, table %s, of iptables (legacy) in %s" % (name, chain, table, at(netns))
+            checks = [inside_line(netns, "iptables-legacy", "-t", table, "-vnL", chain)]
+            cures = [inside_line(netns, "iptables-legacy", "-t", table, "-P", chain, "ACCEPT")]
             if name.startswith("rule "):
                 number = name.split()[1].rstrip(":")
-                cures = [" ".join([*head, "iptables-legacy", "-t", table, "-D", chain, number])]
+                cures = [inside_line(netns, "iptables-legacy", "-t", table, "-D", chain, number)]
             return Lost(netns, "", "firewall", "the %s drops it" % how, checks, cures)
     for sort, where, name in risen:
         if sort == "qdisc" and where in devs:
@@ -109,11 +106,8 @@ def by_counters(evidence, netns, devs):
             return by_queue(netns, where, name, "holds it back")
     for sort, dummy, name in risen:
         if sort == "xfrm":
-            words = ["ip", "-n", netns] if netns else ["ip"]
-            checks = [" ".join([*head, "cat", "/proc/net/xfrm_stat"]), " ".join([*words, "xfrm", "policy"])]
-            return Lost(
-                netns, "", "xfrm", "a policy of xfrm in %s refuses it (%s)" % (netns or "the host", name), checks
-            )
+            checks = [inside_line(netns, "cat", "/proc/net/xfrm_stat"), ip_line(netns, "xfrm", "policy")]
+            return Lost(netns, "", "xfrm", "a policy of xfrm in %s refuses it (%s)" % (at(netns), name), checks)
     return None
 
 
@@ -121,7 +115,6 @@ def by_queue(netns, dev, name, verb="drops it"):
     """The loss in a queueing discipline, or at the filters of one."""
     filters = name in ("clsact", "ingress")
     what = "tc filters (%s)" % name if filters else "queueing discipline %s" % name
-    words = ["tc", "-n", netns] if netns else ["tc"]
-    checks = [" ".join([*words, "-s", "qdisc", "show", "dev", dev])]
-    cure = " ".join([*words, "qdisc", "del", "dev", dev, name if filters else "root"])
+    checks = [ip_line(netns, "-s", "qdisc", "show", "dev", dev, program="tc")]
+    cure = ip_line(netns, "qdisc", "del", "dev", dev, name if filters else "root", program="tc")
     return Lost(netns, dev, "qdisc", "the %s of %s %s" % (what, at(netns, dev), verb), checks, [cure])

@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-from .._core.words import ip
 from .._kinds.base import kind_of
 from . import bridge as bridge_room
 from . import tunnels
 from .packet import BROADCAST
-from .path import Got, Step, at
+from .path import Got, Step, at, ip_line
 
 NO_HAIRPIN = (
     "a frame from %s to %s (both on %s, mode %s) leaves by %s and must come back from a switch with hairpin mode"
@@ -42,7 +41,7 @@ def bond_send(wire, link, frame, trail):
     if not running and not wire.blind:
         lost = "%s (mode %s) has no active port: %s"
         text = ", ".join(state_of_port(wire, port) for port in ports) or "it has no ports"
-        remedies = [" ".join(ip(port.netns, "link", "set", port.name, "up")) for port in ports if port.up is False]
+        remedies = [ip_line(port.netns, "link", "set", port.name, "up") for port in ports if port.up is False]
         yield wire.lost(link, "bond", lost % (at(*link.ref), mode, text), trail, (*link.ref, "out"), remedies=remedies)
         return
     chosen = [port for port in running if wire.host.facts(port.netns, port.name).active] or running or ports
@@ -93,7 +92,7 @@ def apart(wire, link, other, lower, mode, theirs, trail):
     if not private:
         text = NO_HAIRPIN % (at(*link.ref), at(*other.ref), lower.name, mode, lower.name)
     changed = [one for one in (link, other) if dict(one.attrs).get("mode") in ("private", "vepa")]
-    remedies = [" ".join(ip(one.netns, "link", "set", one.name, "type", one.kind, "mode", "bridge")) for one in changed]
+    remedies = [ip_line(one.netns, "link", "set", one.name, "type", one.kind, "mode", "bridge") for one in changed]
     return wire.lost(link, "mode", text, trail, (*other.ref, "in"), remedies=remedies)
 
 
@@ -193,7 +192,7 @@ def to_uppers(wire, link, uppers, frame, trail):
 def not_listed(wire, upper, frame, trail):
     text = "%s (mode source) takes frames of listed MAC addresses only, not of %s"
     words = ("link", "set", upper.name, "type", upper.kind, "macaddr", "add", frame.smac)
-    reason, cure = text % (at(*upper.ref), frame.smac), [" ".join(ip(upper.netns, *words))]
+    reason, cure = text % (at(*upper.ref), frame.smac), [ip_line(upper.netns, *words)]
     return wire.lost(upper, "mode", reason, trail, (*upper.ref, "in"), remedies=cure)
 
 
@@ -212,9 +211,7 @@ def tagged(wire, link, bridge, uppers, frame, trail):
         reason = text % (frame.tags[0], at(*link.ref), " (it has VLAN %s)" % ", ".join(mine) if mine else "")
         name = "%s.%d" % (link.name, frame.tags[0])
         words = ("link", "add", "link", link.name, "name", name, "type", "vlan", "id", str(frame.tags[0]))
-        yield wire.lost(
-            link, "vlan", reason, trail, (*link.ref, "untagged"), remedies=[" ".join(ip(link.netns, *words))]
-        )
+        yield wire.lost(link, "vlan", reason, trail, (*link.ref, "untagged"), remedies=[ip_line(link.netns, *words)])
 
 
 def port_receives(wire, link, bond, frame, trail):

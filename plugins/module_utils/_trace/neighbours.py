@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from .._core.words import ip
 from .blame import sysctl_words
-from .path import Lost, at
+from .path import Lost, at, ip_line
 
 ARP_SHY = ("arp_ignore", "arp_filter")
 
@@ -21,21 +20,21 @@ def at_neighbour(walk, link, packet, nexthop, lost):
     owners = walk.addresses(None, nexthop)
     macs = {walk.state.link((r.netns, r.dev)).address for r in owners if walk.state.link((r.netns, r.dev)) is not None}
     family = ["-6"] * (":" in nexthop)
-    show = " ".join(ip(link.netns, *family, "neighbour", "show", "dev", link.name))
+    show = ip_line(link.netns, *family, "neighbour", "show", "dev", link.name)
     noarp = walk.host.facts(link.netns, link.name).noarp
     permanent = entry is not None and not noarp and entry[0] in ("permanent", "noarp")
     if permanent and macs and entry[1] not in macs:
         text = "the permanent neighbour %s of %s has the MAC address %s, and %s has %s"
         own = sorted(macs)[0] if macs else "?"
         who = at(owners[0].netns, owners[0].dev)
-        cure = " ".join(ip(link.netns, *family, "neighbour", "del", nexthop, "dev", link.name))
+        cure = ip_line(link.netns, *family, "neighbour", "del", nexthop, "dev", link.name)
         return Lost(
             link.netns, link.name, "neighbour", text % (nexthop, at(*link.ref), entry[1], who, own), [show], [cure]
         )
     if entry and entry[1] and macs and entry[1] not in macs and lost.code in ("foreign", "nowhere", "alone"):
         text = "%s has %s for %s (%s), but %s has %s: the entry is out of date"
         own, who = sorted(macs)[0], at(owners[0].netns, owners[0].dev)
-        cure = " ".join(ip(link.netns, *family, "neighbour", "del", nexthop, "dev", link.name))
+        cure = ip_line(link.netns, *family, "neighbour", "del", nexthop, "dev", link.name)
         reason = text % (at(*link.ref), entry[1], nexthop, entry[0], who, own)
         return Lost(link.netns, link.name, "neighbour", reason, [show], [cure])
     if lost.code == "nobody":
@@ -70,9 +69,9 @@ def silent(walk, owners):
         if link is None:
             continue
         if walk.host.facts(r.netns, r.dev).noarp and not link.l3:
-            cure = [" ".join(ip(r.netns, "link", "set", r.dev, "arp", "on"))]
+            cure = [ip_line(r.netns, "link", "set", r.dev, "arp", "on")]
             text = "%s has %s, and ARP is off there" % (at(r.netns, r.dev), r.ip)
-            return r.netns, r.dev, "arp", text, [" ".join(ip(r.netns, "link", "show", "dev", r.dev))], cure
+            return r.netns, r.dev, "arp", text, [ip_line(r.netns, "link", "show", "dev", r.dev)], cure
         if ":" not in r.ip and not link.l3:
             keys = ["ipv4/conf/%s/%s" % (dev, name) for name in ARP_SHY for dev in ("all", r.dev)]
             key = next((key for key in keys if walk.host.sysctl(r.netns, key)), None)
@@ -85,7 +84,7 @@ def silent(walk, owners):
             text = "the address %s of %s is %s" % (r.ip, at(r.netns, r.dev), why)
             rivals = [o for o in owners if o is not r]
             text += ": %s has it as well" % at(rivals[0].netns, rivals[0].dev) if rivals else ""
-            checks = [" ".join(ip(r.netns, "-6", "address", "show", "dev", r.dev))]
+            checks = [ip_line(r.netns, "-6", "address", "show", "dev", r.dev)]
             return r.netns, r.dev, "tentative", text, checks, []
     return None
 

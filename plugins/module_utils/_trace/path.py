@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Optional, Tuple
 
 from .._core.values import Value, replace
+from .._core.words import inside, ip
 
 LINK, NETWORK, TRANSPORT = "link", "network", "transport"
 
@@ -81,6 +82,16 @@ class Lost(Exception):
     def after(self, trail):
         self.trail = tuple(trail) + self.trail
         return self
+
+
+def ip_line(netns, *words, program="ip"):
+    """A line for ip(8), or one of its kin, in a namespace."""
+    return " ".join(ip(netns, *words, program=program))
+
+
+def inside_line(netns, *words):
+    """A line for any other program there."""
+    return " ".join([*inside(netns), *words])
 
 
 def at(netns, dev=""):

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from .._core.words import ip
 from .packet import BROADCAST, Frame
-from .path import Lost, at
+from .path import Lost, at, ip_line
 
 DULL = ("foreign", "nowhere", "alone")
 
@@ -45,8 +44,8 @@ def unbridged(wire, lost, frame, own, blind):
 
 
 def no_port(link, bridge, reason, trail):
-    cure = " ".join(ip(link.netns, "link", "set", link.name, "master", bridge))
-    show = " ".join(ip(link.netns, "link", "show", "dev", link.name))
+    cure = ip_line(link.netns, "link", "set", link.name, "master", bridge)
+    show = ip_line(link.netns, "link", "show", "dev", link.name)
     return Lost(link.netns, link.name, "unbridged", reason, [show], [cure], None, trail)
 
 

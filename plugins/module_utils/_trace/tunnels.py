@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 
 from .._core.words import inside, ip
 from .packet import BROADCAST, Packet
-from .path import Got, Lost, at, deeper
+from .path import Got, Lost, at, deeper, inside_line, ip_line
 
 # Of each kind, the protocol of its outer packets, and the bytes that these are longer.
 KINDS = {
@@ -63,8 +63,8 @@ def no_destination(wire, link, frame, trail):
     who = "who has %s" % frame.asks if frame.asks else frame.dmac
     text = "%s has no destination for %s: no entry for it, none for all others (%s), no remote"
     words = ("fdb", "append", NOBODY, "dev", link.name, "dst", "REMOTE")
-    checks = [" ".join(ip(link.netns, "fdb", "show", "dev", link.name, program="bridge"))]
-    remedies = [" ".join(ip(link.netns, *words, program="bridge"))]
+    checks = [ip_line(link.netns, "fdb", "show", "dev", link.name, program="bridge")]
+    remedies = [ip_line(link.netns, *words, program="bridge")]
     return wire.lost(link, "vxlan", text % (at(*link.ref), who, NOBODY), trail, None, checks, remedies)
 
 
@@ -171,23 +171,23 @@ def decapsulated(wire, netns, packet, frame, trail, sender=None):
         (dummy, code, option, theirs, mine), link = pairs[0]
         ours = "%s has %s" % (at(*sender.ref), mine) if sender is not None else "the packet has %s" % mine
         text = "no tunnel in %s takes the outer packet %s: %s has %s %s, %s"
-        reason = text % (netns or "the host", packet.words(), link.name, option, theirs or "none", ours)
-        remedies = [" ".join(ip(link.netns, "link", "set", link.name, "type", link.kind, option, str(mine)))]
+        reason = text % (at(netns), packet.words(), link.name, option, theirs or "none", ours)
+        remedies = [ip_line(link.netns, "link", "set", link.name, "type", link.kind, option, str(mine))]
         if link.kind in OVER_UDP:
             again = {name: dict(link.attrs).get(name) for name in ("id", "dstport", "local", "remote")}
             words = [
                 word for name, value in dict(again, **{option: mine}).items() if value for word in (name, str(value))
             ]
             add = ip(link.netns, "link", "add", link.name, "type", link.kind, *words)
-            remedies = [" ".join(ip(link.netns, "link", "del", link.name)), " ".join(add)]
+            remedies = [ip_line(link.netns, "link", "del", link.name), " ".join(add)]
         if code == "down":
             reason = "%s, the other end of the tunnel, is down" % at(*link.ref)
-            remedies = [" ".join(ip(link.netns, "link", "set", link.name, "up"))]
+            remedies = [ip_line(link.netns, "link", "set", link.name, "up")]
         yield wire.lost(link, "tunnel", reason, trail, remedies=remedies)
     else:
         text = "no tunnel in %s takes the outer packet %s (%s)"
-        reason = text % (netns or "the host", packet.words(), packet.protocol)
-        checks = [" ".join(ip(netns, "-d", "link", "show"))]
+        reason = text % (at(netns), packet.words(), packet.protocol)
+        checks = [ip_line(netns, "-d", "link", "show")]
         yield Lost(netns, trail[-1].dev if trail else "", "tunnel", reason, checks, trail=trail)
 
 
@@ -234,19 +234,19 @@ def wireguard_send(wire, link, frame, trail):
     """The ends of a packet that WireGuard sends."""
     packet, peers = frame.packet, peers_of(wire, link)
     peer = peer_for(peers, packet.dst) if packet else None
-    checks = [" ".join([*inside(link.netns), "wg", "show", link.name])]
+    checks = [inside_line(link.netns, "wg", "show", link.name)]
     if peer is None and not wire.blind:
         text = "no peer of %s has %s in its allowed_ips" % (at(*link.ref), packet.dst)
         one = peers[0] if peers else None
         ips = ",".join([*one.allowed_ips, packet.dst]) if one else packet.dst
         words = ["wg", "set", link.name, "peer", one.public_key if one else "KEY", "allowed-ips", ips]
-        yield wire.lost(link, "wireguard", text, trail, None, checks, [" ".join([*inside(link.netns), *words])])
+        yield wire.lost(link, "wireguard", text, trail, None, checks, [inside_line(link.netns, *words)])
         return
     if peer is not None and not peer.endpoint and not wire.blind:
         text = "the peer %s of %s has no endpoint, and has not sent anything yet"
         reason = text % (short(peer.public_key), at(*link.ref))
         words = ["wg", "set", link.name, "peer", peer.public_key, "endpoint", "ADDRESS:PORT"]
-        yield wire.lost(link, "wireguard", reason, trail, None, checks, [" ".join([*inside(link.netns), *words])])
+        yield wire.lost(link, "wireguard", reason, trail, None, checks, [inside_line(link.netns, *words)])
         return
     host, dummy, port = (peer.endpoint if peer else "").rpartition(":")
     own = dict(link.attrs)
@@ -284,11 +284,11 @@ def wireguard_receive(wire, link, netns, outer_packet, frame, trail, checks):
     if not at_port:
         text = "nothing of WireGuard in %s listens at port %s, the endpoint of the peer of %s"
         more = "; %s is down" % near[0].name if near and near[0].up is False else ""
-        reason = text % (netns or "the host", outer_packet.dport, at(*link.ref)) + more
+        reason = text % (at(netns), outer_packet.dport, at(*link.ref)) + more
         yield wire.lost((near or [link])[0], "wireguard", reason, trail, None, checks)
         return
     other = at_port[0]
-    checks = [*checks, " ".join([*inside(other.netns), "wg", "show", other.name])]
+    checks = [*checks, inside_line(other.netns, "wg", "show", other.name)]
     refused = peer_refuses(link, other, peers_of(wire, other), frame.packet.src)
     wrong = key_mismatch(wire, link, other) or shared_key_mismatch(wire, link, other)
     if refused:

@@ -7,11 +7,10 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from .._core.values import Value, replace
-from .._core.words import inside, ip
 from .._kinds.base import kind_of
 from . import blame, ends, neighbours, tunnels
 from .packet import BROADCAST, Frame
-from .path import NETWORK, Got, Lost, Step, at
+from .path import NETWORK, Got, Lost, Step, at, inside_line, ip_line
 from .wire import Wire
 
 MOST = 70  # hops; a ttl that is not used up ends before
@@ -69,12 +68,12 @@ class Walk:
             return trail, None, False
         try:
             answer = self.deliver(*end, packet)
-            back, dummy = self.way_of(end[0], answer, self.vrf_of(*end))
+            back, home = self.way_of(end[0], answer, self.vrf_of(*end))
         except Lost as lost:
             ends.on_the_way_back(self, lost, end, packet, self.past + trail)
             lost.trail = trail + lost.trail
             return lost.trail, self.doubled(lost), False
-        return trail + back, None, dummy[0] is None
+        return trail + back, None, home[0] is None
 
     def doubled(self, lost):
         """The loss, told by the address that two have, if the packet came to the wrong one by it."""
@@ -84,9 +83,7 @@ class Walk:
                 text = "%s is an address of both %s and %s, and the packets for it go to %s"
                 places = at(*others[0]), at(netns, dev)
                 reason = text % (address, *places, at(netns, dev))
-                checks = [
-                    " ".join(ip(where[0], "address", "show", "dev", where[1])) for where in (*others, (netns, dev))
-                ]
+                checks = [ip_line(where[0], "address", "show", "dev", where[1]) for where in (*others, (netns, dev))]
                 return Lost(netns, dev, "double", reason, checks, lost.remedies, None, lost.trail)
         return lost
 
@@ -108,10 +105,10 @@ class Walk:
     def to_itself(self, netns, packet):
         lo = self.state.link((netns, "lo"))
         if lo is not None and lo.up is False:
-            reason = "lo in %s is down, by which a namespace reaches its own addresses" % (netns or "the host")
+            reason = "lo in %s is down, by which a namespace reaches its own addresses" % at(netns)
             checks, cure = (
-                [" ".join(ip(netns, "link", "show", "dev", "lo"))],
-                " ".join(ip(netns, "link", "set", "lo", "up")),
+                [ip_line(netns, "link", "show", "dev", "lo")],
+                ip_line(netns, "link", "set", "lo", "up"),
             )
             raise Lost(netns, "lo", "down", reason, checks, [cure])
         step = Step(netns, "lo", "in", NETWORK, Frame(packet), "%s is its own address" % packet.dst)
@@ -159,7 +156,7 @@ class Walk:
             if answer.error or answer.type in blame.NOWHERE:
                 raise blame.no_route(self, netns, iif, packet, answer)
             if answer.type == "local":
-                text = "%s is an address of %s" % (packet.dst, netns or "the host")
+                text = "%s is an address of %s" % (packet.dst, at(netns))
                 return answer, packet, (*trail, Step(netns, iif, "at", NETWORK, Frame(packet), text))
             blame.not_forwarded(self, netns, iif, packet, answer)
         except Lost as lost:
@@ -343,9 +340,9 @@ class Walk:
             name = "ipv6/icmp/echo_ignore_all" if packet.six else "ipv4/icmp_echo_ignore_all"
             if self.host.sysctl(netns, name):
                 word = "net." + name.replace("/", ".")
-                cure = " ".join([*inside(netns), "sysctl", "-w", word + "=0"])
-                checks = [" ".join([*inside(netns), "sysctl", word])]
-                reason = "%s ignores echo requests (%s is 1)" % (netns or "the host", word)
+                cure = inside_line(netns, "sysctl", "-w", word + "=0")
+                checks = [inside_line(netns, "sysctl", word)]
+                reason = "%s ignores echo requests (%s is 1)" % (at(netns), word)
                 raise Lost(netns, dev, "ignored", reason, checks, [cure])
         elif packet.protocol in ("tcp", "udp"):
             ends.no_socket(self, netns, dev, packet)
