@@ -129,7 +129,7 @@ fleet-kernel: export EXAMPLES := $(if $(ALL),20)
 fleet-kernel: fleet-build
 	$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run tests/fleet/kernel $(RESULTS)/$@ $(if $(ALL),tests/kernel --ignore tests/kernel/test_examples.py,tests/kernel/test_properties.py)
 fleet-modules: fleet-build
-	$(if $(ALL),,$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py tests/kernel/test_topology_info.py tests/kernel/test_bad_input.py tests/kernel/test_topology.py tests/kernel/test_swaps.py tests/kernel/test_recreate.py -m needs)
+	$(if $(ALL),,$(RUN) --suite fleet --cases '$@-d*.xml' -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run --hosts d14 tests/fleet/kernel $(RESULTS)/$@ tests/kernel/test_modules.py tests/kernel/test_topology_info.py tests/kernel/test_bad_input.py tests/kernel/test_topology.py tests/kernel/test_swaps.py tests/kernel/test_recreate.py tests/kernel/test_trace.py -m needs)
 molecule-hosts: setup
 	$(RUN) --suite molecule --cases $@.xml -- env MOLECULE_INVENTORY=$(if $(filter local,$(HOSTS)),$(CURDIR)/tests/fleet/local.yml,$(abspath $(HOSTS))) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SCENARIOS)
 PLAYED = $(if $(SHARE),$(RUN) --suite molecule --cases $@.xml -- env FLEET_LOGS=$(LOGS)/$@ tests/fleet/run $(1) tests/fleet/scenarios $(RESULTS)/$@.xml $(LOGS)/$@ $(SHARE))

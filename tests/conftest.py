@@ -98,6 +98,8 @@ def lacking(need):
     """Whether this kernel has no links of a kind (of KIND.ATTRIBUTE only that is asked), or not this feature."""
     if need == "virtual_machine":
         return not (os.path.exists("/run/guest/vmlinuz") and shutil.which("qemu-system-x86_64"))
+    if need == "iptables-legacy":
+        return subprocess.run(["unshare", "--net", need, "-nL"], capture_output=True, check=False).returncode != 0
     kind = need.partition(".")[0]
     wanted = FEATURES.get(need) or (example(KINDS[kind]) if kind in KINDS else None)
     return wanted is not None and Host().there(*wanted) is None

@@ -5,10 +5,8 @@ EXAMPLES says how many pairs, SEED which, STEPS at how many of its changes the t
 which each fault is written as a line of JSON.
 """
 
-import os
 import random
 
-import grammar
 import hosts
 import pytest
 import swaps
@@ -16,19 +14,10 @@ import trial
 import witness
 from hosts import compared, run, settled
 from tasks import Task
-from test_worlds import record
+from test_worlds import EXAMPLES, FIRST, SEED, record
 
-EXAMPLES = int(os.environ.get("EXAMPLES") or "15")
-FIRST = int(os.environ.get("FIRST") or "0")
-SEED = os.environ.get("SEED") or "0"
 # Numbers that the kernel gives to what nftables has, in the order of making.
 HANDLES = {"nft": "4", "nft chain": "2", "nft rule": "3", "nft set": "16"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def here():
-    hosts.preload()
-    grammar.known()
 
 
 @pytest.mark.parametrize("index", range(FIRST, FIRST + EXAMPLES))

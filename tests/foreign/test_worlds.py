@@ -20,12 +20,6 @@ SEED = os.environ.get("SEED") or "0"
 COUNTS = {"lines": 0, "refused": 0}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def here():
-    hosts.preload()
-    grammar.known()
-
-
 @pytest.mark.parametrize("index", range(FIRST, FIRST + EXAMPLES))
 def test_nothing_else_changes(index):
     world = grammar.World(SEED, index)

@@ -28,7 +28,7 @@ TIMEOUT = 0.15
 
 
 def marked(network, *more):
-    needs = FAULTS[network]["needs"]
+    needs = FAULTS[network]["needs"] + [fault["needs"] for fault in more if "needs" in fault]
     return pytest.param(network, *more, marks=[pytest.mark.needs(*needs)] if needs else [])
 
 
@@ -118,7 +118,6 @@ def test_nothing_is_blamed_where_all_is_well(network, networks):
 )
 def test_faults(network, fault, networks, request):
     host = networks(network)
-    skip_if_lacking(fault)
     try:
         host.shell(fault.get("do", "true"))
         found = traced(network, fault.get("trace") or {})
@@ -195,17 +194,6 @@ def test_an_option_of_the_sender(networks):
         assert found["verdict"] == "lost" and found["where"]["netns"] == "a", found["msg"]
     finally:
         host.shell("ip -n a address del 10.1.0.9/24 dev a0")
-
-
-def skip_if_lacking(fault):
-    """What this kernel does not have the test hosts do."""
-    tries = {
-        "legacy": "ip netns exec r iptables-legacy -nL FORWARD",
-        "netem": "tc -n r qdisc add dev r1 root netem delay 1ms && tc -n r qdisc del dev r1 root",
-    }
-    line = tries.get(fault.get("needs"))
-    if line and subprocess.run(["bash", "-c", line], capture_output=True, check=False).returncode:
-        pytest.skip("this kernel has no " + fault["needs"])
 
 
 def keep(properties, network, fault, found):
