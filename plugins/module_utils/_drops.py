@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from contextlib import suppress
+
+from ._rtnl.files import output
 
 BRIDGES = "/proc/sys/net/bridge/bridge-nf-call-%stables"
 PAGE = 'see the page "Beside other managers"'
@@ -30,21 +29,12 @@ def hint():
 
 def by_nftables():
     """The chains that drop what they have no rule for."""
-    found = json.loads(output("nft", "-j", "list", "chains") or '{"nftables": []}')["nftables"]
+    found = json.loads(output(["nft", "-j", "list", "chains"]) or '{"nftables": []}')["nftables"]
     chains = [item["chain"] for item in found if "chain" in item]
     chains = [c for c in chains if c.get("hook") == "forward" and c.get("policy") == "drop"]
     return ["the chain %s of %s %s" % (c["name"], c["family"], c["table"]) for c in chains]
 
 
 def by_iptables():
-    lines = (output("iptables", "-w", "-S", "FORWARD") or "").splitlines()
+    lines = (output(["iptables", "-w", "-S", "FORWARD"]) or "").splitlines()
     return ["the chain FORWARD"] if lines[:1] == ["-P FORWARD DROP"] else []
-
-
-def output(program, *words):
-    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if path is None:
-        return None
-    pipes = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    done = subprocess.run([path, *words], check=False, text=True, **pipes)
-    return done.stdout if done.returncode == 0 else None

@@ -14,6 +14,8 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from ._checksum import checksum
+
 REASONS = {
     errno.ENETUNREACH: "network unreachable",
     errno.EHOSTUNREACH: "host unreachable",
@@ -72,15 +74,6 @@ class Answer:
 
 
 # Pure: bytes and what they mean
-
-
-def checksum(data):
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data[: len(data) & ~1])) + (
-        data[-1] << 8 if len(data) & 1 else 0
-    )
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
 
 
 def echo_request(family, ident, sequence, payload):

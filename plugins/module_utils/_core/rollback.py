@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .desired import Desired
-from .planner import plan, predict
+from .planner import plan, predict, predicted
 from .state import State
 
 
@@ -74,10 +74,8 @@ class Back:
 
 def made_by(steps, before):
     """The keys of all that these steps make, also of what they make for a while."""
-    state = before.copy()
-    for change in steps:
-        predict(state, change)
-    return {r.key for r in state} | {change.after.key for change in steps if change.after is not None}
+    made = {change.after.key for change in steps if change.after is not None}
+    return made | {r.key for r in predicted(before, steps)}
 
 
 def rollback(steps, before, now, refused=None, made=None):

@@ -8,6 +8,8 @@ import socket
 import struct
 from contextlib import suppress
 
+from .._checksum import checksum
+
 ARP, IPV6, ICMPV6, ADVERTISEMENT = 0x0806, 0x86DD, 58, 136
 ALL, ALL_NODES = b"\xff" * 6, socket.inet_pton(socket.AF_INET6, "ff02::1")
 OVERRIDE, ROUTER = 0x20, 0x80
@@ -54,9 +56,3 @@ def advertisement(ip, mac, flags):
         + struct.pack("!BBH", ADVERTISEMENT, 0, checksum(pseudo + body))
         + rest
     )
-
-
-def checksum(data):
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    total = (total & 0xFFFF) + (total >> 16)
-    return ~(total + (total >> 16)) & 0xFFFF

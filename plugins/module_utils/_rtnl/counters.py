@@ -7,10 +7,11 @@ from __future__ import annotations
 import struct
 
 from .files import output
+from .nat import legacy_tables
 from .netlink import DUMP, GETLINK, GETQDISC, nested, text
 
-STATS, STATS2, QUEUE = 3, 7, 3
-LEGACY = (("ip_tables_names", "iptables-legacy-save"), ("ip6_tables_names", "ip6tables-legacy-save"))
+STATS2, QUEUE = 7, 3
+LEGACY = (("ipv4", "iptables-legacy-save"), ("ipv6", "ip6tables-legacy-save"))
 STATS64 = 23
 # In struct rtnl_link_stats64.
 DROPPED = dict(rx_dropped=6, tx_dropped=7)
@@ -46,14 +47,9 @@ def xfrm():
 def legacy():
     """The packets that rules and policies have counted, where this kernel has such tables: to ask makes none."""
     out = {}
-    for names, program in LEGACY:
-        try:
-            with open("/proc/thread-self/net/" + names) as f:
-                there = f.read().split()
-        except OSError:
-            there = []
+    for family, program in LEGACY:
         table, places = "", {}
-        for line in (output([program, "-c"]) or "").splitlines() if there else ():
+        for line in (output([program, "-c"]) or "").splitlines() if legacy_tables(family) else ():
             if line.startswith("*"):
                 table = line[1:]
             elif line.startswith(":"):

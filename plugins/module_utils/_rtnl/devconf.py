@@ -8,9 +8,8 @@ import socket
 import struct
 
 from .._resources.link_conf import path, values, written
-from .netlink import GETLINK, GETNETCONF, nested
+from .netlink import GETLINK, GETNETCONF, af_specs, nested
 
-AF_SPEC = 26
 IFLA_INET_CONF, IFLA_INET6_CONF = 1, 2
 FAMILIES = {"ipv4": (socket.AF_INET, IFLA_INET_CONF), "ipv6": (socket.AF_INET6, IFLA_INET6_CONF)}
 # Of the values that new links get, those that the kernel tells: NETCONFA_*.
@@ -33,10 +32,9 @@ def usual(netlink):
     return tuple(sorted(out.items()))
 
 
-def conf_of(parts, usual):
+def conf_of(specs, usual):
     """The values as they came, by family, and those that a new link gets."""
-    specs = dict(nested(parts[AF_SPEC])) if AF_SPEC in parts else {}
-    raws = ((f, dict(nested(specs.get(own, b""))).get(number)) for f, (own, number) in FAMILIES.items())
+    raws = ((family, specs.get(own, {}).get(number)) for family, (own, number) in FAMILIES.items())
     raws = tuple(pair for pair in raws if pair[1])
     return (raws, usual) if raws else ()
 
@@ -45,7 +43,7 @@ def put_back(kernel, link):
     """Give a link that was made anew the values that the one before it had."""
     here, failed = kernel.netlink(link.netns), []
     answer = here.ask("link", GETLINK, 0, index=here.index(link.name))[0]
-    now = {(family, name): was for family, name, was in values(conf_of(dict(nested(answer, 16)), ()))}
+    now = {(family, name): was for family, name, was in values(conf_of(af_specs(dict(nested(answer, 16))), ()))}
     for family, name, value in values(link.conf):
         if now.get((family, name), value) != value:
             where = path(link, family, name)

@@ -18,6 +18,7 @@ from .._resources.link import ADDRGENMODES, AltName, Flag, Link
 from . import devconf, link_rest
 from .netlink import (
     ACK,
+    AF_SPEC,
     APPEND,
     CREATE,
     DELLINK,
@@ -29,6 +30,7 @@ from .netlink import (
     NESTED,
     NEWLINK,
     NEWLINKPROP,
+    af_specs,
     attribute,
     getter,
     known,
@@ -41,7 +43,7 @@ UNKNOWN = "Unknown device type"
 ETHERNET = 1
 WITH_MAC = (1, 32, 772)  # ARPHRD_ETHER, ARPHRD_INFINIBAND, ARPHRD_LOOPBACK
 IFF_UP = 1
-AF_SPEC, ADDR_GEN_MODE = 26, 8
+ADDR_GEN_MODE = 8
 MODES = {number: word for word, number in ADDRGENMODES.items()}
 FLAGS = [row for row in Link.ROWS if isinstance(row, Flag)]
 SENT = [row for row in Link.ROWS if row.nla and row.name != "master"]
@@ -98,7 +100,7 @@ def read_links(kernel, name):
     for (dummy, arp_type, index, flags, dummy), parts in messages:
         info = dict(nested(parts[LINKINFO])) if LINKINFO in parts else {}
         link, get = link_of(name, index, arp_type, flags, parts, info, names, usual)
-        link = replace(link, promotes=all_promote or promotes(parts), manager=kernel.managers.of_link(index, name))
+        link = replace(link, promotes=all_promote or link.promotes, manager=kernel.managers.of_link(index, name))
         netlink.macs[index] = parts[ADDRESS].hex(":") if ADDRESS in parts else None
         kind, nsid = kind_of(link), number_in(parts, LINK_NETNSID)
         far = (get(kind.underlay) or 0) if kind.underlay else number_in(parts, LOWER)
@@ -115,9 +117,9 @@ def read_links(kernel, name):
     return links, others
 
 
-def promotes(parts):
+def promotes(specs):
     """Whether a secondary address of IPv4 becomes the primary one in its place: a value of the link's sysctls."""
-    four = dict(nested(dict(nested(parts.get(AF_SPEC, b""))).get(socket.AF_INET, b""))).get(1, b"")
+    four = specs.get(socket.AF_INET, {}).get(1, b"")
     return len(four) >= 4 * PROMOTE_SECONDARIES and struct.unpack_from("=i", four, 4 * PROMOTE_SECONDARIES - 4)[0] > 0
 
 
@@ -133,7 +135,7 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
         name = "tap"
     kind = kind_named(name)
     attrs = named(kind.attrs, decoded(kind.attrs, get), names) if kind.name else ()
-    port = kind_named(slave).port
+    port, specs = kind_named(slave).port, af_specs(parts)
     link = Link(
         netns,
         names[index],
@@ -146,10 +148,11 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
         alias=text(parts[ALIAS]) if ALIAS in parts else "",
         txqueuelen=number_in(parts, TXQLEN),
         link_group=number_in(parts, GROUP),
-        addrgenmode=addrgenmode(parts),
+        addrgenmode=addrgenmode(specs),
         rest=rest_of(getter(parts), arp_type == ETHERNET),
-        conf=devconf.conf_of(parts, usual),
-        raw=link_rest.rest_of(kind, kind_named(slave).name, parts, info),
+        conf=devconf.conf_of(specs, usual),
+        raw=link_rest.rest_of(kind, kind_named(slave).name, specs, info),
+        promotes=promotes(specs),
         **{row.name: row.read_flags(flags) for row in FLAGS},
         attrs=attrs,
         port=named(port, decoded(port, getter(dict(nested(info.get(5, b""))))), names),
@@ -170,9 +173,9 @@ def rest_of(get, ethernet):
     return tuple(sorted(pair for pair in found.items() if pair[1] not in (None, usual[pair[0]])))
 
 
-def addrgenmode(parts):
+def addrgenmode(specs):
     """How IPv6 makes addresses of its own here, if it does."""
-    inet6 = dict(nested(dict(nested(parts.get(AF_SPEC, b""))).get(socket.AF_INET6, b"")))
+    inet6 = specs.get(socket.AF_INET6, {})
     return MODES.get(inet6[ADDR_GEN_MODE][0]) if ADDR_GEN_MODE in inet6 else None
 
 

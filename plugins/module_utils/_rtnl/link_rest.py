@@ -9,9 +9,9 @@ from contextlib import suppress
 from functools import lru_cache
 
 from .._kinds.base import kind_named
-from .netlink import ACK, GETLINK, NEWLINK, attribute, known, nested
+from .netlink import ACK, AF_SPEC, GETLINK, NEWLINK, af_specs, attribute, known, nested
 
-AF_SPEC, LINKINFO = 26, 18
+LINKINFO = 18
 # Of the part of a message: the kind, and its data.
 INFO_KIND, INFO_DATA, INFO_SLAVE_KIND, INFO_SLAVE_DATA = 1, 2, 4, 5
 INET6_TOKEN = 7
@@ -26,14 +26,14 @@ def described(name, of_port):
     return {known(nla)[0] for nla in names} | set(kind.only_told(of_port))
 
 
-def rest_of(kind, slave, parts, info):
+def rest_of(kind, slave, specs, info):
     """The (part, number, value) of what is not described; the part is that of the link, of its port, or the token."""
     found = []
     if kind.name and kind.maker != "tuntap":
         found += [("data", *pair) for pair in undescribed(kind.name, False, info.get(INFO_DATA, b""))]
     if slave:
         found += [(slave, *pair) for pair in undescribed(slave, True, info.get(INFO_SLAVE_DATA, b""))]
-    token = dict(nested(dict(nested(parts.get(AF_SPEC, b""))).get(socket.AF_INET6, b""))).get(INET6_TOKEN)
+    token = specs.get(socket.AF_INET6, {}).get(INET6_TOKEN)
     return (*found, ("token", INET6_TOKEN, token)) if token and any(token) else tuple(found)
 
 
@@ -57,7 +57,7 @@ def put_back(kernel, change):
     here = kernel.netlink(link.netns)
     index = here.index(link.name)
     found = dict(nested(here.ask("link", GETLINK, 0, index=index)[0], 16))
-    now = rest_of(kind_named(link.kind), link.slave_kind, found, dict(nested(found.get(LINKINFO, b""))))
+    now = rest_of(kind_named(link.kind), link.slave_kind, af_specs(found), dict(nested(found.get(LINKINFO, b""))))
     for part, number, raw in wanted:
         if (part, number, raw) not in now:
             with suppress(OSError):

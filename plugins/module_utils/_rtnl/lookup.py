@@ -21,8 +21,8 @@ from . import route as routes_room
 from . import rule as rules_room
 from .files import output
 from .link import LINKINFO, SKIP_STATS
-from .nat import nft_tables
-from .netlink import DUMP, GETADDR, GETLINK, GETNEIGH, GETROUTE, HEADS, Netlink, getter, ip, nested, text
+from .nat import legacy_tables, nft_tables
+from .netlink import DUMP, GETADDR, GETLINK, GETNEIGH, GETROUTE, HEADS, Netlink, getter, ip, nested, next_hops, text
 
 LOOKUP_TABLE, FIB_MATCH = 0x1000, 0x2000
 DEAD = 1 | 0x10  # RTNH_F_DEAD, RTNH_F_LINKDOWN
@@ -42,7 +42,7 @@ PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
 PORT_FLAGS = dict(broadcasts=30, multicasts=27)
 UP, NOARP, PROMISC, LOWER_UP = 1, 0x80, 0x100, 0x10000
 TENTATIVE, FAILED = 0x40, 0x08
-STATIC, EXTERNAL, STICKY = 0xC0, 16, 64
+STATIC, STICKY = 0xC0, 64
 
 
 class Entry(Value):
@@ -104,7 +104,7 @@ class Lookup:
         return with_match(found, here, attrs, head)
 
     def owned(self, netns, address):
-        return any(r.sort == "address" and r.netns == netns and r.ip == address for r in self.state)
+        return any(r.ip == address for r in self.state.within(netns, "address"))
 
     def routes(self, netns):
         return self.once(("routes", netns), lambda: list(routes_room.read(self.kernel, netns, ())))
@@ -279,22 +279,13 @@ class Lookup:
             netlink.socket.close()
 
 
-def legacy_tables():
-    """The tables of iptables-legacy; where nobody may read which there are, none is known."""
-    try:
-        with open("/proc/thread-self/net/ip_tables_names") as f:
-            return f.read().split()
-    except OSError:
-        return []
-
-
 def translations(kernel, netns):
     """The rules of NAT of a namespace; a program is asked only where there are tables."""
     with kernel.inside(netns):
         if any(family in NAT_FAMILIES for family, dummy in nft_tables()):
             with suppress(ValueError):
                 yield from nat.of_nft(json.loads(output(["nft", "-j", "list", "ruleset"]) or "{}").get("nftables", ()))
-        if "nat" in legacy_tables():
+        if "nat" in legacy_tables("ipv4"):
             yield from nat.of_iptables((output(["iptables-legacy-save", "-t", "nat"]) or "").splitlines())
 
 
@@ -303,11 +294,10 @@ def answer_of(here, raw):
     head, parts = dict(zip(words, form.unpack_from(raw))), dict(nested(raw, 12))
     get = getter(parts)
     metrics = dict(nested(parts.get(8, b"")))
-    via = get("RTA_GATEWAY=5:ip") or (ip(parts[18][2:]) if 18 in parts else "")
     return Answer(
         routes_room.WORDS["type"].get(head["type"], ""),
         here.names.get(get("RTA_OIF=4:uint32") or 0, ""),
-        via,
+        gateway(parts),
         get("RTA_PREFSRC=7:ip") or "",
         get("RTA_TABLE=15:uint32") or head["table"],
         mtu=struct.unpack("=I", metrics[2])[0] if 2 in metrics else 0,
@@ -325,7 +315,8 @@ def with_match(found, here, attrs, head):
     top, parts = dict(zip(words, form.unpack_from(raw))), dict(nested(raw, 12))
     get = getter(parts)
     prefix = "%s/%d" % (get("RTA_DST=1:ip"), top["dst_len"]) if 1 in parts else "default"
-    hops = tuple(hop_of(here, raw) for raw in hops_of(parts.get(9, b"")))
+    several = next_hops(parts.get(9, b""))
+    hops = tuple((here.names.get(index, ""), gateway(found)) for index, dummy, dummy, found in several)
     metrics = dict(nested(parts.get(8, b"")))
     mtu = struct.unpack("=I", metrics[2])[0] if 2 in metrics else 0
     dead = found.dead or bool(top["flags"] & DEAD)
@@ -333,20 +324,9 @@ def with_match(found, here, attrs, head):
     return replace(found, prefix=prefix, several=len(hops), hops=hops, dead=dead, table=table, mtu=found.mtu or mtu)
 
 
-def hops_of(raw):
-    out, at = [], 0
-    while at + 8 <= len(raw):
-        length = struct.unpack_from("=H", raw, at)[0]
-        out.append(raw[at : at + length])
-        at += max(8, (length + 3) & ~3)
-    return out
-
-
-def hop_of(here, raw):
-    """The (link, gateway) of one of several next hops."""
-    parts = dict(nested(raw, 8))
-    via = ip(parts[5]) if 5 in parts else ip(parts[18][2:]) if 18 in parts else ""
-    return here.names.get(struct.unpack_from("=i", raw, 4)[0], ""), via
+def gateway(parts):
+    """That of a route or a hop; one of the other family has its number before it."""
+    return ip(parts[5]) if 5 in parts else ip(parts[18][2:]) if 18 in parts else ""
 
 
 def entries_of(here, index):

@@ -37,15 +37,20 @@ def nft_tables():
     return found
 
 
-def has_legacy(family):
-    """Whether the kernel's own iptables has a table nat here; to ask its program would make one."""
+def legacy_tables(family, hidden=()):
+    """The tables of the kernel's own iptables; to ask its program would make some. `hidden` where nobody may know."""
     try:
         with open("/proc/thread-self/net/%s_tables_names" % NFT_FAMILY[family]) as f:
-            return "nat" in f.read().split()
-    except FileNotFoundError:
-        return False
+            return f.read().split()
     except PermissionError:
-        return True  # in the user namespace of an ordinary user nobody may read it
+        return hidden  # in the user namespace of an ordinary user
+    except OSError:
+        return ()
+
+
+def has_legacy(family):
+    """Whether the kernel's own iptables has, or can have, a table nat here."""
+    return "nat" in legacy_tables(family, hidden=("nat",))
 
 
 def saved(family, tables):

@@ -26,12 +26,16 @@ def read(kernel, name, links):
                     yield neighbour
 
 
+def is_described(head):
+    """Whether somebody has set it, by the options of its module."""
+    return bool(head["flags"] & PROXY) or (head["state"] == PERMANENT and not head["flags"] & LEARNED)
+
+
 def neighbour_of(head, parts, link):
     """A neighbour that somebody has set; None for one that the kernel has learned, or forgets by itself."""
-    proxy = bool(head["flags"] & PROXY)
-    if not proxy and (head["state"] != PERMANENT or head["flags"] & LEARNED):
+    if not is_described(head):
         return None
-    get, router = getter(parts), bool(head["flags"] & ROUTER)
+    proxy, get, router = bool(head["flags"] & PROXY), getter(parts), bool(head["flags"] & ROUTER)
     rest = tuple((number, raw) for number, raw in parts.items() if number not in KNOWN and any(raw))
     return Neighbour(link.netns, link.name, get(DST), get(LLADDR) or "", router, proxy, rest)
 

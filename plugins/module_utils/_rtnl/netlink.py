@@ -30,6 +30,7 @@ NEWROUTE, DELROUTE, GETROUTE, NEWNEIGH, DELNEIGH, GETNEIGH, NEWRULE, DELRULE, GE
 NEWQDISC, DELQDISC, GETQDISC, GETNETCONF, NEWMDB, DELMDB, GETMDB, NEWNSID, GETNSID = 36, 37, 38, 82, 84, 85, 86, 88, 90
 NEWNEXTHOP, DELNEXTHOP, GETNEXTHOP, NEWLINKPROP, DELLINKPROP, GETVLAN = 104, 105, 106, 108, 109, 114
 NESTED = 0x8000
+AF_SPEC = 26  # IFLA_AF_SPEC
 GENERIC, CONTROL = 16, 16  # the protocol, and the family that tells the numbers of the others
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
 HEADER, ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=HH")
@@ -62,6 +63,28 @@ def nested(data, offset=0):
         length, number = ATTRIBUTE.unpack_from(data, offset)
         yield number & 0x3FFF, data[offset + 4 : offset + length]
         offset += max(4, (length + 3) & ~3)
+
+
+def messages(form, answers):
+    """Messages of one form: each its head's fields by name, and its attributes by number."""
+    words, head = HEADS[form]
+    start = (head.size + 3) & ~3
+    for answer in answers:
+        yield dict(zip(words, head.unpack_from(answer))), dict(nested(answer, start))
+
+
+def next_hops(raw):
+    """The (index of the link, flags, weight, attributes) of each hop of a route that has several."""
+    at = 0
+    while at + 8 <= len(raw):
+        length, flags, weight, index = struct.unpack_from("=HBBi", raw, at)
+        yield index, flags, weight, dict(nested(raw[at + 8 : at + length]))
+        at += max(8, (length + 3) & ~3)
+
+
+def af_specs(parts):
+    """What a link has of each family, by its number: attributes by theirs."""
+    return {family: dict(nested(raw)) for family, raw in nested(parts.get(AF_SPEC, b""))}
 
 
 def text(raw):
@@ -182,11 +205,8 @@ class Netlink:
         return self.exchange(verb, how, body)
 
     def dump(self, form, verb, attrs=(), **header):
-        """The answers to a question for all there are: each its head's fields by name, and its attributes by number."""
-        words, head = HEADS[form]
-        start = (head.size + 3) & ~3
-        for answer in self.ask(form, verb, DUMP, attrs, **header):
-            yield dict(zip(words, head.unpack_from(answer))), dict(nested(answer, start))
+        """The answers to a question for all there are, as messages."""
+        yield from messages(form, self.ask(form, verb, DUMP, attrs, **header))
 
     def exchange(self, verb, flags, body):
         self.sequence += 1

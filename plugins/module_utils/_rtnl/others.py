@@ -4,18 +4,18 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
-from .._resources.nat_words import TABLE
+from .._resources.nat_words import NFT_FAMILY, TABLE
 from .impairment import ROOT
-from .nat import nft_tables
-from .netlink import GETNEIGH, GETQDISC, GETROUTE, HEADS, ip, nested, text
+from .nat import legacy_tables, nft_tables
+from .neighbour import is_described
+from .netlink import GETNEIGH, GETQDISC, GETROUTE, ip, messages, text
 from .route import CLONED, WORDS
 
 MPLS, MULTICAST, MULTICAST6 = 28, 128, 129  # AF_MPLS, RTNL_FAMILY_IPMR, RTNL_FAMILY_IP6MR
 NFT_FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
-PERMANENT, NOARP, PROXY, LEARNED = 0x80, 0x40, 8, 0x10
+PERMANENT, NOARP, LEARNED = 0x80, 0x40, 0x10
 
 
 def not_described(kernel, name, heard):
@@ -24,13 +24,10 @@ def not_described(kernel, name, heard):
     readers = {GETQDISC: ("qdisc", qdisc), GETNEIGH: ("neighbour", neighbour), GETROUTE: ("route", route)}
     found = []
     for (verb, dummy), answers in heard.items():
-        form, reader = readers.get(verb, (None, None))
-        words, head = HEADS.get(form, ((), None))
-        for answer in answers if form else ():
-            parts = dict(nested(answer, (head.size + 3) & ~3))
-            found.append(reader(dict(zip(words, head.unpack_from(answer))), parts, names))
+        form, reader = readers.get(verb, ("", None))
+        found += [reader(head, parts, names) for head, parts in messages(form, answers)] if form else []
     with kernel.inside(name):
-        found += [*tables(), *legacy_tables()]
+        found += tables()
     return sorted({it for it in found if it})
 
 
@@ -43,9 +40,8 @@ def qdisc(head, parts, names):
 
 def neighbour(head, parts, names):
     state, address = head["state"], parts.get(1, b"")
-    told = head["flags"] & PROXY or state == PERMANENT
     kept = state & PERMANENT or head["flags"] & LEARNED or (state & NOARP and not of_the_kernel(address))
-    if head["family"] in (socket.AF_INET, socket.AF_INET6) and kept and (not told or head["flags"] & LEARNED):
+    if head["family"] in (socket.AF_INET, socket.AF_INET6) and kept and not is_described(head):
         return "neigh %s dev %s" % (ip(address), names.get(head["index"]))
     return None
 
@@ -68,12 +64,6 @@ def tables():
     for family, name in nft_tables():
         if name != TABLE:
             yield "nft table %s %s" % (NFT_FAMILIES.get(family, family), name)
-
-
-def legacy_tables():
-    for family in ("ip", "ip6"):
-        path = "/proc/thread-self/net/%s_tables_names" % family
-        if os.access(path, os.R_OK):
-            with open(path) as f:
-                for name in f.read().split():
-                    yield "%stables-legacy table %s" % (family, name)
+    for family, word in NFT_FAMILY.items():
+        for name in legacy_tables(family):
+            yield "%stables-legacy table %s" % (word, name)

@@ -28,6 +28,7 @@ from .netlink import (
     getter,
     known,
     nested,
+    next_hops,
     packed,
 )
 
@@ -141,13 +142,9 @@ def all_hops(family, parts, names, kind, flags):
 
 def hops_of(family, raw, names):
     """The next hops of a route that has several: each has a head and attributes of its own."""
-    offset = 0
-    while offset + 8 <= len(raw):
-        length, flags, weight, index = struct.unpack_from("=HBBi", raw, offset)
-        parts = dict(nested(raw[offset + 8 : offset + length]))
+    for index, flags, weight, parts in next_hops(raw):
         rest = tuple((n, data) for n, data in parts.items() if n not in (GATEWAY, VIA))
         yield hop_of(family, parts, names.get(index), weight + 1, flags, rest)
-        offset += (length + 3) & ~3
 
 
 def hop_of(family, parts, dev, weight, flags, rest=()):

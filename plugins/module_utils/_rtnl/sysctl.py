@@ -10,7 +10,7 @@ import struct
 
 from .._resources.sysctl import Sysctl, SysctlFile
 from . import files
-from .netlink import DUMP, GETLINK, GETNETCONF, known, nested
+from .netlink import DUMP, GETNETCONF, known, nested
 
 FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 ROWS = {family: [row for row in Sysctl.ROWS if getattr(row, "family", "") == family] for family in FAMILIES}
@@ -19,15 +19,14 @@ DEVCONF = {family: {row.key: row.devconf for row in rows if row.devconf} for fam
 # What no message tells.
 FILES = [(family, dev, key) for family, keys in DEVCONF.items() for key in keys for dev in ("all", "default")]
 FILES += [key for row in Sysctl.ROWS if not hasattr(row, "family") for key in row.keys("")]
-AF_SPEC, INET_CONF, INET6_CONF = 26, 1, 2
-SKIP_STATS = [("IFLA_EXT_MASK=29:uint32", 8)]
+FIRST = {"ipv4": 1, "ipv6": 0}  # the number of the first value that comes with a link
 ALL, DEFAULT = -1, -2
 
 
 def read(kernel, name, links):
     """The values as the kernel tells them all at once: to open the files takes twenty times longer."""
     yield from told(name, kernel.netlink(name))
-    yield from of_links(name, kernel.netlink(name))
+    yield from of_links(name, links)
     with kernel.inside(name):
         values = [(key, value_of(Sysctl(name, *key).path)) for key in FILES]
     for key, value in values:
@@ -51,18 +50,14 @@ def told(name, netlink):
                 yield Sysctl(name, "ipv4", "", "ip_forward", parts[NUMBERS["ipv4"]["forwarding"]])
 
 
-def of_links(name, netlink):
-    for head, parts in netlink.dump("link", GETLINK, SKIP_STATS):
-        dev = netlink.names.get(head["index"])
-        spec = dict(nested(parts.get(AF_SPEC, b"")))
-        four = dict(nested(spec.get(FAMILIES["ipv4"], b""))).get(INET_CONF, b"")
-        six = dict(nested(spec.get(FAMILIES["ipv6"], b""))).get(INET6_CONF, b"")
-        # Those of IPv4 are numbered from 1 on.
-        for family, values, first in (("ipv4", four, 1), ("ipv6", six, 0)) if dev else ():
+def of_links(name, links):
+    """Those that came with the links."""
+    for link in links:
+        for family, values in link.conf[0] if link.conf else ():
             for word, number in DEVCONF[family].items():
-                if len(values) >= 4 * (number - first) + 4:
-                    value = struct.unpack_from("=i", values, 4 * (number - first))[0]
-                    yield Sysctl(name, family, dev, word, value)
+                place = 4 * (number - FIRST[family])
+                if len(values) >= place + 4:
+                    yield Sysctl(name, family, link.name, word, struct.unpack_from("=i", values, place)[0])
 
 
 def value_of(path):

@@ -8,9 +8,9 @@ import struct
 
 from .._resources.vlans import PortVlans
 from .link import EXT_MASK
-from .netlink import ACK, DELLINK, DUMP, GETLINK, GETVLAN, SETLINK, attribute, nested
+from .netlink import ACK, AF_SPEC, DELLINK, DUMP, GETLINK, GETVLAN, SETLINK, attribute, nested
 
-BRIDGE, AF_SPEC, SELF, VLAN_INFO = 7, 26, 2, 2  # AF_BRIDGE, IFLA_AF_SPEC, BRIDGE_FLAGS_SELF, IFLA_BRIDGE_VLAN_INFO
+BRIDGE, SELF, VLAN_INFO = 7, 2, 2  # AF_BRIDGE, BRIDGE_FLAGS_SELF, IFLA_BRIDGE_VLAN_INFO
 PVID, UNTAGGED, BEGIN, END = 2, 4, 8, 16
 COMPRESSED = 4  # RTEXT_FILTER_BRVLAN_COMPRESSED
 

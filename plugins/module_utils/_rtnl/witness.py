@@ -11,9 +11,24 @@ import socket
 import struct
 import time
 
-from .netlink import GETADDR, GETLINK, GETNEIGH, GETNETCONF, GETNEXTHOP, GETQDISC, GETROUTE, GETRULE, HEADS, ip, nested
+from .netlink import (
+    GETADDR,
+    GETLINK,
+    GETNEIGH,
+    GETNETCONF,
+    GETNEXTHOP,
+    GETQDISC,
+    GETROUTE,
+    GETRULE,
+    ip,
+    messages,
+    nested,
+    next_hops,
+)
 from .netlink import text as name_of
 
+FORMS = {GETLINK: "link", GETADDR: "address", GETROUTE: "route", GETRULE: "rule", GETNEIGH: "neighbour"}
+FORMS.update({GETNEXTHOP: "nexthop", GETQDISC: "qdisc", GETNETCONF: "netconf"})
 FOREVER = 0xFFFFFFFF
 U32 = struct.Struct("=I")
 WORDS = {
@@ -27,8 +42,8 @@ WORDS = {
         20: "alias",
         27: "group",
     },
-    "route": {4: "dev", 5: "via", 7: "src", 8: "metrics", 9: "nexthop", 12: "expires", 15: "table"},
-    "address": {3: "label", 4: "broadcast", 6: "lifetimes", 8: "flags", 9: "metric"},
+    "route": {4: "dev", 5: "via", 7: "src", 8: "metrics", 9: "nexthop", 12: "expires"},
+    "address": {3: "label", 4: "broadcast", 9: "metric"},
 }
 # The name of the queue, counters, a card's memory and interrupts, the carrier, numbers of namespaces, the limits of a
 # driver, the address that a card came with, and room for the outer headers of the route that a tunnel takes.
@@ -64,18 +79,10 @@ class Witness:
 
     def __init__(self, heard):
         self.things, self.names = {}, {0: ""}
-        readers = {GETLINK: self.link, GETADDR: self.address, GETROUTE: self.route, GETRULE: self.rule}
-        readers.update({GETNEIGH: self.neighbour, GETNEXTHOP: self.nexthop, GETQDISC: self.qdisc})
-        readers[GETNETCONF] = self.netconf
-        forms = {GETLINK: "link", GETADDR: "address", GETROUTE: "route", GETRULE: "rule", GETNEIGH: "neighbour"}
-        forms.update({GETNEXTHOP: "nexthop", GETQDISC: "qdisc", GETNETCONF: "netconf"})
+        # That of links comes first: it has their names.
         for verb, body in sorted(heard):
-            if verb not in readers:
-                continue
-            words, head = HEADS[forms[verb]]
-            start = (head.size + 3) & ~3
-            for answer in heard[verb, body]:
-                readers[verb](dict(zip(words, head.unpack_from(answer))), dict(nested(answer, start)))
+            for head, parts in messages(FORMS[verb], heard[verb, body]) if verb in FORMS else ():
+                getattr(self, FORMS[verb])(head, parts)
 
     def add(self, sort, key, found):
         self.things.setdefault((sort, *key), []).append(found)
@@ -141,7 +148,8 @@ class Witness:
             if number == 4:
                 found[word] = ("dev", U32.unpack(raw)[0])
             elif number == 9:
-                found[word] = list(self.hops(raw))
+                hops = next_hops(raw)
+                found[word] = [(("dev", dev), flags & ~0x31, weight, more) for dev, flags, weight, more in hops]
             elif number == 12:
                 expires = struct.unpack_from("=i", raw, 8)[0]
                 found[word] = Until(expires // 100 if expires else FOREVER)
@@ -154,13 +162,6 @@ class Witness:
         key += ["tos", head["tos"]] if head["tos"] else []
         key += ["from", "%s/%d" % (ip(parts[2]), head["src_len"])] if 2 in parts else []
         self.add("route" if head["family"] == socket.AF_INET else "IPv6 route", key, found)
-
-    def hops(self, raw):
-        at = 0
-        while at + 8 <= len(raw):
-            length, flags, weight, index = struct.unpack_from("=HBBi", raw, at)
-            yield ("dev", index), flags & ~0x31, weight, sorted(nested(raw[at + 8 : at + length]))
-            at += (length + 3) & ~3
 
     def rule(self, head, parts):
         # 8, 16: whether the links that it names are there

@@ -102,16 +102,12 @@ class Sighting(Value):
         return self.frame.packet
 
 
-def mac_of(raw):
-    return ":".join("%02x" % byte for byte in raw)
-
-
 def frame_of(data, hardware, protocol, vid=None, token=b""):
     """The frame of the bytes that a packet socket gives; None where it is neither IP nor ARP."""
     dmac = smac = ""
     tags = (vid,) if vid is not None else ()
     if hardware in ETHERNET:
-        dmac, smac = mac_of(data[:6]), mac_of(data[6:12])
+        dmac, smac = data[:6].hex(":"), data[6:12].hex(":")
         protocol = struct.unpack_from("!H", data, 12)[0]
         data = data[14:]
     while protocol in TAGS and len(data) >= 4:
