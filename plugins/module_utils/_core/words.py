@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from .values import Refused
 
+NOBODY = "00:00:00:00:00:00"  # in the entries of a vxlan it stands for all that have none
 IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "sctp": 132}
 
 

@@ -11,11 +11,11 @@ from .._core.desired import Change
 from .._core.options import DEV, NETNS, STATE, these
 from .._core.resource import OnLink, fall
 from .._core.values import Aside, Refused, replace
-from .._core.words import host, ip, link_name, lladdr, netns_name, vids, within
+from .._core.words import NOBODY, host, ip, link_name, lladdr, netns_name, vids, within
 from .._kinds.base import called
 from .vlans import bridge_of, not_a_port
 
-NOBODY, NH_ID = "00:00:00:00:00:00", 13
+NH_ID = 13
 
 
 class FdbEntry(OnLink):

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from .._core.values import replace
-from .._resources.fdb import NOBODY, FdbEntry
+from .._core.words import NOBODY
+from .._resources.fdb import FdbEntry
 from .neighbour import DST, LEARNED, LLADDR, PERMANENT, send
 from .netlink import APPEND, CREATE, GETNEIGH, REPLACE, getter
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
-from .._core.words import inside, ip
+from .._core.words import NOBODY, inside, ip
+from .._kinds.vxlan import is_group
 from .packet import BROADCAST, Packet
 from .path import Got, Lost, at, deeper, inside_line, ip_line
 
@@ -23,8 +24,6 @@ KINDS = {
     "ip6gretap": ("gre", 58),
 }
 OVER_UDP = ("vxlan", "geneve")
-NOBODY = "00:00:00:00:00:00"
-FALLBACK = ("tunl0", "gre0", "gretap0", "sit0", "ip6tnl0", "ip6gre0")
 
 
 def send(wire, link, frame, trail):
@@ -119,10 +118,6 @@ def carry(wire, link, packet, frame, trail, text):
     yield from decapsulated(wire, netns, way[-1].frame.packet if way else packet, frame, trail, link)
 
 
-def is_group(address):
-    return ip_address(address).is_multicast
-
-
 def to_group(wire, link, packet, frame, trail):
     """The ends of a frame whose outer packet goes to a group: all that are in it on the link below."""
     lower = wire.state.link(link.link) if link.link and link.link[1] else None
@@ -152,7 +147,7 @@ def candidates(wire, netns, packet):
     kinds |= {"ip6tnl", "sit"} if packet.protocol == "ipip" else set()
     kinds = {kind for kind in kinds if kind in OVER_UDP or kind.startswith("ip6") == packet.six}
     links = [r for r in wire.state if r.sort == "link" and (r.link or (r.netns, ""))[0] == netns]
-    return [r for r in links if r.kind in kinds and r.name not in FALLBACK]
+    return [r for r in links if r.kind in kinds and not r.comes_by_itself]
 
 
 def decapsulated(wire, netns, packet, frame, trail, sender=None):
