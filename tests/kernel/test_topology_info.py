@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """topology_info says of all that is there what the module topology would have to be told."""
 
+import os
+import signal
+import subprocess
+
 import pytest
 from conftest import OPTIONS, run, snapshot
 from test_modules import LIVES, lives
@@ -119,3 +123,23 @@ def test_a_far_end_without_a_name(host):
     ends = read()[1][0]["ends"]
     assert ends[0]["name"] == "va" and ends[1]["node"] is ends[1]["netns"] is ends[1]["name"] is None
     host.shell("kill $(cat /run/pid); while ip link show va; do sleep 0.01; done >/dev/null 2>&1")
+
+
+COMING_AND_GOING = """while :; do
+ip netns add n1; ip link add wg0 type wireguard; ip link add is0 type sit local 198.51.100.1 isatap
+ip link add v0 type veth peer name eth0 netns n1; ip address add 192.0.2.1/24 dev v0
+ip link set wg0 name wg1; ip link del wg1; ip link del is0; ip netns del n1; ip link del v0
+done 2>/dev/null"""
+
+
+@pytest.mark.needs("wireguard", "sit")
+def test_of_what_comes_and_goes_while_it_is_read(host):
+    host.shell("ip link add stays type bridge")
+    churn = subprocess.Popen(["bash", "-c", COMING_AND_GOING], start_new_session=True)
+    try:
+        said = [{link.name for link in host.observe() if link.sort == "link"} for dummy in range(300)]
+    finally:
+        os.killpg(churn.pid, signal.SIGKILL)
+        churn.wait()
+    assert all("stays" in names for names in said)
+    assert any("wg0" in names or "wg1" in names for names in said)

@@ -105,7 +105,12 @@ def read_links(kernel, name):
         kind, nsid = kind_of(link), number_in(parts, LINK_NETNSID)
         far = (get(kind.underlay) or 0) if kind.underlay else number_in(parts, LOWER)
         if kind.out_of_band():
-            found, more = _rooms.load("_rtnl", kind.out_of_band()).read_link(kernel, link)
+            try:
+                found, more = _rooms.load("_rtnl", kind.out_of_band()).read_link(kernel, link)
+            except OSError as e:
+                if e.errno != errno.ENODEV:
+                    raise
+                return read_links(kernel, name)  # it went after the kernel had told of it
             link = replace(link, attrs=merged(link.attrs, found))
             others += more
         known = kind.underlay or (far and (nsid is not None or far != index))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -23,6 +24,7 @@ from .netlink import ACK, CREATE, EXCL, NEWLINK, Netlink, attribute
 from .udev import Udev
 
 UNKNOWN = "Unknown device type"
+GOING = (errno.ENODEV, errno.ENOENT, errno.EINVAL)  # of a link; of a namespace; of one whose file is not mounted yet
 OF_NEW_LINKS = ("sysctl", "neighbour")  # what udev takes from a link, or gives it
 
 
@@ -123,7 +125,18 @@ class Kernel(Namespaces):
     # Reading
 
     def observe(self, wanted):
-        """The state of what is to be read."""
+        """The state of what is to be read, while others make links and namespaces and take them away."""
+        for dummy in range(9):
+            try:
+                return self.read(wanted)
+            except OSError as e:
+                if e.errno not in GOING:
+                    raise
+                for name in set(self.sockets) - {""}:
+                    self.forget(name)
+        return self.read(wanted)
+
+    def read(self, wanted):
         self.nsids.forget()
         self.processes = None
         for netlink in self.sockets.values():
