@@ -193,6 +193,10 @@ class Resource(Value):
 
     # 6. The way back
 
+    def in_common(self):
+        """What it has in common with others of its sort that are looked for by that."""
+        return []
+
     def near(self, state):
         """What a change of it can touch."""
         return []

@@ -12,7 +12,7 @@ class State:
 
     def __init__(self, resources=()):
         self.items, self.children, self.ports, self.places = {}, defaultdict(set), defaultdict(set), defaultdict(dict)
-        self.sources = defaultdict(set)  # the routes from an address
+        self.fellows = defaultdict(dict)  # by what they have in common
         self.heard = {}  # by namespace, what the kernel answered
         for resource in resources:
             self.add(resource)
@@ -29,7 +29,7 @@ class State:
     def copy(self):
         new = State()
         new.items = self.items.copy()
-        for name in ("children", "ports", "places", "sources"):
+        for name in ("children", "ports", "places", "fellows"):
             getattr(new, name).update((key, found.copy()) for key, found in getattr(self, name).items())
         return new
 
@@ -38,14 +38,16 @@ class State:
         return self.items.get(("link",) + tuple(ref))
 
     def add(self, resource):
-        self.pop(resource.key)
-        self.items[resource.key] = self.places[resource.key[0], resource.netns][resource.key] = resource
-        for key in resource.requires():
-            self.children[key].add(resource.key)
+        key = resource.key
+        if key in self.items:
+            self.pop(key)
+        self.items[key] = self.places[key[0], resource.netns][key] = resource
+        for parent in resource.requires():
+            self.children[parent].add(key)
         if getattr(resource, "master", None):
-            self.ports[("link", resource.netns, resource.master)].add(resource.key)
-        if getattr(resource, "src", None):
-            self.sources[resource.netns, resource.src].add(resource.key)
+            self.ports[("link", resource.netns, resource.master)].add(key)
+        for common in resource.in_common():
+            self.fellows[common][key] = resource
 
     def pop(self, key):
         resource = self.items.pop(key, None)
@@ -55,17 +57,17 @@ class State:
                 self.children[parent].discard(key)
             if getattr(resource, "master", None):
                 self.ports[("link", resource.netns, resource.master)].discard(key)
-            if getattr(resource, "src", None):
-                self.sources[resource.netns, resource.src].discard(key)
+            for common in resource.in_common():
+                self.fellows[common].pop(key)
         return resource
 
     def within(self, netns, *sorts):
         """The resources of these sorts in a namespace."""
         return [r for sort in sorts for r in self.places[sort, netns].values()]
 
-    def from_address(self, address):
-        """The routes that have an address for their source."""
-        return [self.items[key] for key in self.sources.get((address.netns, address.address.split("/")[0]), ())]
+    def having(self, *common):
+        """The resources that have this in common, in their order."""
+        return list(self.fellows.get(common, {}).values())
 
     def on(self, key):
         """The resources that require this one, nearest first."""

@@ -190,8 +190,12 @@ class Address(OnLink):
 
     def near(self, state):
         link = ("link", self.netns, self.dev)
-        found = [r for r in state.on(link) if r.sort in ("address", "neighbour", "route")] + state.from_address(self)
+        found = [r for r in state.on(link) if r.sort in ("address", "neighbour", "route")] + self.sends(state)
         return list({r.key: r for r in found if r.key != self.key}.values())
+
+    def sends(self, state):
+        """The routes that have it for their source."""
+        return state.having("route", self.netns, self.address.split("/")[0])
 
     def reassert(self, planner):
         if planner.can_be(self):
@@ -218,7 +222,7 @@ class Address(OnLink):
 
     def routes_from(self, state):
         """The keys of the routes that lose their source, as no other link has this address."""
-        routes = state.from_address(self)
+        routes = self.sends(state)
         still = routes and any(r.ip == self.ip for r in state.within(self.netns, self.sort) if r.key != self.key)
         return [] if still else [r.key for r in routes]
 

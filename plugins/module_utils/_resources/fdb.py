@@ -75,9 +75,12 @@ class FdbEntry(OnLink):
         """A bridge has an address once in each VLAN: those that are behind its other ports until now."""
         link = None if self.self_ else state.link((self.netns, self.dev))
         bridge = link and bridge_of(state, link)
-        near = [r for key in state.ports[bridge.key] for r in state.on(key)] if bridge is not None else []
-        near = [r for r in near if r.sort == self.sort and not r.self_ and r.key != self.key]
-        return [r for r in near if (r.lladdr, r.vlan) == (self.lladdr, self.vlan)]
+        near = state.having(*self.in_common()[0]) if bridge is not None else []
+        near = [r for r in near if not r.self_ and r.key != self.key]
+        return [r for r in near if ("link", r.netns, r.dev) in state.ports[bridge.key]]
+
+    def in_common(self):
+        return [(self.sort, self.netns, self.lladdr, self.vlan)]
 
     def predict(self, state, before):
         for r in self.rivals(state):

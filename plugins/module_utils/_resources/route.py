@@ -118,8 +118,11 @@ class Route(Resource):
 
     def same(self, state):
         """Those that the kernel keeps beside this one, or in its place, in their order."""
-        near = [r for r in state.within(self.netns, self.sort) if r.dest == self.dest]
+        near = state.having(self.sort, self.netns, self.dest)
         return sorted(filter(self.is_like, near), key=lambda r: r.position)
+
+    def in_common(self):
+        return [(self.sort, self.netns, word) for word in (self.dest, self.src) if word]
 
     def is_like(self, other):
         """Whether the kernel tells this one and the other apart by no more than their hops."""

@@ -71,23 +71,17 @@ def read_settled(kernel, name, follow):
         time.sleep(0.002)
 
 
-def outliers(kernel):
-    """The (namespace, index, nsid of the lower link) of links that stand on one in another namespace."""
-    out, known = [], set(kernel.sockets)
-    for name in ["", *kernel.names()]:
-        try:
-            links, dummy = read_links(kernel, name)
-        except OSError:
-            continue  # it has gone meanwhile
-        far_off = [(link, far) for link, far in links if far and far[0] is not None and not kind_of(link).is_pair()]
-        out += [(name, link.index, far[0]) for link, far in far_off]
-        if not far_off and name not in known:
-            kernel.forget(name)
-    return out
-
-
 def read_links(kernel, name):
     """The links with (nsid, index) of their far or lower link, and what is read with them."""
+    while True:
+        try:
+            return links_there(kernel, name)
+        except OSError as e:
+            if e.errno != errno.ENODEV:  # of one that went after the kernel had told of it
+                raise
+
+
+def links_there(kernel, name):
     netlink, head = kernel.netlink(name), HEADS["link"][1]
     answers = netlink.ask("link", GETLINK, DUMP, SKIP_STATS)
     messages = [(head.unpack_from(answer), dict(nested(answer, 16))) for answer in answers]
@@ -105,12 +99,7 @@ def read_links(kernel, name):
         kind, nsid = kind_of(link), number_in(parts, LINK_NETNSID)
         far = (get(kind.underlay) or 0) if kind.underlay else number_in(parts, LOWER)
         if kind.out_of_band():
-            try:
-                found, more = _rooms.load("_rtnl", kind.out_of_band()).read_link(kernel, link)
-            except OSError as e:
-                if e.errno != errno.ENODEV:
-                    raise
-                return read_links(kernel, name)  # it went after the kernel had told of it
+            found, more = _rooms.load("_rtnl", kind.out_of_band()).read_link(kernel, link)
             link = replace(link, attrs=merged(link.attrs, found))
             others += more
         known = kind.underlay or (far and (nsid is not None or far != index))

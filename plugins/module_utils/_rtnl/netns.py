@@ -35,7 +35,9 @@ def write(kernel, change):
     if change.verb == "add":
         kernel.forget(target.name)
         kernel.nsids.forget()
-        share_netns_dir()
+        if not kernel.shares_netns_dir:  # the file that tells of mounts has a line for each namespace
+            share_netns_dir()
+            kernel.shares_netns_dir = True
         mount(target)
     for dummy, nsid in change.changed_fields("nsid"):
         kernel.netlink("").ask("nsid", NEWNSID, ACK, [(FD, kernel.file(target.name)), (NSID, nsid)])
@@ -138,6 +140,21 @@ class Nsids:
             return False
 
 
+def outliers(kernel):
+    """The (namespace, index, nsid of the lower link) of links that stand on one in another namespace."""
+    out, known = [], set(kernel.sockets)
+    for name in ["", *kernel.names()]:
+        try:
+            links, dummy = links_room.read_links(kernel, name)
+        except OSError:
+            continue  # it has gone meanwhile
+        far_off = [(link, far) for link, far in links if far and far[0] is not None and not kind_of(link).is_pair()]
+        out += [(name, link.index, far[0]) for link, far in far_off]
+        if not far_off and name not in known:
+            kernel.forget(name)
+    return out
+
+
 class Leaving:
     """What the kernel takes away a little after a namespace: its links, with their far ends and upper links."""
 
@@ -155,7 +172,7 @@ class Leaving:
         taps = [link for link, dummy in links if kind_of(link).is_tap() and dict(link.attrs).get("owner") is not None]
         self.devices += ["/dev/tap%d" % link.index for link in taps]
         if self.outliers is None:
-            self.outliers = links_room.outliers(kernel)
+            self.outliers = outliers(kernel)
         here = [one for one in self.outliers if one[0] != name]
         self.links += [(home, i) for home, i, nsid in here if kernel.netlink(home).nsid(kernel.file(name)) == nsid]
         self.outliers = here

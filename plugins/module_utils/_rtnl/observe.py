@@ -35,6 +35,7 @@ class Kernel(Namespaces):
         super().__init__()
         self.sockets, self.generic = {"": Netlink()}, {}
         self.held = None  # the lock
+        self.shares_netns_dir = False
         self.nsids = netns.Nsids(self)
         self.processes = None  # by namespace
         self.leaving = netns.Leaving(self)
@@ -142,7 +143,7 @@ class Kernel(Namespaces):
         for netlink in self.sockets.values():
             netlink.heard.clear()
         found, queue, follow = {}, sorted({*wanted.names, ""}), set(wanted.follow)
-        queue += [name for name, dummy, dummy in links_room.outliers(self)] if wanted.uppers else []
+        queue += [name for name, dummy, dummy in netns.outliers(self)] if wanted.uppers else []
         while queue:
             name = queue.pop(0)
             if name in found or (name and self.path(name) is None):
