@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import time
@@ -57,6 +58,7 @@ class Module(AnsibleModule):
 
 def task(name):
     """Run the module of this name."""
+    gc.disable()  # it ends before it has garbage worth the time
     spec, rules, desired_of = _rooms.module(name)
     module = Module(spec, supports_check_mode=True, **rules)
     signal.signal(signal.SIGTERM, stop)
@@ -313,9 +315,9 @@ def way_back(desired, before, steps, after, warn):
 def shown(state, keys, steps, other):
     """Those of the resources that differ from the other state, as plain data."""
     out, touched_keys = {}, {change.target.key for change in steps}
-    for key in sorted(keys, key=str):
+    for key in sorted((key for key in keys if state.get(key) != other.get(key)), key=str):
         mine, theirs = state.get(key), other.get(key)
-        if mine is None or mine == theirs or mine.made_by_kernel:
+        if mine is None or mine.made_by_kernel:
             continue
         if not (mine.comes_by_itself and theirs is None and key not in touched_keys):
             out[" ".join(str(part) for part in key if part not in ("", None))] = mine.plain()

@@ -8,6 +8,7 @@ import heapq
 from collections import defaultdict
 
 from .desired import Change
+from .state import State
 from .values import Refused, sentence
 
 
@@ -42,6 +43,7 @@ class Planner:
         self.desired, self.observed, self.state, self.steps = desired, observed, observed.copy(), []
         self.refused, self.memo = refused, {}  # what a resource looks up more than once
         self.present = {want.key: want for want in desired.present}
+        self.wanted = State(desired.present)
         self.absent = {r.key for r in desired.absent + desired.prune}
         self.sweeps = defaultdict(set)
         for kind, where in desired.exclusive:

@@ -21,10 +21,10 @@ def affected_keys(steps, *states):
             if id(r) in done:
                 continue
             done.add(id(r))
-            near = r.near(state)
-            if r.key not in keys:
-                keys.add(r.key)
-                near = [*near, *map(state.get, (*state.children.get(r.key, ()), *state.ports.get(r.key, ())))]
+            near, key = r.near(state), r.key
+            if key not in keys:
+                keys.add(key)
+                near = [*near, *map(state.get, (*state.children.get(key, ()), *state.ports.get(key, ())))]
             todo += [r for r in near if r is not None and id(r) not in done]
         seen |= keys
         seen |= {home.key for change in steps for dummy, home in returning(state, change)}

@@ -84,8 +84,8 @@ class Bridge(Kind):
 
     @staticmethod
     def tell_backups(state, master, old, new):
-        for other in map(state.get, sorted(state.ports[master.key])):
-            if dict(other.port).get("backup_port") == old:
+        for other in state.having("backup_port", master.netns, old):
+            if other.master == master.name:
                 state.add(replace(other, port=merged(other.port, dict(backup_port=new))))
 
     def change_default_vlan(self, state, before, now):

@@ -257,6 +257,10 @@ class Link(Resource):
             needs.append((self.option, self.key))
         return needs
 
+    def in_common(self):
+        backup = dict(self.port).get("backup_port") if self.port else ""
+        return [("backup_port", self.netns, backup)] if backup else []
+
     def near(self, state):
         return [state.link(ref) for ref in (self.peer, self.link, self.master and (self.netns, self.master)) if ref]
 

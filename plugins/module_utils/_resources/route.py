@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address, ip_network
+from operator import attrgetter
 from typing import Any, Optional, Tuple
 
 from .._core.desired import Change, Observation
@@ -44,6 +45,7 @@ class Route(Resource):
     identity = ("netns", "dest", "table", "metric", "tos", "from_", "type", "hops")
     # By which the kernel tells those apart that are not beside each other.
     SAME = ("netns", "dest", "table", "metric", "tos", "from_")
+    values_of_same = attrgetter(*SAME)
     METRIC = Row("metric", "RTA_PRIORITY=6:uint32", "int", range(2**32))
     TYPE = Word("type", "type", "str", TYPES, "unicast")
     # In the order of ip(8)'s words; those of the head have no number, those of the metrics are called RTAX.
@@ -69,7 +71,7 @@ class Route(Resource):
     def key(self):
         hops = tuple((hop.via or "", hop.dev or "") for hop in self.hops or ())
         who = "by itself" if self.by_itself else ""
-        return ("route", *(getattr(self, name) for name in self.SAME), self.type if not hops else "", hops, who)
+        return ("route", *Route.values_of_same(self), self.type if not hops else "", hops, who)
 
     @property
     def family(self):
@@ -126,7 +128,8 @@ class Route(Resource):
 
     def is_like(self, other):
         """Whether the kernel tells this one and the other apart by no more than their hops."""
-        return all(getattr(self, name) in (None, getattr(other, name)) for name in self.SAME)
+        pairs = zip(Route.values_of_same(self), Route.values_of_same(other))
+        return all(mine is None or mine == its for mine, its in pairs)
 
     def resolved(self, state):
         """It in the table of its VRF."""
@@ -220,8 +223,7 @@ class Route(Resource):
 
     def wanted_there(self, planner):
         """The routes to its destination that are desired, it among them."""
-        wants = [w for w in planner.desired.present if w.sort == self.sort]
-        return [w.resolved(planner.state) for w in wants if w.netns == self.netns and w.dest == self.dest]
+        return [w.resolved(planner.state) for w in planner.wanted.having(self.sort, self.netns, self.dest)]
 
     def waiting(self, planner):
         """It with the word whether its source has to be waited for: IPv6 looks first whether another host has it."""
@@ -262,9 +264,9 @@ class Route(Resource):
                 planner.remove(have)
 
     def to_record(self, observed, made):
-        ours = [r for r in made if r.sort == self.sort and r.netns == self.netns]
         near = [r for r in self.resolved(observed).same(observed) if not r.by_itself]
         same = [r for r in near if r.goes_by(self)] or near
+        ours = made.within(self.netns, self.sort)
         return self if all(any(m.is_like(r) and r.goes_by(m) for m in ours) for r in same) else None
 
     @classmethod

@@ -13,7 +13,7 @@ from .._core.resource import Resource, fall, of_netns
 from .._core.rows import Row, parsed
 from .._core.values import Refused, replace
 from .._core.words import inside, link_name, netns_name
-from .._rooms import RANK
+from .._rooms import RANK, UNTOLD
 
 HOST_WIDE = ("all", "default", "")
 OF_IPV6 = ("address", "route", "neighbour")  # what a link loses with IPv6
@@ -130,7 +130,8 @@ class Sysctl(Resource):
 
     def reads(self):
         more = OF_IPV6 if self.name == "disable_ipv6" else ("route",) if self.ends_advertisements else ()
-        return super().reads().joined(Observation(sorts=frozenset(more)))
+        told = {"ip_forward", *(row.key for row in self.ROWS if row.nla)}
+        return super().reads().joined(Observation(sorts=frozenset((*more, *[UNTOLD] * (self.name not in told)))))
 
     @property
     def ends_advertisements(self):
@@ -197,7 +198,11 @@ class Sysctl(Resource):
 
     def near(self, state):
         more = self.lost(state) if self.name == "disable_ipv6" and self.dev != "default" else []
-        return more + (state.within(self.netns, self.sort) if self.dev in HOST_WIDE else [])
+        if self.dev not in ("", "all"):
+            return more
+        devs = ["", "all", "default", *(link.name for link in state.within(self.netns, "link"))]
+        names = ("forwarding", "ip_forward") if self.name in ("forwarding", "ip_forward") else (self.name,)
+        return more + [state.get((self.sort, self.netns, self.family, dev, name)) for dev in devs for name in names]
 
     def as_snapshot(self, back):
         there = all(key in back.now for key in self.requires())

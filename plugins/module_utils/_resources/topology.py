@@ -12,6 +12,7 @@ from typing import Any, Tuple
 from .. import _rooms
 from .._core.desired import Change, Observation
 from .._core.resource import Resource
+from .._core.state import State
 from .._core.values import RUN_DIR, Refused, replace
 from .boot_script import script, services, unit
 
@@ -94,12 +95,12 @@ class Topology(OfHost):
         if self not in planner.desired.present or planner.rolls_back:
             return
         have = planner.state.get(self.key)
-        made = {r.key: r for r in have.made} if have else {}
+        made = State(have.made if have else ())
         for r in self.made:
-            owned = r.to_record(planner.observed, made.values())
-            if owned is not None:
-                made.setdefault(r.key, owned)
-        after = replace(self, made=tuple(sorted(made.values(), key=lambda r: r.order())))
+            owned = r.to_record(planner.observed, made)
+            if owned is not None and r.key not in made:
+                made.add(owned)
+        after = replace(self, made=tuple(sorted(made, key=lambda r: r.order())))
         if after != have:
             planner.step(Change(have, after))
 

@@ -35,6 +35,7 @@ class Kernel(Namespaces):
         super().__init__()
         self.sockets, self.generic = {"": Netlink()}, {}
         self.held = None  # the lock
+        self.sorts = frozenset()  # of what is being read
         self.shares_netns_dir = False
         self.nsids = netns.Nsids(self)
         self.processes = None  # by namespace
@@ -138,6 +139,7 @@ class Kernel(Namespaces):
         return self.read(wanted)
 
     def read(self, wanted):
+        self.sorts = wanted.sorts
         self.nsids.forget()
         self.processes = None
         for netlink in self.sockets.values():

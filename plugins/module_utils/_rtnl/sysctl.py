@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 
+from .. import _rooms
 from .._resources.sysctl import Sysctl, SysctlFile
 from . import files
 from .netlink import DUMP, GETNETCONF, known, nested
@@ -27,11 +28,12 @@ def read(kernel, name, links):
     """The values as the kernel tells them all at once: to open the files takes twenty times longer."""
     yield from told(name, kernel.netlink(name))
     yield from of_links(name, links)
-    with kernel.inside(name):
-        values = [(key, value_of(Sysctl(name, *key).path)) for key in FILES]
-    for key, value in values:
-        if value is not None:
-            yield Sysctl(name, *key, value)
+    if _rooms.UNTOLD in kernel.sorts:
+        with kernel.inside(name):
+            values = [(key, value_of(Sysctl(name, *key).path)) for key in FILES]
+        for key, value in values:
+            if value is not None:
+                yield Sysctl(name, *key, value)
 
 
 def told(name, netlink):
