@@ -181,6 +181,8 @@ demo: setup
 bench: setup $(CACHE)/ifstate
 	@echo "The time of one task, beside its peers in the same run:"
 	@tests/sandbox tests/bench/one_task
+	@echo "A task on a fleet of network namespaces, beside ping on the same, in the same run:"
+	@tests/sandbox tests/bench/fleet
 	@echo "Whole topologies, beside the same made by ip(8), in the same run:"
 	@tests/sandbox tests/bench/topology
 	@echo "Who reaches whom, beside pings in the same run:"
