@@ -56,8 +56,8 @@ class Manner:
     source: str = ""
     dev: str = ""
     mark: int = 0
-    token: bytes = b""  # with which the payload begins
-    sport: int = 0  # of TCP and UDP
+    token: bytes = b""  # with which each payload begins; the number of the pair follows
+    sport: int = 0  # of UDP, and of the first pair's TCP
 
 
 @dataclass
@@ -187,7 +187,7 @@ class Probing:
             self.open.discard(number)
             answer.reason, answer.hop, answer.mtu = reason, hop, mtu
 
-    def socket(self, netns, family, kind, protocol=0):
+    def socket(self, netns, family, kind, protocol=0, number=0):
         """A socket in a namespace that tells what became of its packets."""
         with self.inside(netns):
             it = self.stack.enter_context(
@@ -219,7 +219,8 @@ class Probing:
             it.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.manner.dev.encode() + b"\0")
         if self.manner.source or self.manner.sport:
             any_address = "::" if family == socket.AF_INET6 else ""
-            it.bind((self.manner.source or any_address, self.manner.sport if kind != socket.SOCK_RAW else 0))
+            sport = self.manner.sport + number if self.manner.sport and kind != socket.SOCK_RAW else 0
+            it.bind((self.manner.source or any_address, sport))
         return it
 
     def where(self, number):
@@ -240,9 +241,12 @@ class Packets(Probing):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.token, self.sockets, self.numbers = self.manner.token or os.urandom(TOKEN), {}, {}
+        self.token, self.sockets, self.numbers = self.manner.token or os.urandom(TOKEN // 2), {}, {}
         # For NAT, requests with the identifier of earlier ones would be theirs, and be translated as they were.
         self.first = int.from_bytes(self.token[:2], "big")
+
+    def token_of(self, number):
+        return self.token + struct.pack("!I", number)
 
     def line(self, number):
         netns, address = self.pairs[number]
@@ -260,7 +264,7 @@ class Packets(Probing):
 
     def send(self, number, turn):
         netns, address = self.pairs[number]
-        data = payload_of(self.manner, address, self.token)
+        data = payload_of(self.manner, address, self.token_of(number))
         try:
             line = self.line(number)
         except OSError as e:
@@ -298,7 +302,7 @@ class Packets(Probing):
             if self.manner.protocol == "icmp":
                 start = (data[0] & 15) * 4 if place[1] == socket.AF_INET else 0
                 number, turn = self.quoted(data[start:], place)
-                if number is not None and data[start + 8 : start + 8 + TOKEN] == self.token:
+                if number is not None and data[start + 8 : start + 8 + TOKEN] == self.token_of(number):
                     self.reached(number, when - self.started.get((number, turn), when), ttl)
             else:
                 number = self.numbers.get((place[0], socket.inet_pton(place[1], sender[0]), sender[3:]))
@@ -319,7 +323,7 @@ class Packets(Probing):
             elif error and self.manner.protocol == "icmp":
                 number, dummy = self.quoted(data, place)
                 # A router may quote no more than eight bytes of the packet.
-                if number is not None and self.token.startswith(data[8 : 8 + TOKEN]):
+                if number is not None and self.token_of(number).startswith(data[8 : 8 + TOKEN]):
                     self.failed(number, *error)
             elif error:
                 number = self.numbers.get((place[0], socket.inet_pton(place[1], target[0]), target[3:]))
@@ -343,7 +347,7 @@ class Connections(Probing):
     def send(self, number, turn):
         netns, address = self.pairs[number]
         try:
-            it = self.socket(netns, family_of(address), socket.SOCK_STREAM)
+            it = self.socket(netns, family_of(address), socket.SOCK_STREAM, number=number)
         except OSError as e:
             self.failed(number, reason_of(e.errno))
             return

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._core.desired import Observation
+from ._core.values import replace
 from ._probe_task import perform, present
 from ._rtnl.evidence import gather
 from ._rtnl.lookup import Lookup
@@ -38,35 +39,50 @@ def packet_trace(p, kernel, dry):
         found = conclude.without_netns(wanted)
         return dict(found, changed=False), found["reason"]
     present(kernel, "netns", [wanted.netns])
-    return dict(traced(kernel, wanted, dry), changed=False), None
+    return dict(traced(kernel, [wanted], dry)[0], changed=False), None
 
 
-def traced(kernel, wanted, dry):
-    """What becomes of a packet; in a dry run by look-ups alone."""
+def traced(kernel, wishes, dry):
+    """What becomes of each of these packets, sent all at once; in a dry run by look-ups alone."""
     names = frozenset(kernel.names())
     state = kernel.observe(Observation(names, names, sorts=frozenset(("address", "vlans", "wireguard_peer"))))
-    lookup = Lookup(kernel, state)
+    lookup, found, left = Lookup(kernel, state), {}, list(range(len(wishes)))
     try:
         for seconds in TRIES:
-            walk = Walk(lookup)
-            theory = walk.there_and_back(wanted.netns, wanted.packet, wanted.dev)
-            hidden = any(step.hidden for step in theory[0])
-            evidence = None if dry else gather(kernel, state, wanted, seconds, hidden)
-            found = conclude.result(walk, wanted, theory, evidence)
-            if dry or found["cause"] != "unknown":
+            found.update(zip(left, results(kernel, lookup, together([wishes[n] for n in left]), dry, seconds)))
+            left = [n for n in left if found[n]["cause"] == "unknown"]
+            if dry or not left:
                 break
             # What the kernel does while it looks for a neighbour is over by then.
             lookup.forget()
-        return found
+        return [found[n] for n in range(len(wishes))]
     finally:
         lookup.close()
 
 
+def together(wishes):
+    """Them with ports that follow each other where each probe has one of its own."""
+    first, each = wishes[0].packet.sport, wishes[0].manner.protocol == "tcp"
+    if not first:
+        return wishes
+    return [replace(one, packet=replace(one.packet, sport=first + n * each)) for n, one in enumerate(wishes)]
+
+
+def results(kernel, lookup, wishes, dry, seconds):
+    walks = [Walk(lookup) for dummy in wishes]
+    theories = [walk.there_and_back(one.netns, one.packet, one.dev) for walk, one in zip(walks, wishes)]
+    hidden = any(step.hidden for theory in theories for step in theory[0])
+    seen = [None] * len(wishes) if dry else gather(kernel, lookup.state, wishes, seconds, hidden)
+    return [conclude.result(*each) for each in zip(walks, wishes, theories, seen)]
+
+
 def explain(pairs, p, dry):
     """Of each (namespace, address) the reason why a packet is lost, or the namespaces by which it goes."""
+    if not pairs:
+        return []
     kernel, more = Kernel(), dict(source=None, dev=None, mark=None, trace_rules=True)
     try:
-        found = [traced(kernel, asked(dict(p, **dict(more, netns=netns, to=to))), dry) for netns, to in pairs]
+        found = traced(kernel, [asked(dict(p, **dict(more, netns=netns, to=to))) for netns, to in pairs], dry)
     except NoPyroute2:
         return ["to explain it needs %s" % PYROUTE2 for dummy in pairs]
     finally:

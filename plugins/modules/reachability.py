@@ -79,8 +79,8 @@ options:
     default: 0.0
   explain:
     description:
-      - Whether to say of each pair that is not as expected, up to 20, where its packet is lost and why, as
-        M(virtnet.linux.packet_trace) does. This sends one more probe for each of them, and needs pyroute2.
+      - Whether to say of each pair that is not as expected, up to 200, where its packet is lost and why, as
+        M(virtnet.linux.packet_trace) does. This sends one more probe for each of them, all at once, and needs pyroute2.
     type: bool
     default: false
 notes:

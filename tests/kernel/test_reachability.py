@@ -218,3 +218,48 @@ def test_explains_what_is_not_as_expected(router):
     said = run("reachability", pairs=[dict(netns="a", to=NEAR, reachable=False)], explain=True)
     assert said["reasons"] == ["from a to 10.0.1.254: it goes by a > r"]
     assert run("reachability", netns=["a"], to=[NEAR], expect="all", explain=True)["reasons"] == []
+
+
+LAN = """
+ip netns add r; ip netns exec r sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_msgs_per_sec=10000
+for n in 1 2 3 4 5 6; do
+    ip netns add s$n; ip link add eth0 netns s$n type veth peer name r$n netns r
+    ip -n s$n link set eth0 up; ip -n r link set r$n up
+    ip -n s$n address add 10.0.$n.1/24 dev eth0; ip -n r address add 10.0.$n.254/24 dev r$n
+    ip -n s$n route add default via 10.0.$n.254
+done
+ip -n s2 route delete default
+ip netns exec s3 nft 'add table ip f; add chain ip f i { type filter hook input priority 0; }'
+ip netns exec s3 nft 'add rule ip f i meta l4proto { icmp, udp } ct state new drop; add rule ip f i tcp dport 80 drop'
+ip -n r address delete 10.0.4.254/24 dev r4
+"""
+RULE = "a rule of nftables in s3 drops it: table ip f, chain i, handle "
+
+
+@pytest.mark.parametrize("more", [{}, dict(protocol="udp", port=7), dict(protocol="tcp", port=80)], ids=str)
+def test_each_pair_of_a_matrix_has_its_own_reason(host, more):
+    host.shell(LAN)
+    everyone = [(n, to) for n in range(1, 7) for to in range(1, 7)]
+    pairs = [dict(netns="s%d" % n, to="10.0.%d.1" % to, reachable=True) for n, to in everyone if n != to]
+    assert not run("reachability", pairs=[dict(netns="s5", to="10.0.6.1")], expect="all", wait=20).get("failed")
+    before = host.output("ip netns exec s3 nft list ruleset")
+    reasons = dict(
+        line.split(": ", 1) for line in run("reachability", pairs=pairs, timeout=0.5, explain=True, **more)["reasons"]
+    )
+    listens = "nothing in s%%d listens at %s port %s" % (more.get("protocol"), more.get("port"))
+    for n, to in everyone:
+        reason = reasons.pop("from s%d to 10.0.%d.1" % (n, to), "")
+        if n == 2 != to:
+            assert reason == "s2 has no route to 10.0.%d.1" % to
+        elif 4 in (n, to) and n != to:
+            assert "10.0.4." in reason
+        elif to == 3 != n:
+            assert reason.startswith(RULE)
+        elif more and n != to:
+            assert reason == listens % to
+        elif to == 2 != n:
+            assert reason == "the packet arrives in s2, which has no route back to 10.0.%d.1" % n
+        else:
+            assert not reason
+    assert reasons == {}
+    assert host.output("ip netns exec s3 nft list ruleset") == before

@@ -42,3 +42,9 @@ def test_main_is_short_and_runs_this_module(path):
     assert [d.name for d in defs] == ["main"]
     assert defs[0].end_lineno - defs[0].lineno <= 5
     assert [node.value for node in ast.walk(defs[0]) if isinstance(node, ast.Constant)] == [path.stem]
+
+
+def test_roles_explain_whom_they_do_not_reach():
+    told = [path for path in ROOT.glob("roles/*/tasks/verify.yml") if "virtnet.linux.reachability:" in path.read_text()]
+    assert told
+    assert [path for path in told if "explain: true" not in path.read_text()] == []

@@ -12,7 +12,7 @@ from dataclasses import replace as changed
 from .._core.values import replace
 from .._probe import TOKEN, probe
 from .._trace.evidence import Evidence, Verdict
-from .._trace.packet import innermost
+from .._trace.packet import Marks, innermost
 from . import counters
 from .nat import nft_tables
 from .nfttrace import NAMES, Tracer
@@ -21,24 +21,26 @@ from .taps import Tap
 TRIES = 3
 
 
-def gather(kernel, state, asked, seconds=0, hidden=False):
-    """Send a probe, wait for the reply at least so many seconds, and return what was seen of it.
+def gather(kernel, state, wishes, seconds=0, hidden=False):
+    """Send a probe for each wish, wait for the replies at least so many seconds; return what was seen of each.
 
-    Where it is encrypted on the way, the rules for all outer packets of WireGuard are heard of.
+    Where they are encrypted on the way, the rules for all outer packets of WireGuard are heard of.
     """
     ports = {dict(r.attrs).get("listen_port") for r in state if hidden and r.sort == "link" and r.kind == "wireguard"}
     names = sorted({r.netns for r in state if r.sort == "link"})
-    token = os.urandom(TOKEN)
-    sport = asked.packet.sport or 0
-    tcp = sport if asked.manner.protocol == "tcp" else 0
+    first = wishes[0]
+    sport = first.packet.sport or 0
+    marks = Marks(os.urandom(TOKEN // 2), len(wishes), sport if first.manner.protocol == "tcp" else 0)
     taps, tracers, missing = [], [], []
     try:
         for netns in names:
-            taps.append(Tap(kernel, netns, token, tcp))
-        if asked.rules:
-            tracers = list(opened(kernel, state, names, (token, tcp, sorted(filter(None, ports))), missing))
-        manner = changed(asked.manner, token=token, sport=sport, timeout=max(seconds, asked.manner.timeout))
-        return sent(kernel, names, asked, manner, taps, tracers, missing)
+            taps.append(Tap(kernel, netns, marks))
+        if first.rules:
+            tracers = list(opened(kernel, state, names, (marks, sorted(filter(None, ports))), missing))
+        # Of several each says itself to which link its address belongs.
+        own = dict(dev=first.manner.dev if len(wishes) == 1 else "", timeout=max(seconds, first.manner.timeout))
+        manner = changed(first.manner, token=marks.token, sport=sport, **own)
+        return sent(kernel, names, wishes, manner, taps, tracers, missing)
     finally:
         # Each waits until no packet is on its way through it: all at once.
         closing = [threading.Thread(target=it.close) for it in [*(tap.socket for tap in taps), *tracers]]
@@ -66,26 +68,37 @@ def opened(kernel, state, names, marks, missing):
             yield tracer
 
 
-def sent(kernel, names, asked, manner, taps, tracers, missing):
+def sent(kernel, names, wishes, manner, taps, tracers, missing):
+    """Send the probes; what was seen of each. What cannot be told apart counts for all of them."""
+    pairs = [(one.netns, one.to) for one in wishes]
     for dummy in range(TRIES):
         before = {netns: counters.snapshot(kernel, netns) for netns in names}
-        answer = probe(kernel.inside, [(asked.netns, asked.to)], manner)[0]
+        answers = probe(kernel.inside, pairs, manner)
         end = time.time_ns()
         time.sleep(0.02)
-        sightings = sorted(
-            (directed(one, manner.sport) for tap in taps for one in tap.read()), key=lambda one: one.when
-        )
+        seen = [directed(one, wishes[one.number or 0].packet.sport) for tap in taps for one in tap.read()]
+        seen.sort(key=lambda one: one.when)
         after = {netns: counters.snapshot(kernel, netns) for netns in names}
         # The kernel begins to stamp what comes a little after the first socket wants it; until then the order is lost.
-        if not sightings or sightings[-1].when < end:
+        if not seen or seen[-1].when < end:
             break
     verdicts = []
     for tracer in tracers:
-        for family, table, chain, how, handle in tracer.read():
+        for family, table, chain, how, handle, number in tracer.read():
             spelled = tracer.spelled(family, table, chain, handle) if how == "rule" else ""
-            verdicts.append(Verdict(tracer.netns, family, table, chain, how, handle, spelled))
+            number = 0 if len(wishes) == 1 else number
+            verdicts.append(Verdict(tracer.netns, family, table, chain, how, handle, spelled, number))
     risen = {netns: counters.risen(before[netns], after[netns]) for netns in names}
-    return Evidence(answer, sightings, verdicts, risen, missing)
+    return [
+        Evidence(
+            answer,
+            [one for one in seen if one.number in (None, number)],
+            [one for one in verdicts if one.number in (None, number)],
+            risen,
+            missing,
+        )
+        for number, answer in enumerate(answers)
+    ]
 
 
 def directed(sighting, sport):

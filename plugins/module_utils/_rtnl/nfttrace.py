@@ -44,9 +44,21 @@ def expression(name, *parts):
 
 def equals(offset, value):
     """The expressions for these bytes after the transport header."""
-    load = attribute(1, be32(1)), attribute(2, be32(2)), attribute(3, be32(offset)), attribute(4, be32(len(value)))
-    compare = attribute(1, be32(1)), attribute(2, be32(0)), nest(3, attribute(1, value))
-    return expression("payload", *load) + expression("cmp", *compare)
+    return loaded(offset, len(value)) + compared(0, value)
+
+
+def between(offset, first, last):
+    """The expressions for a number of two bytes after the transport header."""
+    return loaded(offset, 2) + compared(5, struct.pack("!H", first)) + compared(3, struct.pack("!H", last))
+
+
+def loaded(offset, length):
+    words = attribute(1, be32(1)), attribute(2, be32(2)), attribute(3, be32(offset)), attribute(4, be32(length))
+    return expression("payload", *words)
+
+
+def compared(how, value):
+    return expression("cmp", attribute(1, be32(1)), attribute(2, be32(how)), nest(3, attribute(1, value)))
 
 
 MARK = expression("immediate", attribute(1, be32(1)), nest(2, attribute(1, b"\1")))
@@ -63,11 +75,11 @@ IS_TCP, IS_UDP = protocol_is(6), protocol_is(17)
 
 
 class Tracer:
-    """Of one namespace: it marks the probe, and hears what the rules do with it."""
+    """Of one namespace: it marks the probes, and hears what the rules do with them."""
 
-    def __init__(self, kernel, netns, families, devices, token, sport=0, ports=()):
-        self.kernel, self.netns, self.token, self.sport, self.ports = kernel, netns, token, sport, ports
-        self.name, self.refused = "virtnet_trace_" + token.hex(), []
+    def __init__(self, kernel, netns, families, devices, marks, ports=()):
+        self.kernel, self.netns, self.marks, self.ports = kernel, netns, marks, ports
+        self.name, self.refused = "virtnet_trace_" + marks.token.hex(), []
         with kernel.inside(netns):
             self.heard, self.own = Netlink(NETFILTER), Netlink(NETFILTER)
         try:
@@ -109,9 +121,10 @@ class Tracer:
 
     def rules(self):
         outer = [IS_UDP + equals(2, struct.pack("!H", port)) + MARK for port in self.ports]
-        if self.sport:
-            return outer + [IS_TCP + equals(offset, struct.pack("!H", self.sport)) + MARK for offset in (0, 2)]
-        return outer + [equals(offset, self.token) + MARK for offset in TOKEN_AT]
+        if self.marks.sport:
+            ports = self.marks.sport, self.marks.sport + self.marks.count - 1
+            return outer + [IS_TCP + between(offset, *ports) + MARK for offset in (0, 2)]
+        return outer + [equals(offset, self.marks.token) + MARK for offset in TOKEN_AT]
 
     def send(self, messages):
         """A batch; each message of it is answered, also when an earlier one has failed."""
@@ -141,8 +154,8 @@ class Tracer:
         return HEADER.pack(16 + len(body), kind, flags | 1, self.own.sequence, 0) + body
 
     def read(self):
-        """The (family, table, chain, kind, handle) of what dropped the probe, one for each packet that was dropped."""
-        mine, dropped = set(), {}
+        """What dropped probes, one for each packet: (family, table, chain, kind, handle, number of the probe)."""
+        mine, dropped = {}, {}
         while True:
             try:
                 data = self.heard.socket.recv(1 << 16)
@@ -154,31 +167,31 @@ class Tracer:
             parts = dict(nested(data, 20))
             number = parts.get(6)
             # With connection tracking a packet has another number in each hook: then its head tells whose it is.
-            if text(parts.get(1, b"")) == self.name or self.is_ours(parts):
-                mine.add(number)
-            if text(parts.get(1, b"")) == self.name:
+            own, (ours, probe) = text(parts.get(1, b"")) == self.name, self.whose(parts)
+            if own or ours:
+                mine[number] = mine.get(number) if probe is None else probe
+            if own:
                 continue
             if number in mine and verdict_of(parts) == 0:
                 handle = int.from_bytes(parts[3], "big") if 3 in parts else 0
                 how = KINDS.get(int.from_bytes(parts.get(4, b""), "big"), "rule")
                 place = NAMES.get(data[16], str(data[16])), text(parts.get(1, b"")), text(parts.get(2, b""))
-                dropped[number] = (*place, how, handle)
+                dropped[number] = (*place, how, handle, mine[number])
         return list(dropped.values())
 
-    def is_ours(self, parts):
-        """Whether the head of a packet that a message has is the probe's, or that of a tunnel in which it can be."""
+    def whose(self, parts):
+        """Whether the head that a message has is of a probe, or of a tunnel in which one can be; the probe's number."""
         network, transport = parts.get(NETWORK_HEAD, b""), parts.get(TRANSPORT_HEAD, b"")
         if len(network) < 20 or len(transport) < 8:
-            return False
+            return False, None
         protocol = network[6] if network[0] >> 4 == 6 else network[9]
         ports = struct.unpack_from("!HH", transport)
         if protocol == 6:
-            return bool(self.sport) and self.sport in ports
-        return (
-            protocol not in (1, 17, 58)
-            or (protocol == 17 and ports[1] in (*TUNNEL_PORTS, *self.ports))
-            or self.token in transport
-        )
+            number = self.marks.of_ports(*ports)
+            return number is not None, number
+        number = self.marks.numbered(transport)[0]
+        outer = protocol not in (1, 17, 58) or (protocol == 17 and ports[1] in (*TUNNEL_PORTS, *self.ports))
+        return outer or number is not None, number
 
     def spelled(self, family, table, chain, handle):
         """The text of a rule, by nft(8)."""

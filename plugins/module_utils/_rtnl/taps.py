@@ -50,8 +50,8 @@ class Program:
         return out
 
 
-def program(token, sport=0):
-    """What lets pass ARP, neighbour discovery, what has the token at one of the offsets, and TCP of a port."""
+def program(marks):
+    """What lets pass ARP, neighbour discovery, what has the token at one of the offsets, and TCP of the ports."""
     it = Program()
     it.add(LOAD_HALF, PROTOCOL)
     it.add(EQUAL, 0x0806, "yes")
@@ -66,9 +66,9 @@ def program(token, sport=0):
     for offset in OFFSETS:
         it.longer(offset + 4, "tcp")
         it.add(LOAD_WORD, NET + offset)
-        it.add(EQUAL, struct.unpack("!I", token[:4])[0], "yes")
+        it.add(EQUAL, struct.unpack("!I", marks.token)[0], "yes")
     it.label("tcp")
-    for version, protocol, ports in ((0x40, 9, 20), (0x60, 6, 40)) if sport else ():
+    for version, protocol, ports in ((0x40, 9, 20), (0x60, 6, 40)) if marks.sport else ():
         end = "not %x" % version
         it.longer(ports + 4, end)
         it.add(LOAD_BYTE, NET)
@@ -78,7 +78,8 @@ def program(token, sport=0):
         it.add(EQUAL, socket.IPPROTO_TCP, 0, end)
         for port in (ports, ports + 2):
             it.add(LOAD_HALF, NET + port)
-            it.add(EQUAL, sport, "yes")
+            it.add(AT_LEAST, marks.sport, 0, 1)
+            it.add(AT_LEAST, marks.sport + marks.count, 0, "yes")
         it.label(end)
     it.add(RETURN, 0)
     it.label("yes")
@@ -89,15 +90,15 @@ def program(token, sport=0):
 class Tap:
     """The packet socket of a namespace. It gives frames as they are on the links."""
 
-    def __init__(self, kernel, netns, token, sport=0):
-        self.netns, self.token, self.sport = netns, token, sport
+    def __init__(self, kernel, netns, marks):
+        self.netns, self.marks = netns, marks
         with kernel.inside(netns):
             # Protocol 0: nothing comes before the filter is there.
             self.socket = socket.socket(
                 socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0
             )
             self.names = dict(socket.if_nameindex())
-        code = program(token, sport)
+        code = program(marks)
         buffer = ctypes.create_string_buffer(code, len(code))
         where = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
         self.socket.setsockopt(socket.SOL_SOCKET, ATTACH_FILTER, where)
@@ -124,17 +125,15 @@ class Tap:
                 raise
             dummy, protocol, kind, hardware, dummy = where
             vid, when = vlan_and_time(ancillary)
-            frame = frame_of(data, hardware, protocol, vid, self.token)
-            if frame is not None and self.is_ours(frame, data):
+            number, token = self.marks.numbered(data)
+            frame = frame_of(data, hardware, protocol, vid, token)
+            if frame is not None and frame.packet is not None and number is None:
+                quoted = frame.packet.inner if frame.packet.error else None
+                ports = (frame.packet.sport, frame.packet.dport, quoted and quoted.sport)
+                number = self.marks.of_ports(*ports)
+            if frame is not None and (frame.packet is None or number is not None):
                 way = "out" if kind == OUTGOING else "in"
-                yield Sighting(when, self.netns, where[0], way, frame, kind == OTHERHOST)
-
-    def is_ours(self, frame, data):
-        if frame.packet is None or self.token in data:
-            return True
-        ports = (frame.packet.sport, frame.packet.dport)
-        quoted = frame.packet.inner if frame.packet.error else None
-        return bool(self.sport) and (self.sport in ports or (quoted is not None and quoted.sport == self.sport))
+                yield Sighting(when, self.netns, where[0], way, frame, kind == OTHERHOST, number)
 
 
 def vlan_and_time(ancillary):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 from .._core.values import Value
 from .path import Lost, at, inside_line, ip_line
@@ -20,6 +20,7 @@ class Verdict(Value):
     how: str  # rule or policy
     handle: int = 0
     text: str = ""
+    number: Optional[int] = None  # of the probe, where that can be told: not in a tunnel
 
 
 class Evidence(Value):
@@ -60,7 +61,8 @@ def last_of(evidence, state, order):
 
 def by_rules(evidence, place):
     """The loss by a rule, if one dropped the probe; first of all where it was last seen."""
-    found = [v for v in evidence.verdicts if v.netns == place] or list(evidence.verdicts)
+    found = [v for v in evidence.verdicts if v.netns == place]
+    found = found or [v for v in evidence.verdicts if v.number is not None]
     if not found:
         return None
     one = found[0]

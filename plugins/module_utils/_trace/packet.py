@@ -87,6 +87,26 @@ class Frame(Value):
         return replace(self, tags=self.tags[1:])
 
 
+class Marks(Value):
+    """By what probes are known among all packets: what their payloads begin with, or their TCP ports."""
+
+    token: bytes  # the number of the probe follows
+    count: int = 1
+    sport: int = 0  # that of the first probe by TCP; each has the next
+
+    def numbered(self, data):
+        """The number and the token of the probe that these bytes are of, or quote."""
+        at = data.find(self.token)
+        token = data[at : at + len(self.token) + 4] if at >= 0 else b""
+        number = int.from_bytes(token[len(self.token) :], "big")
+        return (number, token) if len(token) == len(self.token) + 4 and number < self.count else (None, b"")
+
+    def of_ports(self, *ports):
+        """The number of the TCP probe with one of these ports."""
+        near = [port - self.sport for port in ports if port and self.sport]
+        return next((number for number in near if 0 <= number < self.count), None)
+
+
 class Sighting(Value):
     """A frame that was seen on a link."""
 
@@ -96,6 +116,7 @@ class Sighting(Value):
     way: str  # in or out
     frame: Frame
     foreign: bool = False  # for another MAC address
+    number: Optional[int] = None  # of the probe; a question for a neighbour is nobody's
 
     @property
     def packet(self):
