@@ -65,7 +65,8 @@ def reachability(p, spaces, dry):
             break
         time.sleep(0.1)
     result, failure = report(wish, answers)
-    result["reasons"] = explained(pairs, p, dry) if p["explain"] else []
+    result["explained"] = explained(pairs[:MOST], p, dry) if p["explain"] else []
+    result["reasons"] = [sentence((one["netns"], one["to"])) + one["reason"] for one in result["explained"]]
     told = list(result["reasons"])
     if not told and any(answers[pair].reason == "no reply" for pair in pairs):
         with spaces.inside(""):
@@ -74,9 +75,9 @@ def reachability(p, spaces, dry):
 
 
 def explained(pairs, p, dry):
-    """A sentence for each of these pairs that says why it is as it is; few tasks need the rooms for that."""
-    reasons = import_module(__package__ + "._trace_task").explain(pairs[:MOST], p, dry)
-    return [sentence(pair) + reason for pair, reason in zip(pairs, reasons)]
+    """Of each of these pairs why it is as it is; few tasks need the rooms for that."""
+    found = import_module(__package__ + "._trace_task").explain(pairs, p, dry)
+    return [dict(one, netns=netns, to=to) for (netns, to), one in zip(pairs, found)]
 
 
 def packet_capture(p, spaces, dummy):

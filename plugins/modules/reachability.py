@@ -183,6 +183,28 @@ reasons:
   type: list
   elements: str
   sample: ["from red to 192.0.2.2: the packet arrives in blue, which has no route back to 192.0.2.1"]
+explained:
+  description: With O(explain), the same as data, with the way of the packet.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    netns:
+      description: The network namespace from which the packet is sent.
+      type: str
+    to:
+      description: The address to which it is sent.
+      type: str
+    where:
+      description: The place whose state is to blame, as M(virtnet.linux.packet_trace) returns it. Null if nothing is.
+      type: dict
+    reason:
+      description: Why it is lost, or the way that it goes.
+      type: str
+    hops:
+      description: What each network namespace does with it, as M(virtnet.linux.packet_trace) returns it.
+      type: list
+      elements: dict
 differs:
   description: The pairs that are not as expected, one sentence each.
   returned: always

@@ -263,3 +263,21 @@ def test_each_pair_of_a_matrix_has_its_own_reason(host, more):
             assert not reason
     assert reasons == {}
     assert host.output("ip netns exec s3 nft list ruleset") == before
+
+
+SWITCHED = """
+ip link add br0 up type bridge
+for n in 1 2 3 4; do
+    ip netns add s$n; ip link add p$n up master br0 type veth peer name eth0 netns s$n
+    ip -n s$n link set eth0 up; ip -n s$n address add 10.0.0.$n/24 dev eth0
+done
+"""
+
+
+def test_the_way_of_a_packet_has_no_copies_that_nobody_takes(host):
+    host.shell(SWITCHED)
+    assert not run("reachability", netns=["s2"], to=["10.0.0.1"], expect="all", wait=20).get("failed")
+    host.shell("ip -n s1 link set eth0 down")
+    said = run("reachability", netns=["s2"], to=["10.0.0.1"], expect="all", explain=True, timeout=0.3)["explained"][0]
+    assert said["where"] == dict(netns="s1", dev="eth0")
+    assert [hop["netns"] for hop in said["hops"]] == ["s2", ""] and said["hops"][1]["links"] == ["p2", "p1"]

@@ -91,7 +91,21 @@ def test_what_is_there(host, tmp_path, opened):
     # Three that are up reach each other and themselves; the host and ns1 reach nobody, but for ns1 itself.
     assert page.locator("#reached td.yes").count() == 9 + 1 and page.locator("#reached td.no").count() == 10
     page.screenshot(path=str(tmp_path / "page.png"))
+    shows_where_it_is_lost(page, tmp_path)
     absent("bridge_lan")
+
+
+def shows_where_it_is_lost(page, folder):
+    """A cell of the matrix that is clicked: the way there, the place to blame, the reason."""
+    page.locator('#reached td.told[data-from=ns2][data-to="192.168.50.1"]').click()
+    aside = page.locator("aside").inner_text()
+    assert aside.startswith("ns2 to 192.168.50.1") and "tap1 in ns1" in aside and "is down" in aside, aside
+    assert page.locator("svg .node.path").count() >= 2
+    spot, box = page.locator("#spot").bounding_box(), page.locator("svg .node:has(#spot)").bounding_box()
+    assert overlap(spot, box) and "ns1" in page.locator("svg .node:has(#spot)").text_content()
+    page.screenshot(path=str(folder / "spot.png"))
+    page.locator("#reached td.told").first.press("Enter")
+    assert page.locator("#spot").count() <= 1 and page.locator("aside").inner_text() != aside
 
 
 def test_light_and_dark(tmp_path, opened):

@@ -228,7 +228,7 @@ def test_documents_what_topology_info_returns(docs):
 def test_documents_what_reachability_returns(docs):
     pair = ("", "192.0.2.1")
     result, dummy = _reach.report({pair: _reach.Expected()}, {pair: Answer(reason="no reply")})
-    assert {*result, "reasons"} == set(docs["reachability"]["return"])
+    assert {*result, "reasons", "explained"} == set(docs["reachability"]["return"])
     assert set(result["matrix"][""]["192.0.2.1"]) == set(docs["reachability"]["return"]["matrix"]["contains"])
 
 

@@ -28,7 +28,7 @@ def result(walk, asked, theory, evidence):
     reason = told.reason if told is not None else arrives(steps, away, evidence)
     differs = list(differences(steps, lost, told, evidence, seen)) if evidence is not None else []
     if evidence is not None and (differs or told is not None) and evidence.seen:
-        steps = path_of(evidence, steps, told)
+        steps = path_of(walk, evidence, steps, told)
     hops = hops_of(steps, seen)
     lines = drawing(hops, asked, verdict, reason)
     return dict(
@@ -193,13 +193,27 @@ def unknown(last, resumed, evidence):
     return Lost(last.netns, last.dev, "unknown", text % (way, at(last.netns, last.dev), where, said))
 
 
-def path_of(evidence, steps, lost):
+def path_of(walk, evidence, steps, lost):
     """The steps of what was seen, and those of the theory up to the loss that could not be seen."""
-    out = of_sightings(evidence.seen, steps)
+    strays = copies(walk, evidence)
+    out = of_sightings([one for one in evidence.seen if (one.netns, one.dev, one.way) not in strays], steps)
     known = {(step.netns, step.dev, step.way) for step in out}
     more = [step for step in (lost.trail if lost is not None else ()) if (step.netns, step.dev, step.way) not in known]
     turned = more and not more[0].frame.asks and direction(more[0]) != direction(out[-1])
     return out if turned else out + more
+
+
+def copies(walk, evidence):
+    """The places of what a bridge gave to several who do not take it."""
+    ends = []
+    for one in evidence.seen:
+        link = walk.state.link((one.netns, one.dev)) if one.foreign and one.way == "in" else None
+        if link is not None and not link.master and not any(r.sort == "link" for r in walk.state.on(link.key)):
+            ends.append((link, walk.addresses(one.netns, one.packet.dst)))
+    if len({link.ref for link, dummy in ends}) < 2:
+        return set()
+    strays = [link for link, meant in ends if not meant]
+    return {(*link.ref, "in") for link in strays} | {(*link.peer, "out") for link in strays if link.peer}
 
 
 def differences(steps, lost, told, evidence, seen):
