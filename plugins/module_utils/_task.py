@@ -64,7 +64,11 @@ def task(name):
     signal.signal(signal.SIGTERM, stop)
     kernel = Kernel()
     try:
-        kernel.lock(module.params.get("lock_timeout", LOCK_TIMEOUT), module.check_mode)
+        with_option = "lock_timeout" in module.params
+        try:
+            kernel.lock(module.params["lock_timeout"] if with_option else LOCK_TIMEOUT, module.check_mode)
+        except Refused as e:
+            raise e if with_option else Failed(e.text)
         desired = replace(desired_of(module.params, kernel), controller=controller())
         result = carry_out(kernel, desired, module.check_mode, module.params.get("confirm"))
     except (Refused, Failed) as e:

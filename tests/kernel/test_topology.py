@@ -554,12 +554,14 @@ def test_addresses_of_one_link_with_peers_of_their_own(host):
     assert done(lab) == ()
 
 
-def test_two_tasks_take_turns(host):
+def test_two_tasks_take_turns(host, monkeypatch):
     lock = os.open("/run", os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         said = run("topology", lock_timeout=0, **LAB)
         assert said["msg"].startswith("lock_timeout: another task (process %d) changes the network" % os.getpid())
+        monkeypatch.setattr(_task, "LOCK_TIMEOUT", 0)
+        assert run("netns", name=["n1"])["msg"].startswith("another task (process %d) changes" % os.getpid())
         assert run("topology", check=True, lock_timeout=0, **LAB)["changed"], "a dry run waits for nobody"
         module = [sys.executable, "-m", "ansible_collections.virtnet.linux.plugins.modules.topology"]
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
