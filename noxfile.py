@@ -49,7 +49,9 @@ def cell(session, core, pyroute2):
     tests += ["tests/kernel/test_modules.py::test_life[linux_bridge]"]
     if session.python not in HOSTS_ONLY:
         tests += ["tests/playbooks/test_lives.py::test_life[netns_pair]"]
-        tests += ["tests/playbooks/test_inside.py::test_what_a_host_says_is_no_template"]
+        inside = "tests/playbooks/test_inside.py::"
+        tests += [inside + "test_what_a_host_says_is_no_template"]
+        tests += [inside + "test_a_host_that_means_harm_says_something_else"]
     session.run("tests/sandbox", "pytest", *tests, external=True, env={"EXAMPLES": "6"})
 
 

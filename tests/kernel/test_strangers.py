@@ -262,6 +262,10 @@ ip -n n1 address add 192.0.2.1/24 dev d0
 ip -n n1 neighbour add 192.0.2.7 lladdr 02:00:00:00:00:07 dev d0 nud permanent extern_learn
 ip -n n1 route add 198.51.100.0/24 via 192.0.2.9 congctl reno
 ip netns exec n1 nft add table inet filter
+ip -n n1 addrlabel add prefix 2001:db8::/32 label 99
+ip -n n1 xfrm policy add src 10.1.0.0/24 dst 10.2.0.0/24 dir out tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel
+tc -n n1 qdisc add dev d1 root handle 1: htb; tc -n n1 class add dev d1 parent 1: classid 1:a htb rate 1mbit
+tc -n n1 filter add dev d1 parent 1: pref 7 protocol ip u32 match ip protocol 1 0xff flowid 1:a
 """
 
 
@@ -274,6 +278,10 @@ def test_what_has_no_option_is_named(host):
         ("link d0", "gso_max_size"),
         ("neigh 192.0.2.7 dev d0", ""),
         ("nft table inet filter", ""),
+        ("addrlabel prefix 2001:db8::/32 label 99", ""),
+        ("xfrm policy src 10.1.0.0/24 dst 10.2.0.0/24 dir out", ""),
+        ("class htb dev d1 1:a", ""),
+        ("filter dev d1 parent 1: pref 7 u32", ""),
     }
     route = [one["missing"] for one in said if one["thing"].startswith("route 198.51.100.0/24")]
     assert len(route) == 1 and route[0].startswith("attribute "), said

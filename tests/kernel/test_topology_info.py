@@ -125,6 +125,17 @@ def test_a_far_end_without_a_name(host):
     host.shell("kill $(cat /run/pid); while ip link show va; do sleep 0.01; done >/dev/null 2>&1")
 
 
+@pytest.mark.needs("xfrm")
+def test_of_states_of_ipsec(host):
+    host.shell(
+        "ip netns add n1",
+        "ip -n n1 xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 7 mode tunnel"
+        " aead 'rfc4106(gcm(aes))' 0x%s 128" % (20 * "0a"),
+    )
+    said = {one["thing"] for one in run("topology_info", netns=["n1"])["not_described"]}
+    assert "xfrm state src 192.0.2.1 dst 192.0.2.2 spi 0x00000007" in said, said
+
+
 COMING_AND_GOING = """while :; do
 ip netns add n1; ip link add wg0 type wireguard; ip link add is0 type sit local 198.51.100.1 isatap
 ip link add v0 type veth peer name eth0 netns n1; ip address add 192.0.2.1/24 dev v0

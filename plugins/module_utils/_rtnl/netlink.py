@@ -45,6 +45,7 @@ HEADS = {
     "mdb": ("family index", "=BxxxI"),
     "vlan": ("family index", "=BxxxI"),
     "qdisc": ("family index handle parent info", "=BxxxiIII"),
+    "label": ("family prefixlen flags index", "=BxBBI4x"),
     "nsid": ("family", "=B3x"),
     "netconf": ("family", "=B"),
     "generic": ("cmd version", "=BBxx"),
