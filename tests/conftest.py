@@ -25,6 +25,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._core.rows import Ip
 from ansible_collections.virtnet.linux.plugins.module_utils._info_task import INFO_MODULES
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.base import kind_named, kind_of
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.bond import Ips, Port
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.hsr import Slave
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macsec import Sci
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macvlan import Macs
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.tunnel import Routers, Sixrd
@@ -219,6 +220,8 @@ def other_value(attr):
         return ("192.0.2.99",)
     if isinstance(attr, Port):
         return ""  # there is none
+    if isinstance(attr, Slave):
+        return dict(slave1="low", slave2="lowp").get(attr.name, "third")
     if isinstance(attr.values, range) and attr.only and isinstance(attr.only[1], Some):
         return 2 * attr.only[1]
     if isinstance(attr, Macs):
@@ -246,7 +249,8 @@ def example(kind, **attrs):
     low = Link("", "low", "veth", ("", "lowp"))
     peer, lower = ("", "tryp") if kind.is_pair() else None, low.ref if kind.stacked else None
     link = Link("", "try", kind.name, peer, lower, attrs=tuple(sorted(attrs.items())))
-    return [low, link] if lower else [link]
+    third = [Link("", "third", "veth", ("", "thirdp"))] if attrs.get("interlink") else []
+    return [low, *third, link] if lower or kind.slaves(link) else [link]
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ KINDS = {
     "xfrm": "xfrm",
     "wireguard": "wireguard",
     "macsec": "macsec",
+    "hsr": "hsr",
 }
 KIND_ROOMS = {kind: room for room, kinds in KINDS.items() for kind in kinds.split()}
 # Of the modules that make links, those that are not called as their kind.
@@ -66,7 +67,7 @@ EVERY_MODULE = (
     *("netns", "link", "veth", "linux_bridge", "bond", "address", "route", "rule", "bridge_vlan", "neighbour"),
     *("bridge_fdb", "bridge_mdb", "link_impairment", "sysctl_forward", "nat_masquerade", "nat_port_forward"),
     *("wireguard", "vlan", "dummy", "ifb", "nlmon", "tuntap", "vrf", "macvlan", "ipvlan", "ip_tunnel", "vxlan"),
-    *("geneve", "xfrm", "netkit", "macsec", "nexthop", "topology"),
+    *("geneve", "xfrm", "netkit", "macsec", "hsr", "nexthop", "topology"),
 )
 HERE = __package__
 

@@ -121,7 +121,7 @@ PORT = listing(
 # The spanning tree and its timers, counters, and the pad.
 MOVING = {"bridge": {*range(10, 20), 40, 47, 48}, "port": {1, *range(13, 25), 26, 35, 36, 38, 41}}
 # Attributes of kinds that are an index of a link.
-INDEX = {"vxlan": {3}, "bond": {11}, "hsr": {1, 2}}
+INDEX = {"vxlan": {3}, "bond": {11}, "hsr": {1, 2, 8}}
 INDEX.update(
     (kind, {1}) for kind in listing("gre gretap ip6gre ip6gretap erspan ip6erspan vti vti6 ipip sit ip6tnl xfrm")
 )

@@ -23,6 +23,7 @@ MAC = "02:00:5e:00:53:01"
 MACVLAN = {"name": "v1", "link": "va"}
 VXLAN = {"name": "v1", "id": 5}
 MACSEC = {"name": "x1", "link": "va"}
+RING = {"name": "h1", "slave1": "va", "slave2": "vd"}
 VETH = {"name": "x1", "peer": {"name": "x2"}}
 TUNNEL = {"name": "v1", "mode": "gre", "remote": "192.0.2.2"}
 SIT = {"name": "v1", "mode": "sit", "local": "192.0.2.1"}
@@ -178,6 +179,21 @@ BAD = [
         "mtu: 1469 is more than the 1500 of va, on which x1 stands, without 32 for headers",
     ),
     ("macsec", dict(MACSEC, link="lo"), "link: lo, the loopback link, can carry no macsec"),
+    ("hsr", {"name": "h1", "slave1": "va"}, "state is present but all of the following are missing: slave2"),
+    ("hsr", dict(RING, slave1=""), "slave1: the name '' has 0 bytes"),
+    ("hsr", dict(RING, slave2="va"), "slave2: va is given twice"),
+    ("hsr", dict(RING, slave2="h1"), "slave2: h1 cannot stand on itself"),
+    ("hsr", dict(RING, slave2="nix"), "slave2: there is no link nix in the host's own network namespace"),
+    ("hsr", dict(RING, interlink="nix"), "interlink: there is no link nix in the host's own network namespace"),
+    ("hsr", dict(RING, slave1="lo"), "slave1: lo, the loopback link, can carry no hsr"),
+    ("hsr", dict(RING, slave1="t0"), "slave1: t0, a tun, can carry no hsr"),
+    ("hsr", dict(RING, slave2="vc"), "slave2: vc is a port of br0, and an hsr cannot stand on that"),
+    ("hsr", dict(RING, supervision=256), "supervision: 256 is not between 0 and 255"),
+    ("hsr", dict(RING, version=2), "version: 2 is not between 0 and 1"),
+    ("hsr", dict(RING, proto=1, version=1), "version: it is for proto: 0"),
+    ("hsr", dict(RING, proto=1, interlink="vb"), "interlink: it is for proto: 0"),
+    ("hsr", dict(RING, mtu=1495), "mtu: 1495 is more than 1494"),
+    ("hsr", dict(RING, slave2="low", mtu=1300), "mtu: 1300 is more than the 1300 of low"),
     ("vlan", {"name": "v1"}, "state is present but all of the following are missing: id, link"),
     ("vlan", dict(VLAN, id=4095), "id: 4095 is not between 1 and 4094"),
     ("vlan", dict(VLAN, id=0), "id: 0 is not between 1 and 4094"),
@@ -701,7 +717,8 @@ def test_a_kind_that_this_kernel_lacks(host, name):
     host.shell(THERE)
     options = dict(example(kind)[-1].attrs)
     options.update({"mode": name} if modes(kind.maker) else {})
-    options.update({"link": "va"} if kind.stacked else {}, **({"tap": True} if kind.is_tap() else {}))
+    options.update(dict(slave1="va", slave2="vb") if name == "hsr" else {"link": "va"} if kind.stacked else {})
+    options.update(**({"tap": True} if kind.is_tap() else {}))
     options.update({"peer": {"name": "v2"}} if kind.is_pair() else {})
     said = refused(host, kind.maker, dict(options, name="v1"))
     assert "kind: this kernel has no links of kind %s (kernel module " % name in said
@@ -713,8 +730,9 @@ def test_a_topology_with_a_kind_that_this_kernel_lacks(host, name):
     host.shell(THERE)
     options = dict(example(kind)[-1].attrs)
     options.update({"link": "b"} if kind.stacked else {}, name="x", kind=name)
+    options.update(dict(slave1="b", slave2="b2") if name == "hsr" else {})
     options.update({"peer": {"name": "y"}} if kind.is_pair() else {})
-    said = refused(host, "topology", lab(BRIDGE, options))
+    said = refused(host, "topology", lab(BRIDGE, dict(BRIDGE, name="b2"), options))
     assert said.startswith("kind: this kernel has no links of kind %s (kernel module " % name)
 
 

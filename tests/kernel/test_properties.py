@@ -34,6 +34,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._core.values import 
 from ansible_collections.virtnet.linux.plugins.module_utils._info import as_task
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.base import inherits, kind_of
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.bond import Ips
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.hsr import Slave
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macsec import Sci
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.macvlan import Macs
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.tunnel import Routers, Sixrd
@@ -58,7 +59,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._resources.wireguard
 
 SPACES = ["", "pa", "pb"]
 NAMES = ["l1", "l2", "l3"]
-ENDS = [*NAMES, *(name + "p" for name in NAMES)]
+ENDS = [*NAMES, *(name + end for end in "pq" for name in NAMES)]
 EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 ALLOW = frozenset(("recreate", "take_over"))
 
@@ -106,6 +107,8 @@ def drawn(attr):
         return routers.map(lambda d: tuple(sorted(d.items())))
     if isinstance(attr, Sixrd):
         return st.sampled_from([*SIXRDS, attr.default])
+    if isinstance(attr, Slave):
+        return st.just("")  # see on_slaves()
     if isinstance(attr, Sci):
         return st.integers(1, 2**48).map(lambda n: "0200%012x" % n)
     if isinstance(attr, Ports):
@@ -197,6 +200,23 @@ def standing(draw, link, links):
         links[links.index(lower)] = lower = replace(lower, up=True)
         lower = next((other for other in links if other.ref == lower.link), None)
     return link
+
+
+def on_slaves(draw, link, links):
+    """A link on several others of its network namespace, of which two are there for it."""
+    first = Link(link.netns, link.name + "p", "veth", peer=(link.netns, link.name + "q"), **draw(ends()))
+    second = Link(*first.peer, "veth", peer=first.ref, **draw(ends()))
+    links += [second, first]
+    near = [r for r in links if r.netns == link.netns and not KINDS[r.kind].l3 and not no_frames(r)]
+    near = [r for r in near if not KINDS[r.kind].family() and not KINDS[r.kind].accepts_ports() and r.kind != "vlan"]
+    taken = {slave for r in links for dummy, slave in KINDS[r.kind].slaves(r)} | {r.link[1] for r in links if r.link}
+    names = draw(st.permutations([r.name for r in near if r.name not in taken]))
+    attrs = dict(link.attrs, slave1=names[0], slave2=names[1], interlink="")
+    if "hsr.interlink" not in MISSING and not attrs.get("proto") and names[2:] and draw(st.booleans()):
+        attrs["interlink"] = names[2]
+    most = min(r.mtu or 1500 for r in near) - 6
+    mtu = min(link.mtu, most) if link.mtu else None
+    return replace(link, address=None, mtu=mtu, attrs=tuple(sorted(attrs.items())))
 
 
 def rules(netns):
@@ -370,6 +390,8 @@ def beneath(link, links):
     near = [
         other for other in links if other.ref == link.link or (other.master == link.name and other.netns == link.netns)
     ]
+    slaves = [(link.netns, name) for dummy, name in KINDS[link.kind].slaves(link)]
+    near += [other for other in links if other.ref in slaves]
     return {link.ref}.union(*(beneath(other, links) for other in near))
 
 
@@ -418,14 +440,17 @@ def wishes(draw, kind_name=None):
             port = 20000 + NAMES.index(name) * 4 + SPACES.index(netns) + 12 * draw(st.integers(0, 1))
             link = replace(link, attrs=tuple(sorted({**dict(attrs), "listen_port": port}.items())))
         link = leaving(draw, link, links) if kind.underlay else link
+        link = on_slaves(draw, link, links) if kind.name == "hsr" else link
         links.append(standing(draw, link, links) if kind.stacked else link)
     masters = [link for link in links if KINDS[link.kind].accepts_ports()]
     for n, link in enumerate(links):
         near = [m for m in masters if m.netns == link.netns and m.name != link.name and m.kind != link.kind]
         carries = any(other.link == link.ref and KINDS[other.kind].family() for other in links)
+        slaves = [(other.netns, name) for other in links for dummy, name in KINDS[other.kind].slaves(other)]
+        carries = carries or link.ref in slaves
         kind = KINDS[link.kind]
         pair = next((other for other in links if other.peer == link.ref and other.attrs), link)
-        if carries or kind.is_tap() or kind.l3 or no_frames(pair) or "address" in kind.inherits:
+        if carries or kind.is_tap() or kind.l3 or no_frames(pair) or (kind.stacked and "address" in kind.inherits):
             near = [m for m in near if KINDS[m.kind].accepts_ports() == "any"]
         if kind.mac_fixed() or ("up" in inherits(link) and not link.up):
             near = [m for m in near if not KINDS[m.kind].sets_port_up()]
@@ -544,7 +569,7 @@ def changes(draw, kind_name=None):
         keys = {r.key for r in gone if not isinstance(r, Netns)}
         for dummy in NAMES:
             keys |= {r.key for r in second.present if isinstance(r, Link) and r.peer and ("link", *r.peer) in keys}
-            keys |= {r.key for r in second.present if isinstance(r, Link) and r.link and ("link", *r.link) in keys}
+            keys |= {r.key for r in second.present if isinstance(r, Link) and keys & set(r.requires())}
         second = replace(
             second,
             present=tuple(r for r in second.present if r.key not in keys and not set(r.requires()) & keys),

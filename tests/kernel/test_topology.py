@@ -256,9 +256,10 @@ def test_a_link_of_each_kind(host, name):
     kind, before = KINDS[name], snapshot(host.observe())
     link = dict(example(kind)[-1].attrs, kind=name, name="try", alias="it")
     link.update({"link": "low"} if kind.stacked else {}, **({"peer": {"name": "tryp"}} if kind.is_pair() else {}))
-    lower = dict(kind="veth", name="low", peer={"name": "lowp"})
+    lowers = [dict(kind="veth", name="low", peer={"name": "lowp"})]
+    lowers += [dict(kind="dummy", name=slave) for dummy, slave in kind.slaves(example(kind)[-1])[1:]]
     for more in ({}, {"mtu": 1400}):
-        settled(dict(name="lab", nodes=[dict(name="n1", links=[lower, dict(link, **more)])]))
+        settled(dict(name="lab", nodes=[dict(name="n1", links=[*lowers, dict(link, **more)])]))
         made = host.observe().link(("n1", "try"))
         assert (made.kind, made.alias, made.up) == (name, "it", True)
     settled(dict(name="lab", state="absent"))

@@ -59,6 +59,7 @@ TASKS = {
     "xfrm": dict(name="ipsec0", if_id=7),
     "wireguard": dict(name="wg0", peers=[dict(public_key="A" * 43 + "=", allowed_ips=["192.0.2.2/32"])]),
     "macsec": dict(name="macsec0", link="eth1"),
+    "hsr": dict(name="hsr0", slave1="eth1", slave2="eth2"),
     "dummy": dict(name="dummy0"),
     "ifb": dict(name="ifb0"),
     "nlmon": dict(name="nlmon0"),

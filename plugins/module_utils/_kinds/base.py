@@ -84,8 +84,8 @@ class Kind(Value):
         """Whether its end is that its lower link goes to another network namespace."""
         return bool(self.underlay)
 
-    def lost_anew(self):
-        """What others gave a link and no new one has, for a warning."""
+    def lost_anew(self, link):
+        """What the link has and no new one gets, for a warning."""
         return ""
 
     def only_told(self, of_port):
@@ -112,6 +112,10 @@ class Kind(Value):
         """The bytes of each packet that its outer headers take of the MTU of the link it leaves by; None: not known."""
         return
 
+    def given_mtu(self, link, mtus):
+        """The MTU of a new one over links that have these."""
+        return min(mtus) - (self.overhead(link) or 0)
+
     def arp_by_itself(self, link):
         """Whether a new one asks for MAC addresses; None: not known."""
         return None if self.stacked else not self.l3
@@ -123,6 +127,22 @@ class Kind(Value):
     def inherited(self, link):
         """What of a link changes with its lower link."""
         return self.inherits
+
+    # Links that it stands on, where they are several
+
+    def slaves(self, link):
+        """The (option, name) of each."""
+        return []
+
+    def renamed_slave(self, link, old, new):
+        """It on a link that has another name now."""
+        return link
+
+    def without_slave(self, link, gone):
+        """What is left of it when one has gone, if anything."""
+
+    def follow_slave(self, event, link):
+        """Predict it after a change of one."""
 
     # A link of this kind
 
@@ -148,6 +168,9 @@ class Kind(Value):
     def normalized(self, link):
         """A link without what the kernel forgets or chooses itself."""
         return link
+
+    def born(self, state, link):
+        """Predict what becomes of others when it is new."""
 
     def gone(self, state, link):
         """Predict what becomes of others when it has gone."""
@@ -291,7 +314,7 @@ def told_apart(step, sort, fresh=False):
 
 
 def a_kind(name):
-    return "%s %s" % ("an" if name[0] in "aeiox" else "a", name)
+    return "%s %s" % ("an" if name[0] in "aehiox" else "a", name)
 
 
 def called(link):

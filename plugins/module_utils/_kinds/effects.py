@@ -36,7 +36,9 @@ class Event:
 
     def follow(self, link):
         """An upper link stays; it may change as well."""
-        if self.carrier:
+        if kind_of(link).slaves(link):
+            kind_of(link).follow_slave(self, link)
+        elif self.carrier:
             change(self.state, link, upper_after(link, self.before, self.now))
         elif kind_of(link).stacked:
             lose_carrier(self.state, link)

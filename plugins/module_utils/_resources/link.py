@@ -153,6 +153,7 @@ class Link(Resource):
     def requires(self):
         home, name = self.link or ("", "")
         below = [("link", home, name)] if name else []
+        below += [("link", self.netns, slave) for dummy, slave in kind_of(self).slaves(self)]
         return of_netns(self.netns) + ([("netns", home)] if home not in ("", self.netns) else []) + below
 
     def made_after(self):
@@ -229,13 +230,13 @@ class Link(Resource):
     def survivor(self, gone):
         if gone.sort == "link" and kind_of(self).outlives_lower():
             return replace(self, link=None)
-        return None
+        return kind_of(self).without_slave(self, gone) if gone.sort == "link" else None
 
     def takes_along(self, state, held):
         return load("_resources", "link_predict").takes_along(state, self, held)
 
     def renamed(self, old, new):
-        return replace(self, link=new)
+        return replace(self, link=new) if self.link == old else kind_of(self).renamed_slave(self, old[1], new[1])
 
     def returning(self, state):
         return []
@@ -249,8 +250,9 @@ class Link(Resource):
         return known or bool(self.taken_from and observed.link(self.taken_from))
 
     def prerequisites(self, observed, desired):
-        needs = [("netns" if key[0] == "netns" else "link", key) for key in self.requires()]
-        needs = [(option, key) for option, key in needs if key[0] == "link" or key[1] == self.netns]
+        slaves = {("link", self.netns, name): option for option, name in kind_of(self).slaves(self)}
+        needs = [("netns" if key[0] == "netns" else slaves.get(key, "link"), key) for key in self.requires()]
+        needs = [pair for pair in needs if pair[1][0] == "link" or pair[1][1] == self.netns]
         needs += [("master", ("link", self.netns, self.master))] if self.master else []
         needs += [("link_netns", ("netns", self.link[0]))] if self.link and self.link[0] else []
         if not self.can_be_made(observed):
@@ -292,7 +294,7 @@ class Link(Resource):
             text = "%s manages %s, and takes it from %s when it restarts or sets it up anew: have it make %s, %s"
             page = 'see the page "Beside other managers"'
             yield text % (self.manager, self.name, now.master, now.master, page)
-        lost = kind_of(self).lost_anew()
+        lost = kind_of(self).lost_anew(self)
         if lost and now is not None and now.kind == self.kind and now.index != self.index:
             yield "%s in %s is made anew and has lost %s" % (self.name, place(self.netns), lost)
 
@@ -361,9 +363,16 @@ def dependents_on(state, link):
     return [r for r in state.on(link.key) if r.sort == "link"]
 
 
+def lowers_of(state, link):
+    """The (option, link) of what a link stands on, as far as that is known; a tunnel stands on nothing."""
+    below = [("link", link.link)] if link.link and kind_of(link).stacked else []
+    below += [(option, (link.netns, name)) for option, name in kind_of(link).slaves(link)]
+    return [(option, state.link(ref)) for option, ref in below if state.link(ref) is not None]
+
+
 def lower_of(state, link):
-    """What a link stands on, and may have MTU and address from; a tunnel has not."""
-    return state.link(link.link) if link.link and kind_of(link).stacked else None
+    """What a link stands on, and may have MTU and address from: of several, the first."""
+    return next((lower for dummy, lower in lowers_of(state, link)), None)
 
 
 def same_attrs(state, link):
@@ -375,6 +384,8 @@ def same_attrs(state, link):
 
 def given_mtu(state, link):
     """What a new link has from the one that it stands on, or by which its packets leave."""
-    overhead = kind_of(link).overhead(link)
-    lower = state.link(link.link) if link.link and (kind_of(link).stacked or overhead) else None
-    return lower and lower.mtu and lower.mtu - (overhead or 0)
+    lowers = [lower for dummy, lower in lowers_of(state, link)]
+    if kind_of(link).underlay and kind_of(link).overhead(link) and link.link:
+        lowers = [state.link(link.link)]
+    mtus = [lower and lower.mtu for lower in lowers]
+    return kind_of(link).given_mtu(link, mtus) if mtus and all(mtus) else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 from .._core.values import Refused
 from .._kinds.base import a_kind, called, check_rows, inherits, kind_of, port_kind
 from .._kinds.effects import IPV6_LEAST
-from .link import dependents_on
+from .link import dependents_on, lowers_of
 from .link_claims import check_unique
 
 MAIN, DEFAULT = 254, {"0.0.0.0/0", "::/0"}
@@ -66,7 +66,7 @@ def check_upper(planner, after, want):
         why = "its frames go to a program"
     elif kind.l3:
         why = "its packets have no Ethernet header"
-    elif "address" in kind.inherits:
+    elif kind.stacked and "address" in kind.inherits:
         why = "it has the MAC address of its lower link"
     elif kind.mac_fixed() and kind_of(master).sets_port_up():
         why = "its MAC address stays"
@@ -105,9 +105,12 @@ def check_attrs(planner, after, want):
 
 def check_lower(planner, after, want):
     """What a link cannot have where it stands."""
-    lower, kind = planner.state.link(after.link) if after.link else None, kind_of(after)
-    if not kind.stacked or lower is None or planner.rolls_back:
-        return
+    for option, lower in () if planner.rolls_back else lowers_of(planner.state, after):
+        check_on(planner, after, want, lower, option)
+
+
+def check_on(planner, after, want, lower, option):
+    kind = kind_of(after)
     if want.up and lower.up is False and "up" in inherits(after):
         raise Refused("up", "%s stands on %s, which is down" % (after.name, lower.name))
     taken = kind.overhead(after) or 0
@@ -115,32 +118,33 @@ def check_lower(planner, after, want):
         text = "%d is more than the %d of %s, on which %s stands" + ", without %d for headers" % taken * bool(taken)
         raise Refused("mtu", text % (want.mtu, lower.mtu, lower.name, after.name))
     if kind_of(lower).no_uppers:
-        raise Refused("link", "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))
-    if kind.lower_in_same_netns() and after.link[0] != after.netns:
+        raise Refused(option, "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))
+    if after.link and kind.lower_in_same_netns() and after.link[0] != after.netns:
         text = "the kernel does not tell of it for %s: it is to be the network namespace of %s"
         raise Refused("link_netns", text % (a_kind(after.kind), after.name))
-    if "address" in kind.inherits and None not in (want.address, lower.address) and want.address != lower.address:
+    gives = "address" in kind.inherits and option in ("link", "slave1")
+    if gives and None not in (want.address, lower.address) and want.address != lower.address:
         raise Refused("address", "%s has that of %s, %s" % (after.name, lower.name, lower.address))
     if kind.family():
-        check_family(planner, after, lower, kind)
+        check_family(planner, after, lower, kind, option)
 
 
-def check_family(planner, after, lower, kind):
+def check_family(planner, after, lower, kind, option):
     """What a link cannot share its lower link with."""
     if kind_of(lower).family() == kind.family():
         text = "%s is %s itself; say what it stands on: %s"
-        raise Refused("link", text % (lower.name, called(lower), lower.link[1] if lower.link else "its lower link"))
+        raise Refused(option, text % (lower.name, called(lower), lower.link[1] if lower.link else "its lower link"))
     if kind_of(lower).is_tap():
-        raise Refused("link", "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))
+        raise Refused(option, "%s, %s, can carry no %s" % (lower.name, called(lower), after.kind))
     if port_kind(planner.state, lower).accepts_ports() == "frames":
         text = "%s is a port of %s, and %s cannot stand on that"
-        raise Refused("link", text % (lower.name, lower.master, a_kind(after.kind)))
+        raise Refused(option, text % (lower.name, lower.master, a_kind(after.kind)))
     for other in dependents_on(planner.state, lower):
         if other.key == after.key or not kind_of(other).family():
             continue
         if kind_of(other).family() != kind.family():
             text = "%s carries %s, %s, and so it can carry no %s"
-            raise Refused("link", text % (lower.name, other.name, called(other), after.kind))
+            raise Refused(option, text % (lower.name, other.name, called(other), after.kind))
         alone = kind.alone(dict(after.attrs)) or kind.alone(dict(other.attrs))
         if alone:
             text = "with %s nothing else of its kind stands on %s, and %s would"

@@ -16,9 +16,6 @@ from .link_hand_over import address_of_port, addresses_to_move, leave, move
 TXQUEUELEN = 1000  # what most kinds begin with
 OF_LINK = {"data", "token"}  # what of Link.raw no master has a say in
 
-TXQUEUELEN = 1000  # what most kinds begin with
-OF_LINK = {"data", "token"}  # what of Link.raw no master has a say in
-
 
 def plan(planner, want, have):
     have = leave(planner, want, have)
@@ -163,7 +160,9 @@ def link_after(planner, have, want):
         want = replace(want, **dict.fromkeys(unknown)) if want.addrgenmode in (None, "eui64") else want
     after = replace(base.overlay(want), conf=base.conf or want.conf)
     lower = state.link(base.link) if base.link else None
-    if "address" in kind_of(base).inherits and lower is not None and lower.address is None:
+    if kind_of(base).slaves(base) or (
+        "address" in kind_of(base).inherits and lower is not None and lower.address is None
+    ):
         # It comes with that of the lower link.
         after = replace(after, address=base.address)
     news = {row.name: value for row, value, dummy in changed(kind_of(base).attrs, base.attrs, want.attrs)}
@@ -284,6 +283,8 @@ def reassert(planner, link):
     """A link that may have fallen, or gone down, is put back; a tunnel leaves by its lower link again."""
     state = planner.state
     return_to_lower(planner, link)
+    if kind_of(link).slaves(link):
+        link = replace(link, address=None)
     have, want = state.get(link.key), planner.present.get(link.key)
     if have is None:
         other = want is not None and (
@@ -291,6 +292,8 @@ def reassert(planner, link):
         )
         if planner.can_be(link) and not other:
             put_back(planner, link)
+    elif kind_of(link).slaves(link) != kind_of(have).slaves(have) and all(key in state for key in link.requires()):
+        recreate(planner, have, lowered(state, link))
     elif link.up is not None and have.up != link.up:
         lower = state.link(link.link) if "up" in inherits(link) else None
         if not (link.up and lower is not None and lower.up is False):
@@ -306,7 +309,12 @@ def return_to_lower(planner, link):
 
 
 def put_back(planner, link):
-    lower = lower_of(planner.state, link)
-    low = lower is not None and lower.mtu and link.mtu and given_mtu(planner.state, link) < link.mtu
+    link = lowered(planner.state, link)
     for dummy in range(2):
-        plan_link(planner, replace(link, mtu=None) if low else link, planner.state.get(link.key))
+        plan_link(planner, link, planner.state.get(link.key))
+
+
+def lowered(state, link):
+    """A link without an MTU that is too large for what it stands on."""
+    most = given_mtu(state, link) if lower_of(state, link) is not None else None
+    return replace(link, mtu=None) if most and link.mtu and most < link.mtu else link

@@ -46,6 +46,7 @@ def predict_new(state, after):
         now = replace(now, link=(now.netns, ""))
     now = master.joined_port(state, inheriting(state, kind.normalized(now)))
     state.add(now)
+    kind.born(state, now)
     share_attrs(state, now)
     if after.peer:
         plain = dict(up=False, master="", alias="", link_group=0, allmulti=False, promisc=False)

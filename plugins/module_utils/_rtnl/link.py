@@ -129,12 +129,15 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
         name = "tap"
     kind = kind_named(name)
     attrs = named(kind.attrs, decoded(kind.attrs, get), names) if kind.name else ()
-    port, specs = kind_named(slave).port, af_specs(parts)
+    master, specs = kind_named(slave), af_specs(parts)
+    # Newer kernels tell of the master of a link that names its slaves itself.
+    named_there = master.name and not master.accepts_ports()
+    port = master.port
     link = Link(
         netns,
         names[index],
         name,
-        master=names.get(number_in(parts, MASTER), ""),
+        master="" if named_there else names.get(number_in(parts, MASTER), ""),
         mtu=number_in(parts, MTU),
         # Of a tunnel it is the local IP address.
         address="" if arp_type not in WITH_MAC else parts[ADDRESS].hex(":") if ADDRESS in parts else None,
@@ -145,12 +148,12 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
         addrgenmode=addrgenmode(specs),
         rest=rest_of(getter(parts), arp_type == ETHERNET),
         conf=devconf.conf_of(specs, usual),
-        raw=link_rest.rest_of(kind, kind_named(slave).name, specs, info),
+        raw=link_rest.rest_of(kind, master.name, specs, info),
         promotes=promotes(specs),
         **{row.name: row.read_flags(flags) for row in FLAGS},
         attrs=attrs,
         port=named(port, decoded(port, getter(dict(nested(info.get(5, b""))))), names),
-        slave_kind=slave if kind_named(slave).name else None,
+        slave_kind=master.name or None if not named_there else None,
         index=index,
         no_mac=arp_type not in WITH_MAC,
     )
@@ -176,7 +179,7 @@ def addrgenmode(specs):
 def named(rows, pairs, names):
     """Values with the names of the links of which the kernel tells the indexes."""
     found = dict(pairs)
-    links = {row.name: names.get(found[row.name], "") for row in rows if row.nla.endswith(":index")}
+    links = {row.name: found[row.name] and names.get(found[row.name], "") for row in rows if row.nla.endswith(":index")}
     return merged(pairs, links) if links else pairs
 
 

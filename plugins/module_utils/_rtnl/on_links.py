@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         bond,
         bridge,
         gre,
+        hsr,
         ipvlan,
         macvlan,
         simple,
@@ -37,5 +38,6 @@ if TYPE_CHECKING:
         tapdev,
         vlans,
     )
+    from . import hsr as hsr_rtnl  # noqa: F401
     from . import tuntap as tuntap_rtnl  # noqa: F401
     from . import wireguard as wireguard_rtnl  # noqa: F401

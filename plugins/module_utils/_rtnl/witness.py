@@ -66,7 +66,7 @@ TUNNELS = (
     "ip6tnl",
     "xfrm",
 )
-ON = dict({kind: {1} for kind in TUNNELS}, vxlan={3}, bond={11}, hsr={1, 2})
+ON = dict({kind: {1} for kind in TUNNELS}, vxlan={3}, bond={11}, hsr={1, 2, 8})
 RUNNING = 0x40 | 0x10000 | 0x20000 | 0x40000  # IFF_RUNNING, IFF_LOWER_UP, IFF_DORMANT, IFF_ECHO
 DEAD = 0x31 | 0x4000 | 0x8000 | 0x10000 | 0x20000000  # RTNH_F_DEAD and what else follows the link, or the card
 TENTATIVE = 0x40 | 0x04 | 0x08  # with IFA_F_OPTIMISTIC, IFA_F_DADFAILED
