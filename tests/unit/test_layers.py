@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.virtnet.linux.plugins.module_utils._kinds.base import Kind
+from ansible_collections.virtnet.linux.plugins.module_utils import _rooms
+from ansible_collections.virtnet.linux.plugins.module_utils._kinds.base import Kind, kind_named
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 UTILS = PLUGINS / "module_utils"
@@ -107,6 +108,30 @@ def test_imports(path):
         rooms = {room for other, room in own if other == "_resources"}
         assert rooms - OF_LINKS <= NEIGHBOURS.get(path.stem, set())
     assert all(name in owners for word, owners in OWNERS.items() if word in others)
+
+
+def shipped(path):
+    """The files of the collection that a file imports, and those that these import."""
+    found, todo = set(), [path]
+    while todo:
+        one = todo.pop()
+        found.add(one)
+        near = [
+            UTILS.joinpath(*room[:n]).with_suffix(".py") for room in imported(one)[0] for n in (1, 2) if room[n - 1]
+        ]
+        todo += [other for other in near if other.exists() and other not in found]
+    return found
+
+
+@pytest.mark.parametrize("name", _rooms.EVERY_MODULE)
+def test_a_module_ships_what_its_tasks_load(name):
+    files = {(path.parent.name, path.stem) for path in shipped(PLUGINS / "modules" / (name + ".py"))}
+    kinds = {("_kinds", room) for room in _rooms.KINDS}
+    rtnl = {("_rtnl", kind_named(kind).out_of_band()) for kind in _rooms.KIND_ROOMS} - {("_rtnl", "")}
+    needed = {("_resources", _rooms.RESOURCE_MODULES.get(name, "link_options"))}
+    needed |= kinds | rtnl if ("_rtnl", "on_links") in files else set()
+    assert needed - files == set()
+    assert name in _rooms.RESOURCE_MODULES or kinds <= files
 
 
 def test_the_core_names_no_resource():
