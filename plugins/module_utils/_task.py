@@ -282,7 +282,8 @@ def report(desired, before, steps, after, warn, more=()):
 
 
 def warnings(desired, before, steps, after, warn):
-    targets = {change.target.key for change in steps}
+    targets = {change.target.key: change.target for change in steps if change.before is not None}
+    targets.update((change.after.key, change.after) for change in steps if change.before is None)
     for r in before if steps else ():
         for line in r.warnings(after, targets):
             warn(line)

@@ -222,7 +222,7 @@ class Resource(Value):
     # 7. How it is told
 
     def warnings(self, after, targets):
-        """Sentences about what has become of it, though no step was about it."""
+        """Sentences about what has become of it; `targets`: what the steps were about, by key."""
         return []
 
     def commands(self, change):

@@ -84,8 +84,8 @@ class Kind(Value):
         """Whether its end is that its lower link goes to another network namespace."""
         return bool(self.underlay)
 
-    def lost_anew(self, link):
-        """What the link has and no new one gets, for a warning."""
+    def lost_anew(self, link, new=None):
+        """What the link has and no new one gets unless it was `new` with it, for a warning."""
         return ""
 
     def only_told(self, of_port):

@@ -80,9 +80,10 @@ class Hsr(RxHandler):
     def only_told(self, of_port):
         return (5,)  # the number of the next frame
 
-    def lost_anew(self, link):
-        lost = [name for name in ("version", "interlink") if dict(link.attrs).get(name, "") is None]
-        return "its %s, which the kernel does not tell" % " and ".join(lost) if lost else ""
+    def lost_anew(self, link, new=None):
+        given = dict(new.attrs) if new is not None else {}
+        lost = [name for name in ("version", "interlink") if dict(link.attrs)[name] is given.get(name) is None]
+        return "whatever %s it had, which the kernel does not tell" % " and ".join(lost) if lost else ""
 
     def slaves(self, link):
         attrs = dict(link.attrs)

@@ -71,7 +71,7 @@ class Macsec(RxHandler):
     def falls_when_lower_moves(self):
         return True
 
-    def lost_anew(self, link):
+    def lost_anew(self, link, new=None):
         return "its secure associations and receive channels: see ip-macsec(8)"
 
     def check(self, planner, after, want, attrs):

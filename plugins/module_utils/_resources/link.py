@@ -294,7 +294,7 @@ class Link(Resource):
             text = "%s manages %s, and takes it from %s when it restarts or sets it up anew: have it make %s, %s"
             page = 'see the page "Beside other managers"'
             yield text % (self.manager, self.name, now.master, now.master, page)
-        lost = kind_of(self).lost_anew(self)
+        lost = kind_of(self).lost_anew(self, targets.get(self.key))
         if lost and now is not None and now.kind == self.kind and now.index != self.index:
             yield "%s in %s is made anew and has lost %s" % (self.name, place(self.netns), lost)
 

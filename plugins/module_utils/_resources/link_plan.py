@@ -205,7 +205,7 @@ def why_anew(have, want):
         return "address", text % (have.name, have.address)
     for row, value, was in changed(kind.attrs, have.attrs, want.attrs):
         if not row.same(was, value) and row.keeps(was, value):
-            return row.name, text % (have.name, was)
+            return row.name, text % (have.name, "none" if was == "" else was)
     return None
 
 
