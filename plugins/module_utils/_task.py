@@ -189,7 +189,7 @@ def prepare(before, steps):
         _rooms.load("_rtnl", room)
     _rooms.load("_core", "rollback")
     _rooms.load("_rtnl", "witness")
-    for part in ("plan", "claims", "checks", "hand_over", "predict", "words"):
+    for part in ("plan", "claims", "checks", "anew", "hand_over", "predict", "words"):
         _rooms.load("_resources", "link_" + part)
     for r in [r for change in steps for r in (change.before, change.after) if r is not None]:
         if r.sort == "link":

@@ -65,7 +65,7 @@ NEIGHBOURS = {
     "topology_options": {"topology"},
 }
 OF_LINKS = {"link", "link_claims", "link_plan", "link_checks", "link_hand_over", "link_predict", "link_words"}
-OF_LINKS.add("link_conf")
+OF_LINKS |= {"link_anew", "link_conf"}
 OWNERS = {"pyroute2": {"_rtnl/netlink"}, "AnsibleModule": {"_task", "_info_task", "_probe_task", "_trace_task"}}
 FILES = sorted(UTILS.rglob("_*.py")) + sorted(UTILS.rglob("[a-z]*.py")) + sorted((PLUGINS / "modules").glob("*.py"))
 FILES = sorted({path for path in FILES if path.name != "__init__.py"})

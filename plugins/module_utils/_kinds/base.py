@@ -128,6 +128,17 @@ class Kind(Value):
         """What of a link changes with its lower link."""
         return self.inherits
 
+    def kept_anew(self, have, given):
+        """The options, by name, that a new one has of the one before, where others are given."""
+        attrs, found = dict(have.attrs), {}
+        for row in self.attrs:
+            value = attrs.get(row.name)
+            # What is nothing where no default is known is that of a new one.
+            usual = value in (None, row.default) or (row.default is None and not value)
+            if not usual and row.name not in given:
+                found[row.name] = value
+        return found
+
     # Links that it stands on, where they are several
 
     def slaves(self, link):

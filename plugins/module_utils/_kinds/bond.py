@@ -92,10 +92,11 @@ class Bond(Kind):
             if mode in modes and dict(want.attrs).get(name, "none") not in (0, "none", ""):
                 raise Refused(name, text % mode)
         primary = dict(want.attrs).get("primary")
-        wanted = planner.present.get(("link", after.netns, primary))
-        if primary and not any(
-            self.is_port(link, after) for link in (planner.state.link((after.netns, primary)), wanted)
-        ):
+        near = [planner.state.link((after.netns, primary)), planner.present.get(("link", after.netns, primary))]
+        if planner.state.get(after.key) is None:
+            # It is made anew, and gets its ports back.
+            near.append(planner.observed.link((after.netns, primary)))
+        if primary and not any(self.is_port(link, after) for link in near):
             raise Refused("primary", "%s is no port of %s" % (primary, after.name))
 
     @staticmethod

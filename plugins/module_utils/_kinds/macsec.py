@@ -101,6 +101,15 @@ class Macsec(RxHandler):
                 option = "sci" if attrs["sci"] else "port"
                 raise Refused(option, "%s, on %s as well, has the SCI %s" % (other.name, lower.name, sci))
 
+    def kept_anew(self, have, given):
+        found = super().kept_anew(have, given)
+        own = (have.address or "").replace(":", "") + "%04x" % (dict(have.attrs)["port"] or 0)
+        # The SCI has the port in it, and mostly comes from the MAC address.
+        gone = (
+            {"sci", "port"} if {"sci", "port"} & set(given) else {"sci"} if found.get("sci", own) == own else {"port"}
+        )
+        return {name: value for name, value in found.items() if name not in gone}
+
     def newborn(self, want):
         """Without what the kernel does not take yet: an MTU, and with an SCI another port, or that it is not sent."""
         given, want = dict(want.attrs), replace(want, mtu=None)

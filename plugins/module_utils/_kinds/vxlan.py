@@ -95,6 +95,8 @@ class OverUdp(Kind):
         lower = planner.state.link(after.link) if after.link and after.link[1] else None
         if attrs["flowlabel"] and not any(":" in (attrs[name] or "") for name in ("local", "remote")):
             raise Refused("flowlabel", "it is for outer packets of IPv6: local or remote")
+        if attrs.get("local") and attrs["remote"] and (":" in attrs["local"]) != (":" in attrs["remote"]):
+            raise Refused("local", "%s and the remote %s are not of one family" % (attrs["local"], attrs["remote"]))
         if is_group(attrs["remote"]) and not (after.link and after.link[1]):
             raise Refused("link", "to a group packets go by one link")
         if want.mtu and lower is not None and lower.mtu and not planner.rolls_back:

@@ -9,12 +9,10 @@ from .._core.rows import changed
 from .._core.values import Refused, merged, place, replace
 from .._kinds.base import called, inherits, kind_of, port_kind
 from .link import Link, given_mtu, lower_of, same_attrs
+from .link_anew import OF_LINK, as_it_was, far_as_it_was
 from .link_checks import check_attrs, check_lower, check_master, check_port, check_upper
 from .link_claims import make_way
 from .link_hand_over import address_of_port, addresses_to_move, leave, move
-
-TXQUEUELEN = 1000  # what most kinds begin with
-OF_LINK = {"data", "token"}  # what of Link.raw no master has a say in
 
 
 def plan(planner, want, have):
@@ -205,20 +203,17 @@ def why_anew(have, want):
         return "address", text % (have.name, have.address)
     for row, value, was in changed(kind.attrs, have.attrs, want.attrs):
         if not row.same(was, value) and row.keeps(was, value):
-            return row.name, text % (have.name, "none" if was == "" else was)
+            return row.name, text % (have.name, told(was))
     return None
 
 
 def recreate(planner, have, want):
-    state, kept = planner.state, []
-    for r in state.dependents(have.key) if have.ref == want.ref else ():
-        if r.sort == "link" and r.link == have.ref and r.address == have.address and inherits(r):
-            r = replace(r, address=None)
-        kept.append(r)
-    same_kind = have.kind == want.kind
+    state, same_kind = planner.state, have.kind == want.kind
     master = have.master if want.master is None and same_kind else want.master
     ports = [state.get(key) for key in sorted(state.ports[have.key])] if same_kind else []
-    kept += have.collateral(state, None)
+    together = same_kind and have.peer and have.peer == want.peer and not planner.rolls_back
+    far = state.link(have.peer) if together else None
+    kept = falling(state, have, want, far)
     lower = lower_of(state, have)
     own = kind_of(have).has_own_address(have, ports) and (lower is None or lower.address != have.address)
     planner.step(Change(have, None))
@@ -229,31 +224,30 @@ def recreate(planner, have, want):
     check_lower(planner, want, want)
     create(planner, want)
     tell_later(planner, have, want)
-    kept = add_ports(planner, have, ports if have.ref == want.ref else [], kept)
+    ports = ports if have.ref == want.ref else []
+    kept = add_ports(planner, have, ports, kept)
+    if ports:
+        tell_later(planner, have, want)
+    if far is not None:
+        tell_later(planner, far, far_as_it_was(planner, far))
     if have.master and not want.master:
         kept = [r for r in kept if not r.of_port or getattr(r, "self_", False)]
     planner.reassert(kept)
 
 
-def as_it_was(planner, have, want, own_address):
-    """A link that is made anew, with what the one before had beside its kind's options and nobody asks to change."""
-    parts = OF_LINK if have.kind == want.kind else {"token"}
-    if want.master and (want.netns, want.master) == (have.netns, have.master):
-        want = replace(want, port=merged(have.port, want.port), slave_kind=have.slave_kind)
-        parts = parts | {have.slave_kind}
-    if not planner.rolls_back:
-        want = replace(want, raw=tuple(one for one in have.raw if one[0] in parts))
-    if have.kind != want.kind:
-        return want
-    kept = dict(alias=have.alias or None, link_group=have.link_group or None, conf=have.conf)
-    kept.update(allmulti=have.allmulti or None, promisc=have.promisc or None)
-    kept.update(arp=have.arp if have.arp != kind_of(have).arp_by_itself(have) else None)
-    kept.update(addrgenmode=have.addrgenmode if have.addrgenmode != "eui64" else None)
-    kept.update(txqueuelen=have.txqueuelen if have.txqueuelen != TXQUEUELEN else None)
-    if own_address and not (have.l3 or "address" in inherits(want)):
-        kept.update(address=have.address)
-    kept = {name: value for name, value in kept.items() if getattr(want, name) in (None, ())}
-    return replace(want, rest=merged(have.rest, want.rest), **kept)
+def told(value):
+    return "none" if value == "" else value
+
+
+def falling(state, have, want, far):
+    """What falls with a link, and with its far end, and is to be put back when it is made anew."""
+    kept = []
+    for r in state.dependents(have.key) if have.ref == want.ref else ():
+        if r.sort == "link" and r.link == have.ref and r.address == have.address and inherits(r):
+            r = replace(r, address=None)
+        kept.append(r)
+    kept += state.dependents(far.key) if far is not None else []
+    return kept + have.collateral(state, None)
 
 
 def tell_later(planner, have, want):
