@@ -69,7 +69,7 @@ def test_what_the_kernel_does_not_tell_is_told_when_it_is_lost(host):
     assert run("hsr", **RING, version=1)["changed"] is False
     assert ("version: hsr0 has 1" in run("hsr", **RING, version=0).get("msg", "")) is (told == 1)
     said = run("hsr", **RING, supervision=7, recreate=True)
-    assert said["changed"]
+    assert said["changed"] and said["link"]["version"] == told
     lost = "hsr0 in the host's own network namespace is made anew and has lost whatever version and interlink it had"
     assert (lost in str(said.get("warnings"))) is (told is None)
     # Who says what it was has lost nothing.

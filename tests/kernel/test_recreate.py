@@ -126,3 +126,128 @@ def test_what_is_not_described_is_there_in_the_link_made_anew(host):
     assert run("bond", netns="w1", name="bo0", mode="active-backup", recreate=True)["changed"]
     now = strange(host, "bo0")
     assert now == dict(before, mode="active-backup")
+
+
+LOWERS = """
+ip link add va address 02:00:00:00:00:08 up type veth peer name vb; ip link set vb up
+ip link add vc address 02:00:00:00:00:09 up mtu 1300 type veth peer name vd
+"""
+# The kind, the line that makes it, the module and what a new one is to have, and what changes with that.
+ANEW = [
+    (
+        "vlan",
+        "ip link add x link va mtu 1400 txqueuelen 77 up type vlan id 5 reorder_hdr off gvrp on egress 1:2 ingress 3:4",
+        ("vlan", dict(link="va", id=6)),
+        {"id"},
+    ),
+    (
+        "vlan",
+        "ip link add x link va mtu 1200 address 02:00:00:00:00:77 type vlan id 5 mvrp on",
+        ("vlan", dict(link="vc", id=5, up=False)),
+        {"link"},
+    ),
+    (
+        "macvlan",
+        "ip link add x link va address 02:00:00:00:00:77 type macvlan mode source macaddr add 02:00:00:00:00:31",
+        ("macvlan", dict(link="vb", up=False)),
+        {"link"},
+    ),
+    (
+        "vxlan",
+        "ip link add x mtu 1300 up type vxlan id 5 dev va local 192.0.2.1 remote 192.0.2.2 ttl 9 tos 4 dstport 4789"
+        " srcport 40000 50000 nolearning proxy l2miss ageing 77 noudpcsum",
+        ("vxlan", dict(id=6)),
+        {"id"},
+    ),
+    (
+        "gre",
+        "ip link add x up mtu 1300 type gre remote 192.0.2.2 local 192.0.2.1 ttl 9 ikey 5 okey 6 icsum dev va",
+        ("ip_tunnel", dict(mode="gre", remote="any")),
+        {"remote", "broadcast", "flags", "link_pointtopoint"},
+    ),
+    (
+        "bond",
+        "ip link add x mtu 1400 address 02:00:00:00:00:77 up type bond mode active-backup miimon 50 updelay 100"
+        " primary_reselect better resend_igmp 7 xmit_hash_policy layer2+3",
+        ("bond", dict(mode="balance-xor")),
+        {"mode"},
+    ),
+    (
+        "macsec",
+        "ip link add x link va up type macsec port 3 cipher gcm-aes-256 encrypt on replay on window 9 validate check;"
+        " ip link set x mtu 1200",
+        ("macsec", dict(link="va", icvlen=8)),
+        {"icv_len"},
+    ),
+    (
+        "macsec",
+        "ip link add x link va up type macsec sci 0200000000770009 encrypt on; ip link set x mtu 1200",
+        ("macsec", dict(link="va", cipher="gcm-aes-256")),
+        {"cipher_suite"},
+    ),
+    (
+        "netkit",
+        "ip link add x mtu 1400 up type netkit mode l3 blackhole peer blackhole name xp;"
+        " ip link set xp up mtu 1300 txqueuelen 77 alias far; ip address add 192.0.2.9/24 dev xp",
+        ("netkit", dict(mode="l2", peer=dict(name="xp"))),
+        {"mode", "flags", "address", "broadcast", "link_type"},
+    ),
+    (
+        "hsr",
+        "ip link add x up type hsr slave1 va slave2 vc supervision 45; ip link set x mtu 1200",
+        ("hsr", dict(slave1="vc", slave2="va")),
+        {"slave1", "slave2", "address", "seq_nr"},
+    ),
+    (
+        "tun",
+        "ip tuntap add x mode tun pi user 1000; ip link set x up mtu 1300",
+        ("tuntap", dict(mode="tun", group="7")),
+        {"group"},
+    ),
+]
+LOSES = {"ifindex", "link_index", "stats", "stats64", "promiscuity", "operstate", "min_mtu", "max_mtu", "tso_max_size"}
+
+
+def told_of(host, dev):
+    """What ip(8) tells of a link and of its kind."""
+    link = json.loads(host.output("ip -d -j link show dev " + dev))[0]
+    link["flags"] = sorted({*link["flags"]} - {"LOWER_UP", "NO-CARRIER"})
+    kind = {"kind " + name: value for name, value in link.pop("linkinfo", {}).get("info_data", {}).items()}
+    return {name: value for name, value in {**link, **kind}.items() if name not in LOSES}
+
+
+@pytest.mark.parametrize(
+    ("line", "task", "news"),
+    [pytest.param(*one[1:], id="%s %d" % (one[0], n), marks=pytest.mark.needs(one[0])) for n, one in enumerate(ANEW)],
+)
+def test_what_a_task_does_not_say_stays(host, line, task, news):
+    module, options = task
+    host.shell(LOWERS, line, "ip link set x alias mine; ip link set x group 5")
+    devs = ["x"] + ["xp"] * ("peer" in options)
+    before = {dev: told_of(host, dev) for dev in devs}
+    dry = run(module, check=True, name="x", recreate=True, **options)
+    wet = run(module, name="x", recreate=True, **options)
+    assert wet.get("changed") and wet["commands"] == dry["commands"], wet
+    after = {dev: told_of(host, dev) for dev in devs}
+    for dev in devs:
+        assert differing(before[dev], after[dev]) <= news | {"kind " + name for name in news}
+    assert after != before
+    assert run(module, name="x", recreate=True, **options)["changed"] is False
+    # The command lines lead back, and there.
+    host.shell(*wet["rollback_commands"])
+    for dev in devs:
+        assert differing(told_of(host, dev), before[dev]) <= {"kind seq_nr"}
+    host.shell(*wet["commands"])
+    for dev in devs:
+        assert differing(told_of(host, dev), after[dev]) <= {"address", "kind seq_nr"}
+
+
+def differing(one, other):
+    return {name for name in {**one, **other} if one.get(name) != other.get(name)}
+
+
+@pytest.mark.needs("vlan")
+def test_what_does_not_go_with_what_is_new_is_the_kernels(host):
+    host.shell(LOWERS, "ip link add x link va mtu 1400 up type vlan id 5 gvrp on")
+    said = run("vlan", name="x", link="vc", id=5, recreate=True)
+    assert said["changed"] and said["link"]["mtu"] == 1300 and said["link"]["gvrp"] is True, said

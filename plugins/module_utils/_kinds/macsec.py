@@ -105,9 +105,8 @@ class Macsec(RxHandler):
         found = super().kept_anew(have, given)
         own = (have.address or "").replace(":", "") + "%04x" % (dict(have.attrs)["port"] or 0)
         # The SCI has the port in it, and mostly comes from the MAC address.
-        gone = (
-            {"sci", "port"} if {"sci", "port"} & set(given) else {"sci"} if found.get("sci", own) == own else {"port"}
-        )
+        gone = {"sci"} if found.get("sci", own) == own else {"port"}
+        gone = {"sci", "port"} if {"sci", "port"} & set(given) else gone
         return {name: value for name, value in found.items() if name not in gone}
 
     def newborn(self, want):
