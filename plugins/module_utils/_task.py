@@ -250,14 +250,15 @@ def differences(kernel, to_read, before, now):
     """What the kernel tells otherwise than before; what it changes in its own time it has a moment for."""
     from ._rtnl.witness import differences as between
 
+    lost = [text for r in before if r.is_anew(now) for text in r.lost_anew()]
     try:
         found, end = between(before.heard, now.heard), time.monotonic() + 2
         while found and time.monotonic() < end:
             time.sleep(0.1)
             found = between(before.heard, kernel.observe(to_read).heard)
-        return found
+        return lost + found
     except Exception as e:
-        return ["what differs is not known: %s" % sentence(e)]
+        return [*lost, "what differs is not known: %s" % sentence(e)]
 
 
 def spelled(change):
@@ -312,7 +313,9 @@ def way_back(desired, before, steps, after, warn):
 
     refused = {}
     back = rollback(steps, before, predicted(before, steps), refused)
-    for reason in refused.values():
+    made = {change.after.key for change in back if change.before is None}
+    lost = [text for r in before if r.key in made and r.key not in after for text in r.lost_anew()]
+    for reason in (*refused.values(), *lost):
         warn("rollback_commands do not lead back to all that was there: %s" % reason)
     return dict(rollback_commands=[line for change in back for line in commands(change)])
 

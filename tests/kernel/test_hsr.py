@@ -53,11 +53,12 @@ def test_it_comes_back_with_a_slave(host):
     assert run("hsr", **RING, alias="a ring", mtu=1400)["changed"]
     show = "ip -d link show dev hsr0 | tail -n +2 | sed 's/sequence [0-9]*//'"
     before = host.output(show)
-    lab = dict(name="lab", nodes=[dict(name="n1", links=[dict(kind="link", name="vb", from_netns="", up=True)])])
-    routes = [dict(dest=["203.0.113.0/24"], via="198.51.100.77")]
-    lab["nodes"][0]["routes"] = routes
-    said = run("topology", **lab)
-    assert said["failed"], said
+    # No veth takes as large an MTU.
+    said = run("link", name="vb", netns="n1", from_netns="", mtu=70000)
+    told = host.observe().link(("", "hsr0")).attrs
+    lost = "hsr0 in the host's own network namespace is made anew and has lost whatever version and interlink it had"
+    assert said["failed"] and ("could not put back: " + lost in said["msg"]) is (dict(told)["version"] is None), said
+    assert ("everything was put back" in said["msg"]) is (dict(told)["version"] is not None), said
     assert slaves(host) == ["va", "vb"]
     assert host.output(show) == before
 

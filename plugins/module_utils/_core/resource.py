@@ -219,6 +219,14 @@ class Resource(Value):
         """Whether a step that changes it can be noticed by what is read on demand: (by such, by upper links)."""
         return False, False
 
+    def is_anew(self, after):
+        """Whether another is in its place."""
+        return False
+
+    def lost_anew(self, new=None):
+        """Sentences on what `new` in its place lacks of it, and nobody can put back."""
+        return []
+
     # 7. How it is told
 
     def warnings(self, after, targets):

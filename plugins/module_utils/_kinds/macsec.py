@@ -72,7 +72,11 @@ class Macsec(RxHandler):
         return True
 
     def lost_anew(self, link, new=None):
-        return "its secure associations and receive channels: see ip-macsec(8)"
+        lost = " and ".join(link.withheld)
+        return "its %s, whose keys the kernel does not give out: see ip-macsec(8)" % lost if lost else ""
+
+    def out_of_band(self):
+        return "macsec"
 
     def check(self, planner, after, want, attrs):
         wanted, have = dict(want.attrs), planner.state.get(after.key)

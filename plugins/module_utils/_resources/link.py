@@ -82,6 +82,7 @@ class Link(Resource):
     rest: Tuple[Tuple[str, Any], ...] = ()  # what it has and no option is for
     conf: Tuple[Any, ...] = Aside(())  # its sysctls; see link_conf
     raw: Tuple[Any, ...] = Aside(())  # what is not described, as the kernel tells it; see _rtnl/link_rest
+    withheld: Tuple[str, ...] = Aside(())  # read: what others gave it that the kernel does not give out
     taken_from: Optional[Ref] = Aside()
     slave_kind: Optional[str] = Aside()  # what kind of master the port options belong to
     pinned: frozenset = Aside(frozenset())  # of address and mtu: what a bridge does not take from its ports
@@ -131,7 +132,7 @@ class Link(Resource):
             return ["all, for its name"]
         usual = {row.name: row.default for row in self.REST}
         words = [name for name, value in self.rest if value is not None and value != usual.get(name)]
-        return words + ["%s attribute %s" % (part, number) for part, number, dummy in self.raw]
+        return words + ["%s attribute %s" % (part, number) for part, number, dummy in self.raw] + list(self.withheld)
 
     @property
     def ref(self):
@@ -294,9 +295,16 @@ class Link(Resource):
             text = "%s manages %s, and takes it from %s when it restarts or sets it up anew: have it make %s, %s"
             page = 'see the page "Beside other managers"'
             yield text % (self.manager, self.name, now.master, now.master, page)
-        lost = kind_of(self).lost_anew(self, targets.get(self.key))
-        if lost and now is not None and now.kind == self.kind and now.index != self.index:
-            yield "%s in %s is made anew and has lost %s" % (self.name, place(self.netns), lost)
+        if self.is_anew(after):
+            yield from self.lost_anew(targets.get(self.key))
+
+    def is_anew(self, after):
+        now = after.get(self.key)
+        return now is not None and now.kind == self.kind and now.index != self.index
+
+    def lost_anew(self, new=None):
+        lost = kind_of(self).lost_anew(self, new)
+        return ["%s in %s is made anew and has lost %s" % (self.name, place(self.netns), lost)] if lost else []
 
     def commands(self, change):
         return load("_resources", "link_words").commands(self, change)

@@ -9,6 +9,7 @@ import socket
 import struct
 from ctypes import addressof, create_string_buffer
 
+from .._core.values import merged, replace
 from .._kinds.tunnel import changed_routers
 
 SIOCGETPRL, SIOCADDPRL, SIOCDELPRL, SIOCCHGPRL = 0x89F4, 0x89F5, 0x89F6, 0x89F7
@@ -17,12 +18,12 @@ PRL, PRL_MOST = struct.Struct("=4sHHII"), 1024  # a router, or what asks for so 
 
 def read_link(kernel, link):
     if not dict(link.attrs).get("isatap"):
-        return {}, []
+        return link, []
     empty = PRL.pack(bytes(4), 0, 0, PRL.size * PRL_MOST, 0) + bytes(PRL.size * PRL_MOST)
     head, *entries = PRL.iter_unpack(ioctl(kernel, link.ref, SIOCGETPRL, empty))
     found = entries[: head[3] // PRL.size]
     routers = sorted((socket.inet_ntop(socket.AF_INET, entry[0]), bool(entry[1] & 1)) for entry in found)
-    return dict(prl=tuple(routers)), []
+    return replace(link, attrs=merged(link.attrs, dict(prl=tuple(routers)))), []
 
 
 def write_link(kernel, change):

@@ -99,8 +99,7 @@ def links_there(kernel, name):
         kind, nsid = kind_of(link), number_in(parts, LINK_NETNSID)
         far = (get(kind.underlay) or 0) if kind.underlay else number_in(parts, LOWER)
         if kind.out_of_band():
-            found, more = _rooms.load("_rtnl", kind.out_of_band()).read_link(kernel, link)
-            link = replace(link, attrs=merged(link.attrs, found))
+            link, more = _rooms.load("_rtnl", kind.out_of_band()).read_link(kernel, link)
             others += more
         known = kind.underlay or (far and (nsid is not None or far != index))
         links.append((link, (nsid, far or 0) if known else None))

@@ -257,3 +257,19 @@ def raise_error(data, flags):
     if flags & 0x200:
         told = text(dict(nested(data, offset)).get(1, told.encode()))
     raise OSError(code, told)
+
+
+FAMILIES = {}  # of generic netlink, the number of each
+
+
+def generic(kernel, netns, family, verb, flags, attrs):
+    """Tell a family of generic netlink in a namespace, or ask it; the attributes of each answer."""
+    if netns not in kernel.generic:
+        with kernel.inside(netns):
+            kernel.generic[netns] = Netlink(GENERIC)
+    here = kernel.generic[netns]
+    if family not in FAMILIES:
+        answer = here.ask("generic", CONTROL, 0, [("NAME=2:text", family)], cmd=3, version=1)[0]
+        FAMILIES[family] = struct.unpack("=H", dict(nested(answer, 4))[1])[0]
+    answers = here.ask("generic", FAMILIES[family], flags, attrs, cmd=verb, version=1)
+    return [dict(nested(answer, 4)) for answer in answers]

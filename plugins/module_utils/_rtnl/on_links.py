@@ -41,5 +41,6 @@ if TYPE_CHECKING:
         vlans,
     )
     from . import hsr as hsr_rtnl  # noqa: F401
+    from . import macsec as macsec_rtnl  # noqa: F401
     from . import tuntap as tuntap_rtnl  # noqa: F401
     from . import wireguard as wireguard_rtnl  # noqa: F401

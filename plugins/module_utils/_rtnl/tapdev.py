@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 
+from .._core.values import merged, replace
 from .._kinds.macvlan import device_news
 from .._namespaces import check, libc
 
@@ -16,8 +17,9 @@ def read_link(kernel, link):
     try:
         found = device(kernel, link.netns, link.kind, link.index)
     except OSError:
-        return {}, []
-    return dict(owner=found.st_uid, group=found.st_gid, device_mode=stat.S_IMODE(found.st_mode)), []
+        return link, []
+    news = dict(owner=found.st_uid, group=found.st_gid, device_mode=stat.S_IMODE(found.st_mode))
+    return replace(link, attrs=merged(link.attrs, news)), []
 
 
 def write_link(kernel, change):

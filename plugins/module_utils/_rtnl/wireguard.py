@@ -8,29 +8,20 @@ import base64
 import socket
 import struct
 
-from .._core.values import Secret, replace
+from .._core.values import Secret, merged, replace
 from .._core.words import family_of
 from .._kinds.base import told_apart
 from .._kinds.wireguard import OnWireguard
 from .._resources.wireguard import WireguardPeer, loses_endpoint
-from .netlink import ACK, CONTROL, DUMP, GENERIC, NESTED, Netlink, attribute, nested
+from .netlink import ACK, DUMP, NESTED, attribute, generic, nested
 
 IFINDEX = "WGDEVICE_A_IFINDEX=1:uint32"
 NLA = dict(private_key="3:", listen_port="6:uint16", fwmark="7:uint32")
-FAMILY = {}
 
 
 def ask(kernel, netns, verb, flags, attrs):
     """Tell WireGuard in a namespace, or ask it; the attributes of each answer."""
-    if netns not in kernel.generic:
-        with kernel.inside(netns):
-            kernel.generic[netns] = Netlink(GENERIC)
-    here = kernel.generic[netns]
-    if not FAMILY:
-        answer = here.ask("generic", CONTROL, 0, [("NAME=2:text", "wireguard")], cmd=3, version=1)[0]
-        FAMILY["id"] = struct.unpack("=H", dict(nested(answer, 4))[1])[0]
-    answers = here.ask("generic", FAMILY["id"], flags, attrs, cmd=verb, version=1)
-    return [dict(nested(answer, 4)) for answer in answers]
+    return generic(kernel, netns, "wireguard", verb, flags, attrs)
 
 
 def read_link(kernel, link):
@@ -48,7 +39,7 @@ def read_link(kernel, link):
             first = peers.get(peer.key, peer)
             ips = first.allowed_ips if first is peer else first.allowed_ips + peer.allowed_ips
             peers[peer.key] = replace(first, allowed_ips=tuple(sorted(ips)))
-    return found, list(peers.values())
+    return replace(link, attrs=merged(link.attrs, found)), list(peers.values())
 
 
 def write_link(kernel, change):
