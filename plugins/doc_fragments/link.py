@@ -98,6 +98,9 @@ options:
     description:
       - Whether a link may be deleted and made again where the kernel cannot change it in place, for instance one of
         another kind that has this name. Without it, such a task fails.
+      - What the task does not say stays as it was, for instance the MTU, a MAC address of its own and all options of
+        its kind. What does not go with what is new has the kernel's value. A link that was of another kind keeps none
+        of that.
     type: bool
     default: false
 """

@@ -68,7 +68,7 @@ notes:
   - A link that is deleted, or moves to another network namespace, is no slave any more. If it is the last one, the
     kernel deletes the hsr link. A task that makes a slave anew makes the hsr link anew as well.
   - Where the kernel does not tell O(version) and O(interlink), a link that is made anew has only those that the task
-    gives, and so has one that comes back because a task has failed. A task that makes such a link anew warns of that.
+    gives, and one that comes back because a task has failed has none. The task says so.
   - A VLAN, a link without MAC addresses, a port of a bridge or a link that carries a macvlan, an ipvlan or a macsec
     is no slave.
 requirements:

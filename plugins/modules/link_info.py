@@ -219,7 +219,8 @@ links:
 not_described:
   description:
     - What is there and no option of this collection is for. The link, address or route that has it keeps it when
-      something else of it is changed, and gets it back when it is made anew. A description in the words of the modules
+      something else of it is changed, and gets it back when it is made anew, but for the secure associations and
+      receive channels of a macsec, whose keys the kernel does not give out. A description in the words of the modules
       lacks it.
   returned: success
   type: list

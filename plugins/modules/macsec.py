@@ -120,8 +120,8 @@ options:
       - mac
 notes:
   - A link that is made anew, as by O(recreate=true) or when its lower link is made anew or moves to another network
-    namespace, has none of the keys that others gave it. The task warns of that. The same is true of one that comes back
-    because a task has failed.
+    namespace, has none of the keys that others gave it, for the kernel does not give them out. The task warns of that,
+    also where only RV(rollback_commands) would make it anew. The message of a task that fails says so.
   - A port of a bridge carries no macsec, and a link that carries one is no port of a bridge. A macsec can be one.
 requirements:
   - a kernel with C(CONFIG_MACSEC)

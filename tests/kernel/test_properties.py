@@ -171,7 +171,7 @@ def standing(draw, link, links):
     # What no kernel does is not drawn often: the plan refuses it.
     family = KINDS[link.kind].family()
     near = [lower for lower in links if not KINDS[link.kind].lower_in_same_netns() or lower.netns == link.netns]
-    near = [lower for lower in near if not KINDS[lower.kind].no_uppers]
+    near = [lower for lower in near if not KINDS[lower.kind].no_uppers and not no_frames(lower)]
     fit = [r for r in near if not family or not (KINDS[r.kind].family() == family or KINDS[r.kind].is_tap())]
     lower = draw(st.sampled_from(fit or near or links))
     attrs = dict(link.attrs)
