@@ -18,7 +18,7 @@ LARGEST, TAG = 1500, 6  # bytes: of an Ethernet frame, and what of it is the tag
 
 
 class Slave(Row):
-    """The name of a link that it stands on."""
+    """The name of a link."""
 
     def parse(self, value):
         try:
@@ -51,13 +51,13 @@ class Untold(Row):
 
 
 class Interlink(Untold, Slave):
-    """The name of a link, or nothing; None where the kernel does not tell."""
+    """The name of a link, or nothing."""
 
     def parse(self, value):
         return super().parse(value) if value else ""
 
     def read(self, get):
-        # A kernel that tells of it tells the version of every HSR.
+        # A kernel that tells of it tells the version of every HSR; of another it is not known.
         return get(self.nla) or (None if get(VERSION) is None else "")
 
 
