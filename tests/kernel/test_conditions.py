@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import KEYS, environment, run, snapshot
+from conftest import KEYS, environment, needing, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.sysctl import SYSCTL_D
 
@@ -161,3 +161,18 @@ def test_no_key_is_told(host):
     told.append(run("wireguard", name="wg0", state="absent"))
     assert told[-1]["changed"] and public in str(told[-1]["rollback_commands"])
     assert [key for key in (private, preshared, other) if key in str(told)] == []
+
+
+@pytest.mark.parametrize("kind", [needing(kind, kind) for kind in ("tun", "wireguard", "xfrm")])
+def test_how_ipv6_makes_addresses_where_the_kernel_has_its_own_way(host, kind):
+    line = {"tun": "ip tuntap add x mode tun", "xfrm": "ip link add x type xfrm if_id 7"}
+    host.shell(line.get(kind, "ip link add x type " + kind))
+    for up in (True, False, True):
+        dry, wet = (run("link", check=check, name="x", up=up) for check in (True, False))
+        modes = [said["diff"]["after"]["link x"].get("addrgenmode") for said in (dry, wet)]
+        assert modes[0] == modes[1] or kind == "tun", (dry, wet)
+    said = run("link", name="x", addrgenmode="eui64")
+    assert said["link"]["addrgenmode"] == "eui64", said
+    host.shell("ip link set x down")
+    said = run("link", name="x", addrgenmode="eui64", up=True)
+    assert said["link"]["addrgenmode"] == "eui64" and said["link"]["up"], said

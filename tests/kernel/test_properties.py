@@ -62,8 +62,6 @@ NAMES = ["l1", "l2", "l3"]
 ENDS = [*NAMES, *(name + end for end in "pq" for name in NAMES)]
 EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 ALLOW = frozenset(("recreate", "take_over"))
-# When these go up with it, the kernel makes it `random`.
-NO_EUI64 = ("tun", "xfrm", "wireguard")
 
 
 def ends(**fields):
@@ -430,8 +428,6 @@ def wishes(draw, kind_name=None):
         attrs = draw(values(kind, kind.attrs))
         link = Link(netns, name, kind.name, attrs=attrs, **draw(ends()))
         link = replace(link, address=None) if kind.l3 else link
-        if link.kind in NO_EUI64 and link.addrgenmode == "eui64":
-            link = replace(link, addrgenmode=None)
         if kind.is_pair():
             far = Link(draw(st.sampled_from(SPACES)), name + "p", kind.name, peer=link.ref, **draw(ends()))
             link = replace(link, peer=far.ref)

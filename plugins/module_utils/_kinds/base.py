@@ -124,6 +124,10 @@ class Kind(Value):
         """The same after a change."""
         return now.arp
 
+    def addrgenmode_when_up(self, mode):
+        """How IPv6 makes addresses once it has gone up with a mode; without a MAC address some make others."""
+        return mode
+
     def inherited(self, link):
         """What of a link changes with its lower link."""
         return self.inherits

@@ -42,4 +42,12 @@ ROWS = (
     Flag("multi_queue", "IFLA_TUN_MULTI_QUEUE", default=False, immutable=True),
 )
 TUNTAP = dict(attrs=ROWS, module="tuntap", kernel_module="tun")
-KINDS = (Kind("tun", l3=True, no_uppers=True, **TUNTAP), Kind("tap", **TUNTAP))
+
+
+class Tun(Kind):
+    def addrgenmode_when_up(self, mode):
+        # With its first carrier, that is with a program, it is `random`.
+        return None if mode == "eui64" else mode
+
+
+KINDS = (Tun("tun", l3=True, no_uppers=True, **TUNTAP), Kind("tap", **TUNTAP))

@@ -60,6 +60,9 @@ def key_file(name, secret):
 
 
 class Wireguard(Kind):
+    def addrgenmode_when_up(self, mode):
+        return mode and "none"
+
     def out_of_band(self):
         return "wireguard"
 

@@ -14,6 +14,9 @@ NLA = attributes("IFLA_XFRM_", XFRM, 4)
 
 
 class Xfrm(Tunnel):
+    def addrgenmode_when_up(self, mode):
+        return "random" if mode == "eui64" else mode
+
     def underlay_fixed(self):
         return True
 

@@ -109,6 +109,8 @@ def narrowed(state, base, now):
 
 def with_or_without_ipv6(before, now):
     """A link on which IPv6 has ended, or begins anew."""
+    if now.up and before.after_move(now).up is False:
+        now = replace(now, addrgenmode=kind_of(now).addrgenmode_when_up(now.addrgenmode))
     other = drops_ipv6(before, now) or drops_ipv6(now, before)
     return replace(now, addrgenmode=None) if other else now
 
