@@ -56,6 +56,9 @@ class Netkit(Pair):
         other = planner.present.get(("link", *want.peer)) if want.peer else None
         if other is not None and other.attrs and not want.attrs:
             # The end that says what the pair is comes first: a new pair has that for its primary.
+            if other.master and planner.state.link((other.netns, other.master)) is None:
+                # It becomes its port when that is there.
+                other = replace(other, master=None, port=())
             planner.plan_one(replace(other, peer=want.ref))
             have = planner.state.get(want.key) or have
         have = super().prepare(planner, want, have)
