@@ -4,7 +4,7 @@
 # make test-all  likewise, and every suite and scenario on every test host
 # make docs      the documentation as HTML, with a page for each module, plugin and role
 # make demo      a bridge LAN behind a router with NAT, built in a sandbox, with who reaches whom and what passes
-# make bench     times of tasks, of whole topologies and of probes, as ratios to their peers
+# make bench     times of tasks, of whole topologies, of probes and of traces, as ratios to their peers
 # make hosts     a shell among the test hosts
 # make managers  a test host beside networkd, NetworkManager, ifupdown, Docker, firewalld and udev, and a table of what holds
 # make managers-quick  likewise, without what boots it; make managers-all: likewise, with 20 boots and every role
@@ -187,6 +187,8 @@ bench: setup $(CACHE)/ifstate
 	@tests/sandbox tests/bench/topology
 	@echo "Who reaches whom, beside pings in the same run:"
 	@tests/sandbox tests/bench/reach
+	@echo "The way of a packet, beside what one does by hand, in the same run:"
+	@tests/sandbox tests/bench/trace
 
 $(CACHE)/ifstate: tests/bench/requirements.txt
 	@$(PYTHON) -m venv $@

@@ -223,6 +223,8 @@ def roll_back(kernel, to_read, before, steps):
     """Lead the host back to the snapshot; return what could not be done, or differs. Nothing is raised here."""
     from ._core.rollback import made_by, rollback
 
+    # Also where a link went away from, that nobody named.
+    to_read = to_read.joined(Observation(names=frozenset(before.heard)))
     failed, made = [], None
     for dummy in range(4):
         refused, failed = {}, []

@@ -91,10 +91,16 @@ def rollback(steps, before, now, refused=None, made=None):
     present, absent = it.present(), it.absent()
     # A namespace that only got its name from us is set right before it loses it again.
     adopted = {r.netns for r in before if r.netns and ("netns", r.netns) not in before}
+    # What went into a new namespace comes home before that goes.
+    late = tuple(r for r in absent if r.is_netns and any(r.name == netns for netns, dummy in it.homes))
+    absent = [r for r in absent if r not in late]
     out, state = (), now.copy()
-    for inside in (True, False):
-        parts = [tuple(r for r in rs if (r.netns in adopted and not r.is_netns) == inside) for rs in (present, absent)]
-        desired = Desired(*parts, allow=frozenset(("recreate", "take_over", "as_it_was")))
+    parts = [
+        [tuple(r for r in rs if (r.netns in adopted and not r.is_netns) == inside) for rs in (present, absent)]
+        for inside in (True, False)
+    ]
+    for present, absent in [*parts, ((), late)]:
+        desired = Desired(present, absent, allow=frozenset(("recreate", "take_over", "as_it_was")))
         steps = plan(desired, state, refused)
         for change in steps:
             predict(state, change)

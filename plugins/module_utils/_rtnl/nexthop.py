@@ -51,6 +51,7 @@ def read(kernel, name, links):
             return []  # before Linux 5.3
         # The kernel deletes those on a link without a carrier, a moment after that is lost.
         if all(has_carrier(netlink, dev) for dev in {r.dev for r in found if r.dev}) or time.monotonic() > end:
+            netlink.nexthops = {r.id for r in found}
             return found
         time.sleep(0.01)
 
@@ -85,18 +86,26 @@ def write(kernel, change):
     before, after, here = change.before, change.after, kernel.netlink(change.target.netns)
     fresh = before is None or after is None or not before.stays(after)
     if before is not None and fresh:
-        here.ask("nexthop", DELNEXTHOP, ACK, [("NHA_ID=1:uint32", before.id)])
+        delete(here, before)
     end = time.monotonic() + 5
     while after is not None:
         try:
             send(here, after, EXCL if fresh else REPLACE)
             return
         except OSError as e:
-            # A link has its carrier a little after it came up, and one without loses its nexthops a little later.
-            waits = e.errno == errno.EEXIST or e.strerror.startswith("Carrier")
-            if not waits or time.monotonic() > end:
+            # A link has its carrier a little after it came up.
+            waits, there = e.strerror.startswith("Carrier"), e.errno == errno.EEXIST and after.id in here.nexthops
+            if not (waits or there) or time.monotonic() > end:
                 raise
+            if there:
+                # It fell with the carrier of its link, which was there again before the kernel had looked.
+                delete(here, after)
+                continue
         time.sleep(0.05)
+
+
+def delete(here, nexthop):
+    here.ask("nexthop", DELNEXTHOP, ACK, [("NHA_ID=1:uint32", nexthop.id)])
 
 
 def send(here, nexthop, how):

@@ -207,6 +207,9 @@ class Witness:
         own = handle >> 16 if handle >> 16 < 0x8000 or kind in ("ingress", "clsact") else "its own"
         # The options of these two hold counters.
         options = None if kind in ("htb", "ingress") else parts.get(2)
+        if kind == "netem" and options:
+            # Beside its values, a seed of chance.
+            options = (options[:24], *(pair for pair in nested(options[24:]) if pair[0] != 14))
         key = (kind, "dev", self.dev(head["index"]), "parent", "%x" % head["parent"])
         self.add("qdisc", key, {"handle": own, "options": options})
 
