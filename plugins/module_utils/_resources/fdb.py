@@ -37,7 +37,7 @@ class FdbEntry(OnLink):
     extern_learn: Optional[bool] = None
     rest: Optional[Tuple[Any, ...]] = None  # attributes that are not described
     proto: Optional[str] = Aside()  # "kernel" where the kernel made it by itself
-    state: int = Aside(0)  # of a vxlan's, for which all that last are the same
+    state: int = Aside(0)  # the kernel's number; to a vxlan all that last are the same
 
     sort = "fdb"
     # By which the kernel tells several destinations from each other.
@@ -170,7 +170,7 @@ class FdbEntry(OnLink):
         words += ["nhid", str(struct.unpack("=I", nexthop)[0])] if nexthop else []
         words += ["self" if self.self_ else "master"]
         if verb != "delete":
-            words += ["local" if self.local or self.state & PERMANENT else "static"]
+            words += ["local" if self.local or (self.self_ and self.state & PERMANENT) else "static"]
             words += ["sticky"] * bool(self.sticky) + ["extern_learn"] * bool(self.extern_learn)
         return [ip(self.netns, "fdb", verb, *words, program="bridge")]
 

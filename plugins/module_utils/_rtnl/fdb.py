@@ -58,7 +58,7 @@ def entry_of(kernel, head, parts, links):
         learned,
         rest_of(parts, via),
         "kernel" if by_itself else None,
-        head["state"] if of_vxlan else 0,
+        head["state"],
     )
 
 
@@ -93,7 +93,7 @@ def write(kernel, change):
         attrs += [(nla, value)] if value else []
     how = CREATE | (APPEND if target.several else REPLACE)
     # As bridge(8) says it: reachable, without ARP.
-    state = PERMANENT if target.local else target.state or 0x42
+    state = PERMANENT if target.local else (target.self_ and target.state) or 0x42
     flags = STICKY * bool(target.sticky) | LEARNED * bool(target.extern_learn)
     flags |= SELF if target.self_ else MASTER_FLAG
     send(kernel, change, [*attrs, *(target.rest or ())], how, family=BRIDGE, state=state, flags=flags)
