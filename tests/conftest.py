@@ -33,6 +33,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._kinds.vlan import M
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.vxlan import Ports
 from ansible_collections.virtnet.linux.plugins.module_utils._kinds.wireguard import PrivateKey
 from ansible_collections.virtnet.linux.plugins.module_utils._probe_task import PROBE_MODULES
+from ansible_collections.virtnet.linux.plugins.module_utils._resources.address import FOREVER, LIFETIMES
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.impairment import Impairment
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.link import FALLBACK, Link
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.link_options import makes
@@ -294,6 +295,8 @@ def snapshot(state, chance=True):
     for r in state:
         if not r.made_by_kernel:
             fields = {k: v for k, v in vars(r).items() if k in r.COMPARED and k not in ("inode", "nsid")}
+            # What is left of a lifetime is less each time.
+            fields.update((k, "limited") for k in LIFETIMES if fields.get(k) not in (None, FOREVER, 0))
             if not chance and isinstance(r, Link) and not str(r.address).startswith("02:00:00:"):
                 fields.pop("address")
             if not chance and isinstance(r, Link) and r.link and r.link[1].isdigit():

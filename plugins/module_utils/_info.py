@@ -11,6 +11,7 @@ from . import _rooms
 from ._core.values import Refused
 from ._core.words import mac, netns_name, unique
 from ._kinds.base import kind_of, port_kind
+from ._resources.address import FOREVER
 from ._resources.link import FALLBACK, altnames
 from ._resources.link_options import modes
 from ._resources.sysctl import Sysctl
@@ -102,8 +103,8 @@ def addresses_on(state, link):
 
 
 def plain_addresses(state, link):
-    """The addresses that are no more than that."""
-    return [r.address for r in addresses_on(state, link) if not r.peer]
+    """The addresses that a link can be given: for good, without a peer, and no groups."""
+    return [r.address for r in addresses_on(state, link) if r.valid_lft == FOREVER and not (r.peer or r.autojoin)]
 
 
 def far_end(state, ref):

@@ -92,8 +92,8 @@ options:
     type: str
   scope:
     description:
-      - Where the address is valid. A new IPv4 address has V(global) if this is left out. The kernel sets it itself
-        for IPv6.
+      - Where the address is valid. A new IPv4 address has V(global) if this is left out. That of an IPv6 address
+        follows from the address, and none but that can be given.
       - Only for a single O(address).
     type: str
     choices: [global, site, link, host]
@@ -112,7 +112,8 @@ options:
   preferred_lft:
     description:
       - How many seconds new connections take the address, or V(forever). No longer than O(valid_lft). With V(0) it is
-        deprecated at once. The kernel's value is V(forever).
+        deprecated at once. Left out, it is at most O(valid_lft). An IPv4 address that is valid forever has V(0) or
+        V(forever). The kernel's value is V(forever).
       - Only for a single O(address).
     type: str
   nodad:
@@ -139,7 +140,8 @@ options:
     type: bool
   autojoin:
     description:
-      - Whether the kernel joins the multicast group that the address is. The kernel's value is V(false).
+      - Whether the kernel joins the multicast group that the address is; only with this an address can be one. The
+        kernel's value is V(false).
       - Only for a single O(address).
     type: bool
   exclusive:

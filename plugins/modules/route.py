@@ -77,7 +77,8 @@ options:
   metric:
     description:
       - The preference among routes to the same destination, from 0 to 4294967295; the lowest wins.
-      - Left out it is V(0) for IPv4 and V(1024) for IPv6, as the kernel has it. With O(state=absent) it then is any.
+      - Left out it is V(0) for IPv4 and V(1024) for IPv6, as the kernel has it, which takes V(0) of IPv6
+        for the same. With O(state=absent) it then is any.
     type: int
   type:
     description:
@@ -97,7 +98,7 @@ options:
     type: str
     choices: [global, site, link, host]
   mtu:
-    description: The largest packet on this route in bytes, from 0 to 4294967295; V(0) is that of the link.
+    description: The largest packet on this route in bytes, from 0 to 65520; V(0) is that of the link.
     type: int
   proto:
     description: The mark of who made the route. A new route has V(static).
@@ -125,7 +126,7 @@ options:
     type: bool
   advmss:
     description:
-      - The largest TCP segment that is told to the other side, in bytes, from 0 to 4294967295. V(0), the value of the
+      - The largest TCP segment that is told to the other side, in bytes, from 0 to 65495. V(0), the value of the
         kernel, follows from the MTU.
     type: int
   hoplimit:

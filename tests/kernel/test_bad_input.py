@@ -367,6 +367,39 @@ BAD = [
     ("address", {"dev": "va", "address": ["192.0.2.9/24"], "label": "vb:1"}, "label: "),
     ("address", {"dev": "va", "address": ["2001:db8::1/64"], "label": "va:1"}, "label: "),
     ("address", {"dev": "va", "address": ["192.0.2.9/24"], "peer": "2001:db8::1"}, "peer: "),
+    (
+        "address",
+        {"dev": "va", "address": ["192.0.2.9/24"], "broadcast": "2001:db8::1"},
+        "broadcast: 2001:db8::1 is no IPv4 address",
+    ),
+    (
+        "address",
+        {"dev": "va", "address": ["2001:db8::1/64"], "scope": "host"},
+        "scope: 2001:db8::1 has the scope global",
+    ),
+    (
+        "address",
+        {"dev": "va", "address": ["192.0.2.9/24"], "preferred_lft": "100"},
+        "preferred_lft: an IPv4 address that is valid forever has 0 or forever",
+    ),
+    (
+        "address",
+        {"dev": "va", "address": ["2001:db8::1/48"], "mngtmpaddr": True},
+        "mngtmpaddr: 2001:db8::1/48 has no prefix length of 64",
+    ),
+    (
+        "address",
+        {"dev": "va", "address": ["192.0.2.9/24"], "autojoin": True},
+        "address: 192.0.2.9/24 is no multicast group",
+    ),
+    ("address", {"dev": "va", "address": ["239.1.1.1/32"]}, "address: 239.1.1.1/32 cannot be the address of a link"),
+    (
+        "address",
+        {"dev": "va", "address": ["239.1.1.1/32"], "autojoin": True, "peer": "192.0.2.1"},
+        "peer: a multicast group has none",
+    ),
+    ("route", {"dest": ["10.9.0.0/16"], "dev": "va", "mtu": 65521}, "mtu: 65521 is not between 0 and 65520"),
+    ("route", {"dest": ["10.9.0.0/16"], "dev": "va", "advmss": 65496}, "advmss: 65496 is not between 0 and 65495"),
     ("address", {"dev": "va"}, "one of the following is required: address, addresses"),
     ("address", {"dev": "va", "addresses": [{"address": "192.0.2.9"}]}, "addresses.address: 192.0.2.9 has no prefix"),
     (

@@ -78,8 +78,8 @@ def unique(option, items):
     return items
 
 
-def interface(option, text):
-    """An address with its prefix length, in its canonical form."""
+def interface(option, text, group=False):
+    """An address with its prefix length, or a multicast group with one, in its canonical form."""
     try:
         parsed = ip_interface(text)
     except ValueError:
@@ -89,7 +89,9 @@ def interface(option, text):
             option,
             "%s has no prefix length; write for instance %s/%d" % (text, text, 24 if parsed.version == 4 else 64),
         )
-    if parsed.ip.is_multicast or parsed.ip.is_unspecified or "%" in text:
+    if group and not parsed.ip.is_multicast:
+        raise Refused(option, "%s is no multicast group" % text)
+    if (parsed.ip.is_multicast and not group) or parsed.ip.is_unspecified or "%" in text:
         raise Refused(option, "%s cannot be the address of a link" % text)
     # The kernel's reader spells ::192.0.2.1 with dots.
     return "%s/%d" % (socket.inet_ntop(family_of(text), parsed.ip.packed), parsed.network.prefixlen)

@@ -16,6 +16,15 @@ def drops_ipv6(before, after):
     return after.mtu is not None and after.mtu < IPV6_LEAST <= (before.mtu or 0)
 
 
+def with_or_without_ipv6(before, now):
+    """A link on which IPv6 has ended, or begins anew, and then with what it is told."""
+    if now.up and before.after_move(now).up is False:
+        now = replace(now, addrgenmode=kind_of(now).addrgenmode_when_up(now.addrgenmode))
+    told = drops_ipv6(now, before) and now.addrgenmode != before.addrgenmode
+    other = drops_ipv6(before, now) or drops_ipv6(now, before)
+    return replace(now, addrgenmode=None) if other and not told else now
+
+
 def check_mtu(planner, r):
     """Refuse what is of IPv6 on a link that takes none."""
     link = planner.state.link((r.netns, r.dev))
@@ -47,6 +56,7 @@ class Event:
 
 def change(state, before, now):
     """A link becomes another one in its place."""
+    now = with_or_without_ipv6(before, now)
     state.add(now)
     if before != now:
         propagate(state, before, now)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from typing import Any, Optional, Tuple
 
 from .._core.desired import Change, Desired
@@ -113,6 +113,9 @@ class Address(OnLink):
 
     @property
     def network(self):
+        """That of its peer; of IPv6 its own, as long as that of its peer."""
+        if ":" in (self.peer or ""):
+            return ip_interface("%s/%s" % (self.ip, self.peer.partition("/")[2])).network
         return ip_interface(self.peer or self.address).network
 
     @property
@@ -134,12 +137,20 @@ class Address(OnLink):
 
     def overlay(self, want):
         after = super().overlay(want)
+        if self.peer and want.peer is None and want.address not in (None, self.address):
+            # One with a prefix of its own has no peer.
+            after = replace(after, peer="")
         for row in self.rows:
             if row.name in LIFETIMES and row.same(getattr(self, row.name), getattr(after, row.name)):
                 after = replace(after, **{row.name: getattr(self, row.name)})
         if after.valid_lft == FOREVER != self.valid_lft and want.preferred_lft is None and self.preferred_lft != 0:
             return replace(after, preferred_lft=FOREVER)
-        return after
+        return after.shortened() if want.preferred_lft is None else after
+
+    def shortened(self):
+        """It preferred no longer than it is valid."""
+        valid, preferred = (float("inf") if value in (None, FOREVER) else value for value in self.lifetimes)
+        return replace(self, preferred_lft=valid) if preferred > valid else self
 
     def differs(self, after):
         return self != after or self.lifetimes != after.lifetimes
@@ -147,7 +158,7 @@ class Address(OnLink):
     def plan(self, planner, have):
         if have is None:
             check_mtu(planner, self)
-        super().plan(planner, have)
+        super(Address, self if have else self.shortened()).plan(planner, have)
 
     def find(self, state):
         near = state.within(self.netns, self.sort)
@@ -165,7 +176,9 @@ class Address(OnLink):
     def stays(self, after):
         """Whether the kernel changes it in place to this; else it goes and comes again."""
         names = [name for name in self.COMPARED if getattr(self, name) != getattr(after, name)]
-        return set(names) <= IN_PLACE[":" in self.address]
+        six = ":" in self.address
+        # One of IPv6 keeps a metric as long as it is told no other one.
+        return set(names) <= IN_PLACE[six] and not (six and "metric" in names and after.metric == 0)
 
     def predict(self, state, before):
         if before is not None and before.stays(self):
@@ -247,7 +260,7 @@ class Address(OnLink):
         words = [self.ip, "peer", self.peer] if self.peer else [self.address]
         for row in self.rows if verb != "delete" else ():
             value = getattr(self, row.name)
-            words += row.ip_args(value, None) if value not in (None, "", False) and value != row.default else []
+            words += row.ip_args(value, None) if value not in (None, "", row.default) else []
         return ip(self.netns, "address", verb, *words, *more, "dev", self.dev)
 
     def needs_more(self):
@@ -260,10 +273,11 @@ class Address(OnLink):
         return {row.name: row.shown(value) for row, value in given if value not in (None, "", row.default)}
 
     def is_told(self, state):
-        return self.scope in (None, *SAID)
+        return self.scope in (None, *SAID) and (self.autojoin or not ip_address(self.ip).is_multicast)
 
     def not_described(self):
-        return super().not_described() + ([] if self.is_told(None) else ["scope %s" % self.scope])
+        strange = "scope %s" % self.scope if self.scope not in (None, *SAID) else "a group without autojoin"
+        return super().not_described() + ([] if self.is_told(None) else [strange])
 
     def as_entry(self):
         peer = dict(peer=self.peer) if self.peer else {}
@@ -321,6 +335,8 @@ def lasting(address):
 
 def address_of(netns, dev, p, prefix):
     text, peer = p["address"], p["peer"]
+    if peer is not None and p["autojoin"]:
+        raise Refused(prefix + "peer", "a multicast group has none")
     if peer is not None:
         peer = interface(prefix + "peer", peer if "/" in peer else peer + ("/128" if ":" in peer else "/32"))
         own = host(prefix + "address", text.split("/")[0])
@@ -328,7 +344,7 @@ def address_of(netns, dev, p, prefix):
             raise Refused(prefix + "peer", "%s and %s are of different families" % (own, peer))
         address = Address(netns, dev, own + ("/128" if ":" in own else "/32"), peer)
     else:
-        address = Address(netns, dev, interface(prefix + "address", text))
+        address = Address(netns, dev, interface(prefix + "address", text, bool(p["autojoin"])))
     given = dict(parsed(Address.rows, p, prefix))
     check(address, given, dev, prefix)
     if "broadcast" in given:
@@ -344,14 +360,34 @@ def check(address, given, dev, prefix):
     if label and (not label.startswith(dev) or len(label.encode()) > 15):
         text = "%r must begin with the name of its link, %s, and have at most 15 bytes"
         raise Refused(prefix + "label", text % (label, dev))
-    for option in ("label", "broadcast") if six else ("nodad", "home", "mngtmpaddr"):
-        if given.get(option):
-            raise Refused(prefix + option, "IPv%d addresses have none" % (6 if six else 4))
+    check_family(address, given, six, prefix)
     valid, preferred = (given.get(name) for name in LIFETIMES)
     if valid == 0:
         raise Refused(prefix + "valid_lft", "0 seconds are none; state: absent takes an address away")
     if preferred is not None and (valid or FOREVER) != FOREVER and (preferred == FOREVER or preferred > valid):
         raise Refused(prefix + "preferred_lft", "%s is more than valid_lft, %s" % (preferred, valid))
+    if preferred not in (None, FOREVER, 0) and not six and valid in (None, FOREVER):
+        raise Refused(prefix + "preferred_lft", "an IPv4 address that is valid forever has 0 or forever")
+
+
+def check_family(address, given, six, prefix):
+    """Refuse what is for addresses of the other family, or another form."""
+    for option in ("label", "broadcast") if six else ("nodad", "home", "mngtmpaddr"):
+        if given.get(option):
+            raise Refused(prefix + option, "IPv%d addresses have none" % (6 if six else 4))
+    if six and given.get("scope", scope_of(address)) != scope_of(address):
+        text = "%s has the scope %s: that of an IPv6 address follows from the address"
+        raise Refused(prefix + "scope", text % (address.ip, scope_of(address)))
+    if given.get("mngtmpaddr") and not (address.peer or address.address).endswith("/64"):
+        raise Refused(prefix + "mngtmpaddr", "%s has no prefix length of 64" % address.address)
+    if ":" in given.get("broadcast", ""):
+        raise Refused(prefix + "broadcast", "%s is no IPv4 address" % given["broadcast"])
+
+
+def scope_of(address):
+    """The scope that the kernel gives to an IPv6 address."""
+    ip = ip_address(address.ip)
+    return "host" if ip.is_loopback else "link" if ip.is_link_local else "site" if ip.is_site_local else "global"
 
 
 def module(name):

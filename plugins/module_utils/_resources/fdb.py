@@ -10,7 +10,7 @@ from typing import Any, Optional, Tuple
 from .._core.desired import Change
 from .._core.options import DEV, NETNS, STATE, these
 from .._core.resource import OnLink, fall
-from .._core.values import Aside, Refused, replace
+from .._core.values import Aside, Refused, place, replace
 from .._core.words import NOBODY, host, ip, link_name, lladdr, netns_name, vids, within
 from .._kinds.base import called
 from .vlans import bridge_of, not_a_port
@@ -65,6 +65,11 @@ class FdbEntry(OnLink):
 
     def made_after(self):
         return super().made_after() + ([("link", self.netns, self.via)] if self.via else [])
+
+    def order(self):
+        # It is taken away before the link by which it sends.
+        rank, *more = super().order()
+        return (-1 if self.via else rank, *more)
 
     def accepted(self, state):
         link = state.link((self.netns, self.dev))
@@ -141,6 +146,9 @@ class FdbEntry(OnLink):
             return
         if not self.dst and not self.rest:
             raise Refused("dst", "say the address of the other end")
+        if self.via and link.link and link.link[0] != self.netns:
+            text = "the outer packets of %s are in %s, and the kernel tells no link there"
+            raise Refused("via", text % (link.name, place(link.link[0])))
         if not self.same_family(link):
             text = "%s sends to %s, by its remote and local"
             raise Refused("dst", text % (link.name, "IPv4" if ":" in self.dst else "IPv6"))

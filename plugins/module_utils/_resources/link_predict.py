@@ -8,7 +8,7 @@ from .._core.resource import fall
 from .._core.rows import changed, with_defaults
 from .._core.values import merged, replace
 from .._kinds.base import inherits, kind_of, port_kind
-from .._kinds.effects import change, drops_ipv6, propagate, tell_master
+from .._kinds.effects import change, propagate, tell_master, with_or_without_ipv6
 from .link import Link, given_mtu, lower_of, same_attrs
 
 
@@ -105,14 +105,6 @@ def narrowed(state, base, now):
         return now
     most = given_mtu(state, now)
     return replace(now, mtu=min(now.mtu, most) if now.mtu and most else None)
-
-
-def with_or_without_ipv6(before, now):
-    """A link on which IPv6 has ended, or begins anew."""
-    if now.up and before.after_move(now).up is False:
-        now = replace(now, addrgenmode=kind_of(now).addrgenmode_when_up(now.addrgenmode))
-    other = drops_ipv6(before, now) or drops_ipv6(now, before)
-    return replace(now, addrgenmode=None) if other else now
 
 
 def bounce_ports(state, before, after):

@@ -9,6 +9,7 @@ from shlex import quote
 from .._core.rows import ip_args
 from .._core.words import HOME, ip, shell
 from .._kinds.base import kind_named, kind_of
+from .._kinds.effects import drops_ipv6
 from . import link_conf
 from .link import Link
 
@@ -31,6 +32,7 @@ def commands(link, step):
         words = []
     # In one message with `up` it would come too late for the first address.
     modes = [["addrgenmode", mode] for dummy, mode in step.changed_fields("addrgenmode")]
+    modes, words = after_mtu(link, base, modes, words)
     kept = ["mtu", str(link.mtu)] if kind.full_update and link.mtu else []
     for sent in (*modes, words, [*kept, "type", kind.name, *typed] if typed else []):
         if old is not None and sent:
@@ -98,3 +100,11 @@ def make(link, kind, words, typed):
             words = words[:at] + words[at + 2 :]
             more = [ip(link.netns, "link", "set", "dev", link.name, "master", link.master)]
     return [ip(home, "link", "add", *(start + words + ["type", kind.name] + typed))] + more
+
+
+def after_mtu(link, base, modes, words):
+    """The mode of making addresses, and other words: it is one of IPv6, which may begin with the MTU among them."""
+    if not modes or "mtu" not in words or base is None or not drops_ipv6(link, base):
+        return modes, words
+    at = words.index("mtu")
+    return [words[at : at + 2], *modes], words[:at] + words[at + 2 :]

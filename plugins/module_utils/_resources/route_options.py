@@ -57,6 +57,8 @@ def route_of(p, netns, dest, hops):
     six = p["family"] == "inet6" or any(":" in hop.via for hop in hops if hop.via) or ":" in given.get("from_", "")
     dest = DEFAULT[six] if dest == "default" else network("dest", dest)
     check(p, given, dest, hops)
+    if ":" in dest and given.get("metric") == 0:
+        given["metric"] = Route(netns, dest).default_metric  # for which the kernel takes it
     vrf = p["vrf"] and link_name("vrf", p["vrf"])
     number = None if vrf else table("table", "main" if p["table"] is None else p["table"])
     route = Route(netns, dest, number, hops=hops or None, vrf=vrf, **given)

@@ -15,7 +15,7 @@ from .netlink import ACK, CREATE, DELADDR, DUMP, EXCL, GETADDR, HEADS, NEWADDR, 
 
 SCOPE_WORDS = {number: word for word, number in SCOPES.items()}
 CACHEINFO, FLAGS, PROTO = 6, 8, 11
-SECONDARY, NODAD, TENTATIVE, PERMANENT, STABLE_PRIVACY = 1, 0x02, 0x40, 0x80, 0x800
+SECONDARY, NODAD, DEPRECATED, TENTATIVE, PERMANENT, STABLE_PRIVACY = 1, 0x02, 0x20, 0x40, 0x80, 0x800
 PROTOS = {1: "kernel", 2: "ra", 3: "kernel"}  # Linux 5.18: of lo, of a router advertisement, of a link itself
 INFINITY = 0xFFFFFFFF
 TEMPORARY = SECONDARY
@@ -32,6 +32,8 @@ def read(kernel, name, links):
             it = address_of(name, m, dict(nested(answer, 8)), dev, netlink.macs.get(m[4]), dev in netlink.l3)
             if not it.noprefixroute:
                 netlink.prefixes.add((dev, str(it.network)))
+            # Of IPv6 there is a route to the peer in any case.
+            netlink.prefixes.update([(dev, it.peer.partition("/")[0] + "/128")] if ":" in it.peer else [])
             # Of IPv6 the kernel tells the last one first.
             yield Address(**dict(it.__dict__, position=-position if ":" in it.address else position))
 
@@ -46,7 +48,7 @@ def address_of(netns, m, parts, dev, mac, l3):
         prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (get("IFA_ADDRESS=1:ip"), length)
     values = {row.name: row.read(get) for row in Address.rows if row.name not in (*LIFETIMES, "scope")}
     values["label"] = "" if values["label"] == dev else values["label"]
-    values.update(zip(LIFETIMES, lifetimes(parts)), scope=SCOPE_WORDS.get(scope, str(scope)))
+    values.update(zip(LIFETIMES, lifetimes(parts, flags)), scope=SCOPE_WORDS.get(scope, str(scope)))
     return Address(
         netns,
         dev,
@@ -59,9 +61,11 @@ def address_of(netns, m, parts, dev, mac, l3):
     )
 
 
-def lifetimes(parts):
+def lifetimes(parts, flags):
     """The seconds that an address is valid, and preferred."""
     preferred, valid = struct.unpack_from("=II", parts[CACHEINFO]) if CACHEINFO in parts else (INFINITY, INFINITY)
+    # Of an IPv4 address that is valid forever only the flag says it.
+    preferred = 0 if flags & DEPRECATED else preferred
     return [FOREVER if seconds == INFINITY else seconds for seconds in (valid, preferred)]
 
 

@@ -14,6 +14,7 @@ from .. import _rooms
 from .._core.rows import changed, decoded, encoded
 from .._core.values import merged, replace
 from .._kinds.base import NOT_EXTERNAL, inherits, kind_named, kind_of
+from .._kinds.effects import drops_ipv6
 from .._resources.link import ADDRGENMODES, AltName, Flag, Link
 from . import devconf, link_rest
 from .netlink import (
@@ -290,7 +291,10 @@ def set_link(kernel, change):
     attrs += more
     for dummy, mode in change.changed_fields("addrgenmode"):
         # Of one message the kernel would take the flags first, and make an address.
-        set_addrgenmode(here, here.index(before.name if before.netns == target.netns else target.name), mode)
+        index = here.index(before.name if before.netns == target.netns else target.name)
+        if drops_ipv6(target, change.base):
+            here.ask("link", NEWLINK, ACK, [("IFLA_MTU=4:uint32", target.mtu)], index=index)
+        set_addrgenmode(here, index, mode)
     typed = [] if kind.maker == "tuntap" else kind_attrs(kernel, target, change.base, kind)
     if not (attrs or typed or header):
         return
