@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import environment, run
@@ -312,3 +313,22 @@ def test_addresses_are_handed_over_in_their_order(host):
     before = host.output(shown % "p0")
     assert run("linux_bridge", netns="n1", name="b0", ports=[dict(name="p0")], take_over_addresses=True)["changed"]
     assert host.output(shown % "b0") == before
+
+
+def test_an_ageing_time_that_stp_hides_is_not_known(host):
+    host.shell("ip link add br0 up type bridge forward_delay 200 ageing_time 12300 stp_state 1")
+    host.shell("ip link add p0 up master br0 type veth peer name p1; ip link set p1 up")
+    end = time.monotonic() + 30
+    while "topology_change 1" not in host.output("ip -d link show br0"):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert "ageing_time 400 " in host.output("ip -d link show br0")
+    assert run("linux_bridge", name="br0")["link"]["ageing_time"] is None
+    found = run("link_info", name=["br0"])
+    assert "ageing_time" not in found["links"][0]["options"]
+    assert [one["missing"] for one in found["not_described"]] == ["ageing_time"]
+    assert run("linux_bridge", name="br0", priority=4096)["rollback_commands"] == [
+        "ip link set dev br0 type bridge priority 32768"
+    ]
+    assert run("linux_bridge", name="br0", ageing_time=12300)["changed"]
+    assert not run("linux_bridge", name="br0", ageing_time=12300)["changed"]

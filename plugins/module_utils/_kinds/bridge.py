@@ -103,6 +103,15 @@ class Bridge(Kind):
                 state.add(replace(r, vlans=tuple(sorted(vlans.items())), pvid=new))
 
 
+class Ageing(Row):
+    """A time; None while STP handles a change of the topology, and the kernel tells twice the forward_delay instead."""
+
+    def read(self, get):
+        found, delay = get(self.nla), get("IFLA_BR_FORWARD_DELAY")
+        hidden = get("IFLA_BR_TOPOLOGY_CHANGE") and get("IFLA_BR_STP_STATE") == 1 and abs(found - 2 * delay) <= 2
+        return None if hidden else self.decode(found)
+
+
 KINDS = (
     Bridge(
         "bridge",
@@ -112,7 +121,7 @@ KINDS = (
             Row("forward_delay", "IFLA_BR_FORWARD_DELAY", "ticks", range(3001), 1500),
             Row("hello_time", "IFLA_BR_HELLO_TIME", "ticks", range(100, 1001), 200),
             Row("max_age", "IFLA_BR_MAX_AGE", "ticks", range(600, 4001), 2000),
-            Row("ageing_time", "IFLA_BR_AGEING_TIME", "ticks", range(10_000_001), 30000),
+            Ageing("ageing_time", "IFLA_BR_AGEING_TIME", "ticks", range(10_000_001), 30000),
             Row("group_fwd_mask", "IFLA_BR_GROUP_FWD_MASK", "int", range(0, 65536, 8), 0),
             Row("mcast_snooping", "IFLA_BR_MCAST_SNOOPING", default=True),
             Row("vlan_filtering", "IFLA_BR_VLAN_FILTERING", default=False),

@@ -132,6 +132,9 @@ class Link(Resource):
             return ["all, for its name"]
         usual = {row.name: row.default for row in self.REST}
         words = [name for name, value in self.rest if value is not None and value != usual.get(name)]
+        defaults = {row.name: row.default for row in kind_of(self).attrs}
+        # What the kernel hides for a while, or does not tell.
+        words += [name for name, value in self.attrs if value is None and defaults.get(name) is not None]
         return words + ["%s attribute %s" % (part, number) for part, number, dummy in self.raw] + list(self.withheld)
 
     @property
