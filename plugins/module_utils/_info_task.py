@@ -8,9 +8,10 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from . import _rooms
 from ._core.desired import Observation
-from ._core.values import Refused
+from ._core.values import Refused, replace
 from ._info import NODES, SPEC, as_task, describe, far_end, sought
 from ._probe_task import perform
+from ._rtnl.link_rest import of_new
 from ._rtnl.netlink import NoPyroute2
 from ._rtnl.observe import Kernel
 from ._rtnl.others import not_described
@@ -39,7 +40,7 @@ def link_info(p, kernel, dummy):
     state = kernel.observe(everything(["", *kernel.names()] if spaces is None else spaces, "address", "impairment"))
     links = [r for r in state if r.sort == "link" and sought_for(state, r)]
     links.sort(key=lambda r: (r.netns, r.index))
-    missing = left_out(r for link in links for r in (link, *state.on(link.key)) if r.sort in OF_LINKS)
+    missing = left_out(kernel, [r for link in links for r in (link, *state.on(link.key)) if r.sort in OF_LINKS])
     return dict(changed=False, links=[shown(state, link) for link in links], not_described=missing), None
 
 
@@ -60,7 +61,7 @@ def topology_info(p, kernel, dummy):
     found = [r for r in state if asked(r)]
     links = [r for r in found if r.sort == "link" and r.is_told(state)]
     links.sort(key=lambda r: (r.netns, r.index))
-    missing = left_out(found) + ([] if made else others(kernel, spaces, state))
+    missing = left_out(kernel, found) + ([] if made else others(kernel, spaces, state))
     return dict(describe(state, spaces, links, asked), changed=False, not_described=missing), None
 
 
@@ -70,9 +71,13 @@ def others(kernel, spaces, state):
     return [dict(netns=netns, thing=thing, missing="") for netns, things in heard for thing in things]
 
 
-def left_out(resources):
-    """What of these no option is for."""
-    told = [(r, r.not_described()) for r in resources if not r.made_by_kernel]
+def left_out(kernel, resources):
+    """What of these no option is for, and is not as in a new one."""
+    links = [r for r in resources if r.sort == "link" and r.raw]
+    kinds, masters = ({getattr(r, name) for r in links} - {"", None} for name in ("kind", "slave_kind"))
+    usual = of_new(kernel, kinds, masters) if links else set()
+    unusual = {r.key: replace(r, raw=tuple(one for one in r.raw if one not in usual)) for r in links}
+    told = [(r, unusual.get(r.key, r).not_described()) for r in resources if not r.made_by_kernel]
     told = [dict(netns=r.netns, thing=thing(r), missing=", ".join(words)) for r, words in told if words]
     return sorted(told, key=lambda one: (one["netns"], one["thing"]))
 

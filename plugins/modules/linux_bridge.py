@@ -52,8 +52,8 @@ options:
       - How long the bridge remembers the port of a MAC address, in hundredths of a second from 0 to 10000000. The
         kernel's value is V(30000), 5 minutes.
       - With V(0) it remembers nothing and sends each frame to all ports, like a hub.
-      - While STP handles a change of the topology, the kernel tells twice the O(forward_delay) in its place. Results then
-        have null, and a task that gives a value sets it.
+      - While STP handles a change of the topology, the kernel tells twice the O(forward_delay) in its place. Results
+        have null then, and a task that gives a value sets it.
     type: int
   group_fwd_mask:
     description:

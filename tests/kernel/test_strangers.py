@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -263,6 +264,7 @@ ip -n n1 address add 192.0.2.1/24 dev d0
 ip -n n1 neighbour add 192.0.2.7 lladdr 02:00:00:00:00:07 dev d0 nud permanent extern_learn
 ip -n n1 route add 198.51.100.0/24 via 192.0.2.9 congctl reno
 ip netns exec n1 nft add table inet filter
+ip -n n1 link add br0 type bridge mcast_query_interval 5000; ip -n n1 link add p0 master br0 type veth peer name p1
 ip -n n1 addrlabel add prefix 2001:db8::/32 label 99
 ip -n n1 xfrm policy add src 10.1.0.0/24 dst 10.2.0.0/24 dir out tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel
 tc -n n1 qdisc add dev d1 root handle 1: htb; tc -n n1 class add dev d1 parent 1: classid 1:a htb rate 1mbit
@@ -284,6 +286,8 @@ def test_what_has_no_option_is_named(host):
         ("class htb dev d1 1:a", ""),
         ("filter dev d1 parent 1: pref 7 u32", ""),
     }
+    of_bridge = [one["missing"] for one in said if one["thing"] in ("link br0", "link p0")]
+    assert len(of_bridge) == 1 and re.match(r"data attribute \d+$", of_bridge[0]), said
     route = [one["missing"] for one in said if one["thing"].startswith("route 198.51.100.0/24")]
     assert len(route) == 1 and route[0].startswith("attribute "), said
     assert run("link_info", name=["d0"])["not_described"] == [dict(netns="n1", thing="link d0", missing="gso_max_size")]

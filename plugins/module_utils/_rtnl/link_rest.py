@@ -9,12 +9,14 @@ from contextlib import suppress
 from functools import lru_cache
 
 from .._kinds.base import kind_named
-from .netlink import ACK, AF_SPEC, GETLINK, NEWLINK, af_specs, attribute, known, nested
+from .._rooms import KIND_ROOMS
+from .netlink import ACK, AF_SPEC, CREATE, DUMP, EXCL, GETLINK, NEWLINK, af_specs, attribute, known, nested, text
 
 LINKINFO = 18
 # Of the part of a message: the kind, and its data.
 INFO_KIND, INFO_DATA, INFO_SLAVE_KIND, INFO_SLAVE_DATA = 1, 2, 4, 5
 INET6_TOKEN = 7
+PLAIN = next(iter(KIND_ROOMS))  # a kind that every kernel has, and that becomes a port of whatever has ports
 
 
 @lru_cache(maxsize=None)
@@ -39,6 +41,30 @@ def rest_of(kind, slave, specs, info):
 
 def undescribed(name, of_port, data):
     return [(number, raw) for number, raw in nested(data) if number not in described(name, of_port)]
+
+
+def of_new(kernel, kinds, masters):
+    """The same of new links of these kinds, and of new ports of these, made in a namespace that nobody sees."""
+    scratch, found = kernel.scratch_netns(), set()
+    with scratch.socket:
+        for number, kind in enumerate(sorted(kinds | masters)):
+            name = "l%d" % number
+            for data in (b"", attribute(INFO_DATA, attribute(1, b"\1\0\0\0"))):  # a vxlan has a number at least
+                with suppress(OSError):
+                    made(scratch, name, kind, data, [])
+            with suppress(OSError):
+                made(scratch, "p%d" % number, PLAIN, b"", [("IFLA_MASTER=10:uint32", scratch.index(name))])
+        for answer in scratch.ask("link", GETLINK, DUMP):
+            parts = dict(nested(answer, 16))
+            info = dict(nested(parts.get(LINKINFO, b"")))
+            kind, slave = (text(info.get(number, b"")) for number in (INFO_KIND, INFO_SLAVE_KIND))
+            found.update(rest_of(kind_named(kind), slave, {}, info))
+    return found
+
+
+def made(scratch, name, kind, data, more):
+    info = attribute(INFO_KIND, kind.encode() + b"\0") + data
+    scratch.ask("link", NEWLINK, ACK | CREATE | EXCL, [("IFLA_IFNAME=3:text", name), (LINKINFO, info), *more])
 
 
 def of_kind(link):
