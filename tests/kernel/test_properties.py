@@ -437,7 +437,7 @@ def without_ipv6(draw, links):
     if not alone or draw(st.integers(0, 3)):
         return set()
     n = draw(st.sampled_from(alone))
-    links[n] = replace(links[n], mtu=draw(st.sampled_from([68, 1279])), addrgenmode=None)
+    links[n] = replace(links[n], mtu=draw(st.sampled_from([576, 1279])), addrgenmode=None)
     return {links[n].ref}
 
 

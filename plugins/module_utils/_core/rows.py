@@ -168,6 +168,8 @@ class Ip(Row):
         return ("100::%x" % number if ":" in value else "192.0.2.%d" % number for number in range(1, 255))
 
     def encode(self, value, old):
+        # Newer kernels keep the address of a tunnel that is not told.
+        value = value or {4: "0.0.0.0", 6: "::"}.get(self.version)  # noqa: S104
         return {self.nla: value} if value else {}
 
     def decode(self, raw):
