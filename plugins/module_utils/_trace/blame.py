@@ -7,7 +7,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 from .._core.values import replace
-from .path import Lost, at, inside_line, ip_line
+from .path import Lost, around, at, inside_line, ip_line
 from .selectors import fits
 
 NOWHERE = ("blackhole", "unreachable", "prohibit", "throw")
@@ -71,7 +71,7 @@ def missing_route(walk, netns, iif, packet, checks):
     where = "%s (VRF %s)" % (at(netns), vrf) if vrf else at(netns)
     reason, cure = "%s has no route to %s" % (where, packet.dst), []
     owners = walk.addresses(None, packet.dst)
-    prefix = str(owners[0].network) if owners else packet.dst
+    prefix = around(owners, packet.dst)
     other_vrf = [r for r in owners if r.netns == netns and walk.vrf_of(r.netns, r.dev) != vrf]
     if other_vrf:
         theirs = walk.vrf_of(netns, other_vrf[0].dev)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
-from .path import Lost, at, inside_line, ip_line
+from .path import Lost, around, at, inside_line, ip_line
 
 PRIVATE = [ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")]
 
@@ -40,7 +40,7 @@ def on_the_way_back(walk, lost, end, packet, trail):
         lost.dev = lost.dev or dev
         gateway = came_by(walk, netns, packet, trail)
         owners = walk.addresses(None, packet.src)
-        prefix = str(owners[0].network) if owners else packet.src
+        prefix = around(owners, packet.src)
         lost.code = "return"
         lost.reason = "the packet arrives in %s, which has no route back to %s" % (at(netns), packet.src)
         if gateway:

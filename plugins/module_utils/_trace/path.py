@@ -94,6 +94,11 @@ def inside_line(netns, *words):
     return " ".join([*inside(netns), *words])
 
 
+def around(owners, address):
+    """The network of an address, or itself where nobody has it or it names a peer."""
+    return str(owners[0].network) if owners and not owners[0].peer else address
+
+
 def at(netns, dev=""):
     """A place in a sentence."""
     home = netns or "the host"
