@@ -52,7 +52,7 @@ def no_route(walk, netns, iif, packet, answer):
         return Lost(netns, "", "link", "%s has no such link" % at(netns), [ip_line(netns, "link", "show")])
     error = answer.error or {word: code for code, word in BY_ERROR.items()}[answer.type]
     checks = [get_words(netns, iif, packet)]
-    for find in (down_link, refusing_rule, refusing_route, reverse_path, martian, forwarding_off):
+    for find in (down_link, refusing_rule, forwarding_off, refusing_route, reverse_path, martian):
         lost = find(walk, netns, iif, packet, error)
         if lost is not None:
             lost.checks = checks + lost.checks
