@@ -1,6 +1,7 @@
 """Each role's defaults, argument spec, README and playbook agree."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 TOPOLOGIES = sorted(path.name for path in (ROOT / "roles").iterdir())
+MOLECULE = ROOT / "extensions/molecule"
+FAULTS = runpy.run_path(str(ROOT / "tests/tutorial-faults"))
 
 
 def load(path):
@@ -47,3 +50,9 @@ def test_a_tutorial_shows_it(role):
     # A whole fabric takes more commands than anyone reads.
     assert role == "topology" or re.search(r"^<!-- commands of %s -->\n\n```sh\n# .*\nip " % role, page, re.MULTILINE)
     assert "](%s.md)" % role in (ROOT / "docs/tutorials/README.md").read_text()
+
+
+@pytest.mark.parametrize("role", sorted(path.parents[1].name for path in MOLECULE.glob("*/files/faults.yml")))
+def test_the_tutorial_says_what_can_be_wrong(role):
+    page = (ROOT / "docs/tutorials" / (role + ".md")).read_text()
+    assert FAULTS["page_of"](role, page) == page
