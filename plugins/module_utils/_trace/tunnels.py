@@ -152,7 +152,7 @@ def candidates(wire, netns, packet):
 
 def decapsulated(wire, netns, packet, frame, trail, sender=None):
     """The ends of the frame of an outer packet that has come to a namespace."""
-    near = candidates(wire, netns, packet)
+    near = [link for link in candidates(wire, netns, packet) if link.l3 != bool(frame.dmac)]
     fitting = [link for link in near if misfit(link, packet) is None]
     if fitting:
         best = max(fitting, key=lambda link: bool(dict(link.attrs).get("remote")))
@@ -164,17 +164,10 @@ def decapsulated(wire, netns, packet, frame, trail, sender=None):
     pairs = sorted(zip(words, near), key=lambda pair: pair[0][0])
     if pairs:
         (dummy, code, option, theirs, mine), link = pairs[0]
-        ours = "%s has %s" % (at(*sender.ref), mine) if sender is not None else "the packet has %s" % mine
+        ours = "%s has %s" % (at(*sender.ref) if sender is not None else "the packet", "none" if mine is None else mine)
         text = "no tunnel in %s takes the outer packet %s: %s has %s %s, %s"
         reason = text % (at(netns), packet.words(), link.name, option, theirs or "none", ours)
-        remedies = [ip_line(link.netns, "link", "set", link.name, "type", link.kind, option, str(mine))]
-        if link.kind in OVER_UDP:
-            again = {name: dict(link.attrs).get(name) for name in ("id", "dstport", "local", "remote")}
-            words = [
-                word for name, value in dict(again, **{option: mine}).items() if value for word in (name, str(value))
-            ]
-            add = ip(link.netns, "link", "add", link.name, "type", link.kind, *words)
-            remedies = [ip_line(link.netns, "link", "del", link.name), " ".join(add)]
+        remedies = alike(link, option, mine)
         if code == "down":
             reason = "%s, the other end of the tunnel, is down" % at(*link.ref)
             remedies = [ip_line(link.netns, "link", "set", link.name, "up")]
@@ -184,6 +177,17 @@ def decapsulated(wire, netns, packet, frame, trail, sender=None):
         reason = text % (at(netns), packet.words(), packet.protocol)
         checks = [ip_line(netns, "-d", "link", "show")]
         yield Lost(netns, trail[-1].dev if trail else "", "tunnel", reason, checks, trail=trail)
+
+
+def alike(link, option, value):
+    """Commands that give a tunnel the option of its packets."""
+    if link.kind in OVER_UDP:
+        again = {name: dict(link.attrs).get(name) for name in ("id", "dstport", "local", "remote")}
+        words = [word for name, said in {**again, option: value}.items() if said for word in (name, str(said))]
+        add = ip(link.netns, "link", "add", link.name, "type", link.kind, *words)
+        return [ip_line(link.netns, "link", "del", link.name), " ".join(add)]
+    words = ["no" + option] if value is None else [option, str(value)]
+    return [ip_line(link.netns, "link", "set", link.name, "type", link.kind, *words)]
 
 
 def misfit(link, packet):
