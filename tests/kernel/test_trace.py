@@ -169,6 +169,14 @@ def packet_sockets(host):
     return host.output("for n in $(ls /run/netns); do ip netns exec $n cat /proc/net/packet; done | grep -vc sk")
 
 
+def test_a_connection_is_made_once(networks, monkeypatch):
+    """Also where the order of what was seen is not known, for which others are sent anew: its port is not free."""
+    networks("switched")
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    found = traced("switched", dict(protocol="tcp", port=22, listen="b"))
+    assert found["verdict"] == "delivered", found["msg"]
+
+
 def test_an_option_of_the_sender(networks):
     """Source, link and mark are those of the packet."""
     host = networks("switched")

@@ -223,10 +223,10 @@ class Lookup:
             return packet, ""
 
         def own():
-            found = [r.ip for r in self.state.within(netns, "address") if r.dev == oif]
+            found = [r.ip for r in self.state.within(netns, "address") if r.dev == (oif or iif)]
             return next((address for address in found if (":" in address) == packet.six), "")
 
-        return nat.translated(rules, hook, packet, iif, oif, own)
+        return nat.translated(rules, hook, packet, iif, oif, own, self.owned(netns, packet.dst))
 
     def listens(self, netns, packet, dev):
         """Whether a socket takes a packet; else the address at which one listens on that port, or nothing."""
@@ -283,8 +283,13 @@ def translations(kernel, netns):
     """The rules of NAT of a namespace; a program is asked only where there are tables."""
     with kernel.inside(netns):
         if any(family in NAT_FAMILIES for family, dummy in nft_tables()):
+            told, saved = output(["nft", "-j", "list", "ruleset"]) or "{}", []
+            # Of targets of iptables nft(8) tells the name alone.
+            for name in ("iptables-nft-save", "ip6tables-nft-save") if '"xt"' in told else ():
+                saved += (output([name, "-t", "nat"]) or "").splitlines()
             with suppress(ValueError):
-                yield from nat.of_nft(json.loads(output(["nft", "-j", "list", "ruleset"]) or "{}").get("nftables", ()))
+                yield from nat.of_nft(json.loads(told).get("nftables", ()), not saved)
+            yield from nat.of_iptables(saved)
         if "nat" in legacy_tables("ipv4"):
             yield from nat.of_iptables((output(["iptables-legacy-save", "-t", "nat"]) or "").splitlines())
 

@@ -26,6 +26,11 @@ KINDS = {1: "policy", 2: "return", 3: "rule"}
 TOKEN_AT = (8, 8 + 20 + 8, 8 + 40 + 8, 28, 48, 32, 52, 46, 66, 58, 78)
 
 
+# Where the network header of what a tunnel carries is after the transport header: of IP, GRE with and without a key or
+# frames, and vxlan.
+INNER_AT = (0, 4, 8, 18, 22, 30)
+
+
 def be32(number):
     return struct.pack("!I", number)
 
@@ -72,6 +77,14 @@ def protocol_is(number):
 
 
 IS_TCP, IS_UDP = protocol_is(6), protocol_is(17)
+
+
+def tcp_in(at, first, last):
+    """The rules that mark what carries TCP of the ports."""
+    for version, protocol, head in ((b"\x45", 9, 20), (b"\x60", 6, 40)):
+        carries = equals(at, version) + equals(at + protocol, b"\6")
+        for port in (0, 2):
+            yield carries + between(at + head + port, first, last) + MARK
 
 
 class Tracer:
@@ -123,7 +136,8 @@ class Tracer:
         outer = [IS_UDP + equals(2, struct.pack("!H", port)) + MARK for port in self.ports]
         if self.marks.sport:
             ports = self.marks.sport, self.marks.sport + self.marks.count - 1
-            return outer + [IS_TCP + between(offset, *ports) + MARK for offset in (0, 2)]
+            plain = [IS_TCP + between(offset, *ports) + MARK for offset in (0, 2)]
+            return outer + plain + [rule for at in INNER_AT for rule in tcp_in(at, *ports)]
         return outer + [equals(offset, self.marks.token) + MARK for offset in TOKEN_AT]
 
     def send(self, messages):

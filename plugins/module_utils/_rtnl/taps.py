@@ -12,13 +12,14 @@ import struct
 from contextlib import suppress
 
 from .._namespaces import libc
-from .._trace.packet import Sighting, frame_of
+from .._trace.packet import Sighting, frame_of, innermost
 
 SOL_PACKET, AUXDATA, ATTACH_FILTER, TIMESTAMPNS, RCVBUFFORCE = 263, 8, 26, 35, 33
 OUTGOING, OTHERHOST, VLAN_VALID = 4, 3, 0x10
 NET = 0xFFF00000  # SKF_NET_OFF: offsets from the network header, so that it is one filter for links of every type
 PROTOCOL = 0xFFFFF000  # SKF_AD_OFF
 LENGTH, LOAD_WORD, LOAD_HALF, LOAD_BYTE, AND, EQUAL, AT_LEAST, RETURN = 0x80, 0x20, 0x28, 0x30, 0x54, 0x15, 0x35, 6
+JUMP = 5
 # Where the payload of a probe can begin after the network header: IPv4 and IPv6 with ICMP or UDP, quoted in an ICMP
 # error, and in tunnels.
 PLAIN, QUOTED, TUNNEL = [28, 48], [56, 96], [20, 24, 28, 36, 38, 40, 42, 44, 50, 58, 70]
@@ -67,24 +68,32 @@ def program(marks):
         it.longer(offset + 4, "tcp")
         it.add(LOAD_WORD, NET + offset)
         it.add(EQUAL, struct.unpack("!I", marks.token)[0], "yes")
-    it.label("tcp")
-    for version, protocol, ports in ((0x40, 9, 20), (0x60, 6, 40)) if marks.sport else ():
-        end = "not %x" % version
-        it.longer(ports + 4, end)
-        it.add(LOAD_BYTE, NET)
-        it.add(AND, 0xF0)
-        it.add(EQUAL, version, 0, end)
-        it.add(LOAD_BYTE, NET + protocol)
-        it.add(EQUAL, socket.IPPROTO_TCP, 0, end)
-        for port in (ports, ports + 2):
-            it.add(LOAD_HALF, NET + port)
-            it.add(AT_LEAST, marks.sport, 0, 1)
-            it.add(AT_LEAST, marks.sport + marks.count, 0, "yes")
-        it.label(end)
-    it.add(RETURN, 0)
+    it.add(JUMP, 1)
     it.label("yes")
     it.add(RETURN, 0x40000)
+    it.label("tcp")
+    for at in [0, *TUNNEL] if marks.sport else ():
+        for version, protocol, ports in ((0x40, 9, 20), (0x60, 6, 40)):
+            tcp_at(it, marks, at, version, protocol, ports)
+    it.add(RETURN, 0)
     return it.bytes()
+
+
+def tcp_at(it, marks, at, version, protocol, ports):
+    """Let pass TCP of the ports whose network header is there."""
+    end = "not %x at %d" % (version, at)
+    it.longer(at + ports + 4, end)
+    it.add(LOAD_BYTE, NET + at)
+    it.add(AND, 0xF0)
+    it.add(EQUAL, version, 0, end)
+    it.add(LOAD_BYTE, NET + at + protocol)
+    it.add(EQUAL, socket.IPPROTO_TCP, 0, end)
+    for port in (ports, ports + 2):
+        it.add(LOAD_HALF, NET + at + port)
+        it.add(AT_LEAST, marks.sport, 0, 2)
+        it.add(AT_LEAST, marks.sport + marks.count, 1, 0)
+        it.add(RETURN, 0x40000)
+    it.label(end)
 
 
 class Tap:
@@ -128,8 +137,9 @@ class Tap:
             number, token = self.marks.numbered(data)
             frame = frame_of(data, hardware, protocol, vid, token)
             if frame is not None and frame.packet is not None and number is None:
-                quoted = frame.packet.inner if frame.packet.error else None
-                ports = (frame.packet.sport, frame.packet.dport, quoted and quoted.sport)
+                inner = innermost(frame.packet)
+                quoted = inner.inner if inner.error else None
+                ports = (inner.sport, inner.dport, quoted and quoted.sport)
                 number = self.marks.of_ports(*ports)
             if frame is not None and (frame.packet is None or number is not None):
                 way = "out" if kind == OUTGOING else "in"

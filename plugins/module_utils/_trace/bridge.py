@@ -144,13 +144,24 @@ def egress(wire, port, out, bridge, frame, trail, vid, text, entry=None):
     untagged = not vid or (wire.host.vlans(out) or ({}, 0))[0].get(vid, wire.blind)
     leaving = frame if untagged else frame.tagged(vid)
     lost = None if wire.blind else held_back(wire, port, out, bridge, frame, trail, vid)
-    if lost is None and entry and not wire.leads((*out.ref, "out"), leaving):
+    if (
+        lost is None
+        and entry
+        and not wire.leads((*out.ref, "out"), leaving)
+        and (entry.static or elsewhere(wire, out, bridge, leaving))
+    ):
         lost = wrong_entry(wire, out, bridge, frame, trail, entry)
     if lost is not None:
         lost.frame = leaving
         yield lost
     else:
         yield from wire.transmit(out, leaving, trail, text)
+
+
+def elsewhere(wire, out, bridge, frame):
+    """Whether a frame would be taken if it left by another port."""
+    others = [wire.state.get(key) for key in sorted(wire.state.ports[bridge.key])]
+    return any(wire.leads((*other.ref, "out"), frame) for other in others if other is not out)
 
 
 def held_back(wire, port, out, bridge, frame, trail, vid):

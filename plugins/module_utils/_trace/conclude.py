@@ -229,9 +229,9 @@ def differences(steps, lost, told, evidence, seen):
         yield "by the look-ups it would be lost at %s (%s)" % (at(lost.netns, lost.dev), lost.reason)
     if told is None and lost is None:
         foretold = {(step.netns, step.dev, step.way) for step in steps if step.way != "at" and not step.frame.asks}
-        odd = [
-            place for place in dict.fromkeys((s.netns, s.dev, s.way) for s in evidence.seen) if place not in foretold
-        ]
+        # A bridge that does not know an address yet gives the frame to all.
+        places = [(s.netns, s.dev, s.way) for s in evidence.seen if not s.foreign]
+        odd = [place for place in dict.fromkeys(places) if place not in foretold]
         plain = {step.netns for step in steps}
         for netns, dev, dummy in odd[:3]:
             if netns not in plain:

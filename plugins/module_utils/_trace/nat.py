@@ -10,6 +10,7 @@ from typing import Any, Tuple
 
 from .._core.values import Value, replace
 
+PORTS = dict(tcp=("tcp",), udp=("udp",), th=("tcp", "udp"))
 SET = ("snat", "dnat", "masquerade", "redirect")
 
 
@@ -24,25 +25,32 @@ class Translation(Value):
     text: str = ""
 
 
-def of_nft(listed):
-    """The rules that translate, of the JSON of `nft -j list ruleset`."""
-    chains, priority = {}, {}
+def of_nft(listed, compatible=True):
+    """The rules that translate, of the JSON of `nft -j list ruleset`; without those of iptables if it tells more."""
+    chains, rules = {}, {}
     for entry in listed:
-        chain = entry.get("chain")
+        chain, rule = entry.get("chain"), entry.get("rule")
         if chain and chain.get("type") == "nat":
-            key = chain["family"], chain["table"], chain["name"]
-            chains[key], priority[key] = chain["hook"], chain.get("prio", 0)
-    out = []
-    for entry in listed:
-        rule = entry.get("rule")
-        key = (rule["family"], rule["table"], rule["chain"]) if rule else None
-        if key in chains:
-            out += [(priority[key], one) for one in of_rule(rule, chains[key])]
-    return [one for dummy, one in sorted(out, key=lambda pair: pair[0])]
+            chains[chain["family"], chain["table"], chain["name"]] = chain.get("prio", 0), chain["hook"]
+        if rule and (compatible or not any("xt" in statement for statement in rule.get("expr", ()))):
+            rules.setdefault((rule["family"], rule["table"], rule["chain"]), []).append(rule)
+    ordered = sorted(chains.items(), key=lambda pair: pair[1][0])
+    return [one for key, (dummy, hook) in ordered for one in of_chain(rules, key, hook)]
 
 
-def of_rule(rule, hook):
-    conditions = [found for found in map(condition, rule.get("expr", ())) if found]
+def of_chain(rules, key, hook, conditions=(), depth=16):
+    """The rules that translate of a chain, and of those to which it jumps."""
+    for rule in rules.get(key, ()) if depth else ():
+        expressions = rule.get("expr", ())
+        met = (*conditions, *filter(None, map(condition, expressions)))
+        for statement in expressions:
+            target = statement.get("jump") or statement.get("goto")
+            if target:
+                yield from of_chain(rules, (*key[:2], target["target"]), hook, met, depth - 1)
+        yield from of_rule(rule, hook, met)
+
+
+def of_rule(rule, hook, conditions):
     text = "table %s %s, chain %s, handle %s" % (rule["family"], rule["table"], rule["chain"], rule.get("handle"))
     for statement in rule.get("expr", ()):
         name = next(iter(statement), "")
@@ -52,7 +60,7 @@ def of_rule(rule, hook):
         if name in SET:
             to, port = target.get("addr", ""), target.get("port", 0)
             plain = to if isinstance(to, str) else ""
-            yield Translation(hook, name, tuple(conditions), plain, port if isinstance(port, int) else 0, text)
+            yield Translation(hook, name, conditions, plain, port if isinstance(port, int) else 0, text)
 
 
 def condition(expression):
@@ -64,6 +72,8 @@ def condition(expression):
         what = left["meta"]["key"]
     elif "payload" in left and "field" in left["payload"]:
         what = "%s %s" % (left["payload"]["protocol"], left["payload"]["field"])
+    elif left.get("fib", {}).get("result") == "type" and "daddr" in left["fib"].get("flags", ()):
+        what = "daddr type"
     else:
         return None
     return what, negated, tuple(values(match["right"]))
@@ -88,33 +98,53 @@ WORDS = {
     "-o": "oifname",
     "-i": "iifname",
     "-p": "l4proto",
-    "--dport": "tcp dport",
-    "--sport": "tcp sport",
+    "--dport": "th dport",
+    "--dports": "th dport",
+    "--sport": "th sport",
+    "--sports": "th sport",
+    "--dst-type": "daddr type",
 }
 HOOKS = dict(POSTROUTING="postrouting", PREROUTING="prerouting", OUTPUT="output")
 
 
 def of_iptables(lines):
     """The rules that translate, of the lines of iptables-save(8) for its table nat."""
+    rules = {}
     for line in lines:
-        match = re.match(r"-A (\S+) (.*)-j (MASQUERADE|SNAT|DNAT|REDIRECT)(.*)", line)
-        if not match or match.group(1) not in HOOKS:
-            continue
-        words, conditions, negated = match.group(2).split(), [], False
-        while words:
-            word = words.pop(0)
-            if word == "!":
-                negated = True
-            elif word in WORDS and words:
-                conditions.append((WORDS[word], negated, (words.pop(0),)))
-                negated = False
-        target = re.search(r"--to-(?:destination|source) ([0-9a-f.:]+)", match.group(4))
-        to, dummy, port = (target.group(1) if target else "").partition(":")
-        verb = match.group(3).lower()
-        yield Translation(HOOKS[match.group(1)], verb, tuple(conditions), to, int(port or 0), "iptables: " + line)
+        match = re.match(r"-A (\S+) (.*?)-[jg] (\S+)(.*)", line)
+        if match:
+            rules.setdefault(match.group(1), []).append(
+                (tuple(conditions_of(match.group(2).split())), *match.groups()[2:], line)
+            )
+    for chain, hook in HOOKS.items():
+        yield from of_saved(rules, chain, hook)
 
 
-def fits(rule, packet, iif, oif):
+def of_saved(rules, chain, hook, conditions=(), depth=16):
+    """The rules that translate of a chain of iptables, and of those to which it jumps."""
+    for more, target, rest, line in rules.get(chain, ()) if depth else ():
+        met, verb = (*conditions, *more), target.lower()
+        if target in rules:
+            yield from of_saved(rules, target, hook, met, depth - 1)
+        elif verb in SET:
+            found = re.search(r"--to-(?:destination|source) ([0-9a-f.:]+)|--to-ports ([0-9]+)", rest)
+            to, port = found.groups() if found else ("", "")
+            to, dummy, behind = (to or "").partition(":")
+            yield Translation(hook, verb, met, to, int(port or behind or 0), "iptables: " + line)
+
+
+def conditions_of(words):
+    negated = False
+    while words:
+        word = words.pop(0)
+        if word in WORDS and words:
+            wanted = words.pop(0)
+            yes = wanted.lower() if word == "--dst-type" else wanted
+            yield WORDS[word], negated, tuple(yes.split(",") if word.endswith("ports") else [yes])
+        negated = word == "!"
+
+
+def fits(rule, packet, iif, oif, local):
     known = {
         "iifname": iif,
         "oifname": oif,
@@ -122,16 +152,15 @@ def fits(rule, packet, iif, oif):
         "ip daddr": packet.dst,
         "ip6 saddr": packet.src,
         "ip6 daddr": packet.dst,
+        "daddr type": "local" if local else "unicast",
         "l4proto": packet.protocol,
         "ip protocol": packet.protocol,
-        "tcp dport": packet.dport or 0,
-        "udp dport": packet.dport or 0,
-        "tcp sport": packet.sport or 0,
-        "udp sport": packet.sport or 0,
-        "th dport": packet.dport or 0,
     }
+    for protocol in ("th", packet.protocol):
+        known.update({protocol + " dport": packet.dport or 0, protocol + " sport": packet.sport or 0})
     for what, negated, wanted in rule.conditions:
-        if what.split()[0] in ("tcp", "udp") and packet.protocol not in ("tcp", "udp"):
+        protocol = what.split()[0]
+        if packet.protocol not in PORTS.get(protocol, (packet.protocol,)):
             return False
         if what in known and any(is_in(known[what], one) for one in wanted) == negated:
             return False
@@ -150,14 +179,15 @@ def is_in(value, wanted):
         return value == wanted
 
 
-def translated(rules, hook, packet, iif, oif, own):
+def translated(rules, hook, packet, iif, oif, own, local=False):
     """The packet as the first rule that fits makes it, and that rule; `own` gives the address of a link."""
     for rule in rules:
-        if rule.hook == hook and fits(rule, packet, iif, oif):
-            if rule.verb == "dnat" and rule.to:
-                return replace(packet, dst=rule.to, dport=rule.port or packet.dport), "dnat by " + rule.text
-            source = rule.to if rule.verb == "snat" else own() if rule.verb == "masquerade" else ""
-            if source:
-                return replace(packet, src=source), "%s by %s" % (rule.verb, rule.text)
+        if rule.hook == hook and fits(rule, packet, iif, oif, local):
+            target = own() if rule.verb in ("masquerade", "redirect") else rule.to
+            said = "%s by %s" % (rule.verb, rule.text)
+            if rule.verb in ("dnat", "redirect") and (target or rule.port):
+                return replace(packet, dst=target or packet.dst, dport=rule.port or packet.dport), said
+            if rule.verb in ("snat", "masquerade") and target:
+                return replace(packet, src=target), said
             return packet, ""
     return packet, ""

@@ -59,8 +59,10 @@ class Packet(Value):
 
     def answer(self):
         """The reply to it."""
-        ports = dict(sport=self.dport, dport=self.sport)
-        return replace(self, src=self.dst, dst=self.src, reply=not self.reply, ttl=64, mark=0, **ports)
+        ends = dict(src=self.dst, dst=self.src, sport=self.dport, dport=self.sport)
+        # Whoever replies to a ping of IPv4 lets others fragment it.
+        dont = self.dont_fragment and self.protocol != "icmp"
+        return replace(self, reply=not self.reply, ttl=64, mark=0, dont_fragment=dont, **ends)
 
     def words(self):
         ports = [":%s" % port if port else "" for port in (self.sport, self.dport)]
@@ -168,7 +170,7 @@ def with_payload(packet, data, number, token):
     if number in (6, 17):
         sport, dport = struct.unpack_from("!HH", data)
         packet = replace(packet, sport=sport, dport=dport)
-        if number == 17 and data[8 : 8 + len(token)] != token and dport in TUNNEL_PORTS:
+        if number == 17 and dport in TUNNEL_PORTS and not (token and data[8:].startswith(token)):
             return over_udp(packet, data[8:], token)
         return packet
     if number in (4, 41):

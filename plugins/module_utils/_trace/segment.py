@@ -7,6 +7,7 @@ from __future__ import annotations
 from .packet import BROADCAST, Frame
 from .path import Lost, at, ip_line
 
+FRAMED = ("vxlan", "geneve", "gretap", "ip6gretap")  # tunnels that can be ports
 DULL = ("foreign", "nowhere", "alone")
 
 
@@ -28,9 +29,9 @@ def unbridged(wire, lost, frame, own, blind):
     """The loss at a link beside a bridge, on one side or the other."""
     list(blind.transmit(own, Frame(None, BROADCAST, asks="0.0.0.0"), ()))  # noqa: S104
     theirs = {ref for ref, dummy, dummy in blind.passed}
-    for ref in sorted(ref for ref, way, dummy in wire.passed if way == "in"):
+    for ref, way in sorted((ref, way) for ref, way, dummy in wire.passed):
         link = wire.state.link(ref)
-        bridge = bridge_beside(wire, link, own, theirs)
+        bridge = bridge_beside(wire, link, own, theirs) if way == "in" else None
         if bridge is not None:
             text = "%s, the link by which the frames come, is no port of the bridge %s"
             trail = next((one.trail for one in lost if one.trail and one.trail[-1].dev == link.name), ())
@@ -38,8 +39,8 @@ def unbridged(wire, lost, frame, own, blind):
         port = port_beside(wire, link, theirs)
         if port is not None:
             text = "%s, behind which %s is, is no port of the bridge %s"
-            what = frame.asks or frame.dmac
-            return no_port(port, link.master, text % (at(*port.ref), what, link.master), ())
+            what, bridge = frame.asks or frame.dmac, bridge_of(wire, link).name
+            return no_port(port, bridge, text % (at(*port.ref), what, bridge), ())
     return None
 
 
@@ -59,7 +60,7 @@ def owner_of(wire, frame):
 
 def loose(wire, link):
     """Whether a link has no master, no addresses but its own, and nothing on it."""
-    if link.master or link.name == "lo" or link.peer is None:
+    if link.master or link.name == "lo" or (link.peer is None and link.kind not in FRAMED):
         return False
     return not [
         r for r in wire.state.on(link.key) if r.sort == "link" or (r.sort == "address" and not r.ip.startswith("fe80"))
@@ -74,10 +75,15 @@ def bridge_beside(wire, link, own, theirs):
     return next((r for r in bridges if theirs & {key[1:] for key in wire.state.ports[r.key]} or r.ref == own.ref), None)
 
 
+def bridge_of(wire, link):
+    """The bridge that a link is, or is a port of."""
+    one = wire.state.link((link.netns, link.master)) if link.master else link
+    return one if one is not None and one.kind == "bridge" else None
+
+
 def port_beside(wire, link, theirs):
-    """The loose link beside a port, behind which the owner of an address is."""
-    master = wire.state.link((link.netns, link.master)) if link.master else None
-    if master is None or master.kind != "bridge":
+    """The loose link beside a bridge, behind which the owner of an address is."""
+    if bridge_of(wire, link) is None:
         return None
     near = [r for r in wire.state if r.sort == "link" and r.netns == link.netns and loose(wire, r)]
     return next((r for r in near if r.ref in theirs), None)

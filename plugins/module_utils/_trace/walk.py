@@ -97,8 +97,7 @@ class Walk:
         if answer.error or answer.type in blame.NOWHERE:
             raise blame.no_route(self, netns, "", packet, answer)
         if answer.type == "local":
-            packet = replace(packet, src=packet.src or answer.src or packet.dst)
-            return self.to_itself(netns, packet)
+            return self.to_itself(netns, replace(packet, src=packet.src or answer.src))
         packet = replace(packet, src=packet.src or answer.src)
         return self.onward(netns, packet, answer, "", ())
 
@@ -111,6 +110,7 @@ class Walk:
                 ip_line(netns, "link", "set", "lo", "up"),
             )
             raise Lost(netns, "lo", "down", reason, checks, [cure])
+        packet = replace(packet, src=packet.src or packet.dst)
         step = Step(netns, "lo", "in", NETWORK, Frame(packet), "%s is its own address" % packet.dst)
         return (step,), (netns, "lo")
 
@@ -171,6 +171,7 @@ class Walk:
         before = packet
         packet, text = self.host.translated(netns, "postrouting", packet, iif, answer.dev)
         self.remember(netns, before, packet, text)
+        packet = self.disguised(netns, packet)
         self.note_rule(netns, iif, before, answer)
         said = [blame.route_words(answer), text] if text else [blame.route_words(answer)]
         trail += (Step(netns, answer.dev, "at", NETWORK, Frame(packet), "; ".join(said)),)
@@ -360,9 +361,14 @@ class Walk:
             self.changes.append((netns, before, after, text))
 
     def untranslated(self, netns, packet):
-        """The packet as the flow has it in which it is a reply."""
+        """A reply with the destination that its flow had as source: what it is routed by."""
         before = self.flows.get((netns, packet.src, packet.dst)) if packet.reply else None
-        return replace(packet, src=before.dst, dst=before.src) if before is not None else packet
+        return replace(packet, dst=before.src) if before is not None else packet
+
+    def disguised(self, netns, packet):
+        """A reply with the source that its flow had as destination: it gets that when it leaves."""
+        before = self.flows.get((netns, packet.src, packet.dst)) if packet.reply else None
+        return replace(packet, src=before.dst, sport=before.dport) if before is not None else packet
 
 
 def is_group(address):
