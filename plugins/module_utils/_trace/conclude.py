@@ -115,23 +115,45 @@ def after_last(walk, last, theory, evidence):
 
 
 def unanswered(walk, netns, packet, last, evidence):
-    """The loss of a packet that waits for a neighbour: where the question for it was last seen."""
+    """The loss of a packet that waits for a neighbour: where the question for it, or the answer, was last seen."""
     iif = last.dev if last is not None and last.way == "in" else ""
     nexthop = walk.host.route(netns, packet, iif, "").via or packet.dst
-    since = last.when if last is not None else 0
-    answered = {one.frame.dmac for one in evidence.sightings if one.frame.asks == "-"}
-    asked = [one for one in evidence.sightings if one.frame.asks == nexthop and one.when >= since]
-    asked = [one for one in asked if walk.addresses(None, nexthop) and one.frame.smac not in answered]
-    if not asked:
+    asked, answers = questions(walk, nexthop, last.when if last is not None else 0, evidence)
+    if not asked or any(one.netns == netns and one.way == "in" for one in answers):
         return None
-    one = asked[-1]
-    rest = walk.resume(one)[1]
-    if rest is not None or not walk.addresses(one.netns, one.frame.asks):
+    one = (answers or asked)[-1]
+    rest = walk.resume(one)[1] if not answers else None
+    if rest is not None:
         return rest
-    text = "%s is asked who has %s, and does not answer"
+    text = "%s is asked who has %s, and does not answer" % (at(one.netns, one.dev), nexthop)
+    if answers or not walk.addresses(one.netns, nexthop):
+        what = "answer" if answers else "question"
+        way = "leaving by" if one.way == "out" else "coming in by"
+        text = "the %s who has %s was last seen %s %s, and goes no further" % (
+            what,
+            nexthop,
+            way,
+            at(one.netns, one.dev),
+        )
     words = ["nft", "list", "ruleset"], ["tcpdump", "-eni", one.dev, "arp or icmp6"]
     checks = [inside_line(one.netns, *line) for line in words]
-    return Lost(one.netns, one.dev, "arp", text % (at(one.netns, one.dev), one.frame.asks), checks)
+    return Lost(one.netns, one.dev, "arp", text, checks)
+
+
+def questions(walk, nexthop, since, evidence):
+    """The sightings of the questions who has an address, and of the answers."""
+    recent = [one for one in evidence.sightings if one.when >= since]
+    asked = [one for one in recent if one.frame.asks == nexthop and walk.addresses(None, nexthop)]
+    asked = [one for one in asked if not given_to_bridge(walk, one)]
+    return asked, [one for one in recent if one.frame.asks == "-" and asked and one.frame.dmac == asked[-1].frame.smac]
+
+
+def given_to_bridge(walk, one):
+    """Whether this is the copy of a question that a bridge gives to its own host, which does not have the address."""
+    link = walk.state.link((one.netns, one.dev))
+    return (
+        link is not None and link.kind == "bridge" and one.way == "in" and not walk.addresses(one.netns, one.frame.asks)
+    )
 
 
 def times_seen(last, evidence):
