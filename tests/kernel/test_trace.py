@@ -180,14 +180,15 @@ def test_a_connection_is_made_once(networks, monkeypatch):
 def test_an_option_of_the_sender(networks):
     """Source, link and mark are those of the packet."""
     host = networks("switched")
-    host.shell("ip -n a address add 10.1.0.9/24 dev a0")
+    host.shell("ip -n a address add 10.1.0.9/24 dev a0", "ip -n r rule add fwmark 5 prohibit")
     try:
         found = traced("switched", dict(source="10.1.0.9", dev="a0", mark=5))
         assert found["verdict"] == "delivered" and found["hops"][0]["source"] == "10.1.0.9", found["msg"]
+        assert not found["differs"], found
         found = traced("switched", dict(source="10.99.0.1"))
         assert found["verdict"] == "lost" and found["where"]["netns"] == "a", found["msg"]
     finally:
-        host.shell("ip -n a address del 10.1.0.9/24 dev a0")
+        host.shell("ip -n a address del 10.1.0.9/24 dev a0", "ip -n r rule del fwmark 5")
 
 
 def keep(properties, network, fault, found):

@@ -95,6 +95,7 @@ def sent(kernel, names, wishes, manner, taps, tracers, missing):
             [one for one in verdicts if one.number in (None, number)],
             risen,
             missing,
+            {tracer.netns: tracer.mark for tracer in tracers},
         )
         for number, answer in enumerate(answers)
     ]

@@ -93,6 +93,7 @@ class Tracer:
     def __init__(self, kernel, netns, families, devices, marks, ports=()):
         self.kernel, self.netns, self.marks, self.ports = kernel, netns, marks, ports
         self.name, self.refused = "virtnet_trace_" + marks.token.hex(), []
+        self.mark = 0  # that rules have given to a probe
         with kernel.inside(netns):
             self.heard, self.own = Netlink(NETFILTER), Netlink(NETFILTER)
         try:
@@ -186,6 +187,8 @@ class Tracer:
                 mine[number] = mine.get(number) if probe is None else probe
             if own:
                 continue
+            if number in mine:
+                self.mark = int.from_bytes(parts.get(14, b""), "big") or self.mark
             if number in mine and verdict_of(parts) == 0:
                 handle = int.from_bytes(parts[3], "big") if 3 in parts else 0
                 how = KINDS.get(int.from_bytes(parts.get(4, b""), "big"), "rule")

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from .._core.values import replace
 from .._reach import seen as words_of
 from . import neighbours
-from .evidence import by_counters, by_rules, last_of
+from .evidence import by_counters, by_mark, by_rules, last_of, marked
 from .hops import direction, hops_of, of_sightings
 from .path import Lost, Step, at, inside_line
 from .tell import drawing
@@ -93,7 +94,7 @@ def found(walk, asked, theory, evidence):
 def after_last(walk, last, theory, evidence):
     """The loss behind the place where the probe was last seen."""
     steps, foretold, dummy = theory
-    resumed, rest, dummy = walk.resume(last, of_sightings(evidence.seen, steps))
+    resumed, rest = resumed_from(walk, last, evidence, steps)
     if rest is not None and rest.code in DULL:
         # It went on to where nobody takes it: who sent it there knows why, or the look-ups do.
         rest = by_sender(walk, last, rest)
@@ -112,6 +113,14 @@ def after_last(walk, last, theory, evidence):
         or unanswered(walk, last.netns, last.packet, last, evidence)
         or unknown(last, resumed, evidence)
     )
+
+
+def resumed_from(walk, last, evidence, steps):
+    """The rest of the way from a sighting, and the loss on it, with the mark that rules have given to it there."""
+    packet = marked(evidence, last.netns, last.packet) if last.way == "in" else None
+    start = replace(last, frame=replace(last.frame, packet=packet)) if packet is not None else last
+    resumed, rest, dummy = walk.resume(start, of_sightings(evidence.seen, steps))
+    return resumed, by_mark(rest, last.netns, packet)
 
 
 def unanswered(walk, netns, packet, last, evidence):
@@ -178,11 +187,18 @@ def of_sender(walk, asked, lost, evidence):
     counted = by_counters(evidence, asked.netns, [dev for sort, dev, name in evidence.risen.get(asked.netns, {})])
     if counted is not None or (lost is not None and evidence.answer.reason == "no reply"):
         return counted or lost
-    waiting = unanswered(walk, asked.netns, asked.packet, None, evidence)
+    waiting = marked_by_sender(walk, asked, evidence) or unanswered(walk, asked.netns, asked.packet, None, evidence)
     if waiting is not None:
         return waiting
     reason = "the kernel of %s does not send it: %s" % (at(asked.netns), words_of(evidence.answer))
     return Lost(asked.netns, "", "unknown", reason)
+
+
+def marked_by_sender(walk, asked, evidence):
+    """The loss of a probe to which the rules of its sender have given a mark."""
+    packet = marked(evidence, asked.netns, asked.packet)
+    rest = packet and type(walk)(walk.host).there_and_back(asked.netns, packet, asked.dev)[1]
+    return by_mark(rest, asked.netns, packet) if rest and rest.netns == asked.netns else None
 
 
 def is_next(resumed, lost, evidence):

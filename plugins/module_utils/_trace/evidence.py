@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Optional, Tuple
 
-from .._core.values import Value
+from .._core.values import Value, replace
 from .path import Lost, at, inside_line, ip_line
 
 
@@ -31,6 +31,7 @@ class Evidence(Value):
     verdicts: Tuple[Verdict, ...] = ()
     risen: Any = None
     missing: Tuple[str, ...] = ()
+    marks: Any = None  # that rules of a namespace have given to it
 
     @property
     def seen(self):
@@ -57,6 +58,20 @@ def last_of(evidence, state, order):
     latest = rest[-1].when
     same = [one for one in rest if one.when == latest]
     return max(same, key=lambda one: order.get((one.netns, one.dev, one.way), -1))
+
+
+def marked(evidence, netns, packet):
+    """A packet with the mark that rules of a namespace have given to it; None without one."""
+    mark = (evidence.marks or {}).get(netns)
+    return replace(packet, mark=mark) if mark and mark != packet.mark and packet.inner is None else None
+
+
+def by_mark(lost, netns, packet):
+    """The loss of a packet that has got a mark."""
+    if packet is not None and lost is not None and lost.netns == netns:
+        lost.reason += " (rules of nftables in %s give it the mark %d)" % (at(netns), packet.mark)
+        lost.checks.append(inside_line(netns, "nft", "list", "ruleset"))
+    return lost
 
 
 def by_rules(evidence, place):

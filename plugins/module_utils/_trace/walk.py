@@ -120,7 +120,10 @@ class Walk:
             got = self.leave(netns, packet, answer, iif, trail)
             if got.away:
                 return got.trail, (None, "")
-            netns, iif, packet, trail = got.netns, got.dev, got.frame.packet, got.trail
+            packet, trail = got.frame.packet, got.trail
+            # A mark is not seen beyond a network namespace.
+            packet = packet if got.netns == netns else replace(packet, mark=0)
+            netns, iif = got.ref
             answer, packet, trail = self.enter(netns, iif, packet, trail)
             if answer.type == "local":
                 return self.at_home(netns, iif, packet, trail)
