@@ -126,9 +126,12 @@ def resumed_from(walk, last, evidence, steps):
 def unanswered(walk, netns, packet, last, evidence):
     """The loss of a packet that waits for a neighbour: where the question for it, or the answer, was last seen."""
     iif = last.dev if last is not None and last.way == "in" else ""
-    nexthop = walk.host.route(netns, packet, iif, "").via or packet.dst
+    packet = walk.host.translated(netns, "prerouting", packet, iif, "")[0] if iif else packet
+    answer = walk.host.route(netns, packet, iif, "")
+    nexthop = answer.via or packet.dst
     asked, answers = questions(walk, nexthop, last.when if last is not None else 0, evidence)
-    if not asked or any(one.netns == netns and one.way == "in" for one in answers):
+    heard = any(one.netns == netns and one.way == "in" for one in answers)
+    if not asked or (heard and known(walk, netns, answer.dev, nexthop)):
         return None
     one = (answers or asked)[-1]
     rest = walk.resume(one)[1] if not answers else None
@@ -136,9 +139,9 @@ def unanswered(walk, netns, packet, last, evidence):
         return rest
     text = "%s is asked who has %s, and does not answer" % (at(one.netns, one.dev), nexthop)
     if answers or not walk.addresses(one.netns, nexthop):
-        what = "answer" if answers else "question"
+        what = "answer of" if answers else "question who has"
         way = "leaving by" if one.way == "out" else "coming in by"
-        text = "the %s who has %s was last seen %s %s, and goes no further" % (
+        text = "the %s %s was last seen %s %s, and goes no further" % (
             what,
             nexthop,
             way,
@@ -147,6 +150,12 @@ def unanswered(walk, netns, packet, last, evidence):
     words = ["nft", "list", "ruleset"], ["tcpdump", "-eni", one.dev, "arp or icmp6"]
     checks = [inside_line(one.netns, *line) for line in words]
     return Lost(one.netns, one.dev, "arp", text, checks)
+
+
+def known(walk, netns, dev, nexthop):
+    """Whether a namespace knows a neighbour, or can not be asked."""
+    entry = walk.host.neighbour(netns, dev, nexthop) if walk.state.link((netns, dev)) is not None else None
+    return entry is None or entry[0] not in ("incomplete", "failed")
 
 
 def questions(walk, nexthop, since, evidence):

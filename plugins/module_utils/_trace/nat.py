@@ -59,8 +59,21 @@ def of_rule(rule, hook, conditions):
             name = str(target.get("name", "")).lower()
         if name in SET:
             to, port = target.get("addr", ""), target.get("port", 0)
-            plain = to if isinstance(to, str) else ""
-            yield Translation(hook, name, conditions, plain, port if isinstance(port, int) else 0, text)
+            port = port if isinstance(port, int) else 0
+            for more, plain in mapped(to):
+                yield Translation(hook, name, (*conditions, *more), plain, port, text)
+
+
+def mapped(to):
+    """The addresses to which a rule translates, each with the conditions for it."""
+    said = to.get("map", {}) if isinstance(to, dict) else {}
+    data = said.get("data")
+    if not isinstance(data, dict):
+        yield (), to if isinstance(to, str) else ""
+        return
+    for key, value in data.get("set", ()):
+        met = condition({"match": {"op": "==", "left": said["key"], "right": key}})
+        yield (met,) if met else (), value if isinstance(value, str) else ""
 
 
 def condition(expression):
