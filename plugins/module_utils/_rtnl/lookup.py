@@ -305,9 +305,14 @@ def answer_of(here, raw):
         gateway(parts),
         get("RTA_PREFSRC=7:ip") or "",
         get("RTA_TABLE=15:uint32") or head["table"],
-        mtu=struct.unpack("=I", metrics[2])[0] if 2 in metrics else 0,
+        mtu=struct.unpack("=I", metrics[2])[0] if 2 in metrics and not learned(parts) else 0,
         dead=bool(head["flags"] & DEAD),
     )
+
+
+def learned(parts):
+    """Whether an answer is of what the kernel has learned of a path: that expires, and does not count."""
+    return 12 in parts and struct.unpack_from("=8xi", parts[12])[0] != 0
 
 
 def with_match(found, here, attrs, head):

@@ -94,6 +94,24 @@ def outer(link, frame, target):
     )
 
 
+def not_too_big(wire, link, packet, frame, home):
+    """As a port of a bridge a tunnel refuses what would have to be fragmented outside, and tells its sender."""
+    master = wire.state.link((link.netns, link.master)) if link.master else None
+    inner = frame.packet
+    if link.kind not in OVER_UDP or master is None or inner is None or not (inner.dont_fragment or inner.six):
+        return
+    answer = wire.host.route(home, packet, "", (link.link or ("", ""))[1])
+    below = wire.state.link((home, answer.dev))
+    mtu = min(filter(None, (answer.mtu, below.mtu if below is not None else 0)), default=0)
+    if mtu and packet.size > mtu:
+        text = "%d bytes do not fit the MTU %d of %s, and %s, a port of a bridge, fragments nothing"
+        cure = [ip_line(home, "link", "set", answer.dev, "mtu", str(packet.size))]
+        checks = [ip_line(link.netns, "-d", "link", "show", "dev", link.name)]
+        raise Lost(
+            link.netns, link.name, "mtu", text % (packet.size, mtu, at(home, answer.dev), link.name), checks, cure
+        )
+
+
 def carry(wire, link, packet, frame, trail, text):
     """The ends of a frame whose outer packet has a path of its own."""
     home = (link.link or (link.netns, ""))[0]
@@ -104,6 +122,7 @@ def carry(wire, link, packet, frame, trail, text):
         yield from to_group(wire, link, packet, frame, trail)
         return
     try:
+        not_too_big(wire, link, packet, frame, home)
         way, (netns, dummy) = wire.walk.way_of(home, packet, (link.link or ("", ""))[1])
     except Lost as lost:
         lost.trail = trail + deeper(lost.trail)
