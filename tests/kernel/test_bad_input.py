@@ -279,7 +279,7 @@ BAD = [
     ("vxlan", dict(VXLAN, remote="somewhere"), "remote: 'somewhere' is no IP address"),
     ("vxlan", dict(VXLAN, local="239.1.1.1"), "local: 239.1.1.1 is a multicast address"),
     ("vxlan", dict(VXLAN, group="239.1.1.1"), "link: to a group packets go by one link"),
-    ("vxlan", dict(VXLAN, remote="192.0.2.2", local="2001:db8::1"), "type vxlan"),
+    ("vxlan", dict(VXLAN, remote="192.0.2.2", local="2001:db8::1"), "are not of one family"),
     ("vxlan", dict(VXLAN, link="eth9"), "link: there is no link eth9"),
     (
         "vxlan",
@@ -765,7 +765,7 @@ def test_a_topology_with_a_kind_that_this_kernel_lacks(host, name):
     options.update({"link": "b"} if kind.stacked else {}, name="x", kind=name)
     options.update(dict(slave1="b", slave2="b2") if name == "hsr" else {})
     options.update({"peer": {"name": "y"}} if kind.is_pair() else {})
-    said = refused(host, "topology", lab(BRIDGE, dict(BRIDGE, name="b2"), options))
+    said = refused(host, "topology", lab(BRIDGE, dict(kind="bridge", name="b2"), options))
     assert said.startswith("kind: this kernel has no links of kind %s (kernel module " % name)
 
 

@@ -36,6 +36,18 @@ def returning(state, change):
     return change.before.returning(state) if change.before is not None and change.after is None else ()
 
 
+def since_there(steps):
+    """The steps without the moves of what an earlier one has made: it has the place of another."""
+    made = set()
+    for change in steps:
+        if change.before is None:
+            made.add(change.after.key)
+        elif change.after is not None and change.before.key in made and change.after.key != change.before.key:
+            made.add(change.after.key)
+            continue
+        yield change
+
+
 class Back:
     """What is known of the way from `now` to the snapshot `before`."""
 
@@ -43,7 +55,7 @@ class Back:
         self.before, self.now, self.made = before, now, made
         self.keys = affected_keys(steps, before, now)
         # By place, where the links came from that went elsewhere. What had a spare name was not there before.
-        moves = [(c.before, c.after) for c in steps if c.before is not None and c.after is not None]
+        moves = [(c.before, c.after) for c in since_there(steps) if c.before is not None and c.after is not None]
         self.went = {b.ref: a.ref for b, a in moves if b.ref and b.ref != a.ref and b.key in before}
         self.went.update({card.ref: home.ref for c in steps for card, home in returning(before, c) if home.key in now})
         self.homes = {new: old for old, new in self.went.items()}
