@@ -85,7 +85,6 @@ def sent(kernel, names, wishes, manner, taps, tracers, missing):
     for tracer in tracers:
         for family, table, chain, how, handle, number in tracer.read():
             spelled = tracer.spelled(family, table, chain, handle) if how == "rule" else ""
-            number = 0 if len(wishes) == 1 else number
             verdicts.append(Verdict(tracer.netns, family, table, chain, how, handle, spelled, number))
     risen = {netns: counters.risen(before[netns], after[netns]) for netns in names}
     return [
@@ -95,7 +94,7 @@ def sent(kernel, names, wishes, manner, taps, tracers, missing):
             [one for one in verdicts if one.number in (None, number)],
             risen,
             missing,
-            {tracer.netns: tracer.mark for tracer in tracers},
+            {tracer.netns: tracer.given.get(number, 0) for tracer in tracers},
         )
         for number, answer in enumerate(answers)
     ]

@@ -93,7 +93,7 @@ class Tracer:
     def __init__(self, kernel, netns, families, devices, marks, ports=()):
         self.kernel, self.netns, self.marks, self.ports = kernel, netns, marks, ports
         self.name, self.refused = "virtnet_trace_" + marks.token.hex(), []
-        self.mark = 0  # that rules have given to a probe
+        self.given = {}  # the marks that rules have given, by the number of the probe
         with kernel.inside(netns):
             self.heard, self.own = Netlink(NETFILTER), Netlink(NETFILTER)
         try:
@@ -170,7 +170,7 @@ class Tracer:
 
     def read(self):
         """What dropped probes, one for each packet: (family, table, chain, kind, handle, number of the probe)."""
-        mine, dropped = {}, {}
+        mine, dropped, only = {}, {}, 0 if self.marks.count == 1 else None
         while True:
             try:
                 data = self.heard.socket.recv(1 << 16)
@@ -184,11 +184,11 @@ class Tracer:
             # With connection tracking a packet has another number in each hook: then its head tells whose it is.
             own, (ours, probe) = text(parts.get(1, b"")) == self.name, self.whose(parts)
             if own or ours:
-                mine[number] = mine.get(number) if probe is None else probe
+                mine[number] = mine.get(number, only) if probe is None else probe
             if own:
                 continue
-            if number in mine:
-                self.mark = int.from_bytes(parts.get(14, b""), "big") or self.mark
+            if number in mine and any(parts.get(14, b"")):
+                self.given[mine[number]] = int.from_bytes(parts[14], "big")
             if number in mine and verdict_of(parts) == 0:
                 handle = int.from_bytes(parts[3], "big") if 3 in parts else 0
                 how = KINDS.get(int.from_bytes(parts.get(4, b""), "big"), "rule")
