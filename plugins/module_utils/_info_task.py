@@ -14,7 +14,7 @@ from ._probe_task import perform
 from ._rtnl.link_rest import of_new
 from ._rtnl.netlink import NoPyroute2
 from ._rtnl.observe import Kernel
-from ._rtnl.others import not_described
+from ._rtnl.others import not_described, usual_labels
 from ._task import PYROUTE2, described
 
 OF_LINKS = ("link", "address", "impairment")
@@ -67,7 +67,8 @@ def topology_info(p, kernel, dummy):
 
 def others(kernel, spaces, state):
     """What no resource stands for."""
-    heard = [(netns, not_described(kernel, netns, state.heard[netns])) for netns in spaces]
+    usual = usual_labels(kernel)
+    heard = [(netns, not_described(kernel, netns, state.heard[netns], usual)) for netns in spaces]
     return [dict(netns=netns, thing=thing, missing="") for netns, things in heard for thing in things]
 
 

@@ -26,7 +26,7 @@ from ._legible import legible
 from ._namespaces import NEEDS_ROOT, controller
 from ._rtnl.link import learn
 from ._rtnl.netlink import NoPyroute2
-from ._rtnl.observe import Kernel
+from ._rtnl.observe import Busy, Kernel
 
 PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
 
@@ -64,13 +64,11 @@ def task(name):
     signal.signal(signal.SIGTERM, stop)
     kernel = Kernel()
     try:
-        with_option = "lock_timeout" in module.params
-        try:
-            kernel.lock(module.params["lock_timeout"] if with_option else LOCK_TIMEOUT, module.check_mode)
-        except Refused as e:
-            raise e if with_option else Failed(e.text)
+        kernel.lock(module.params.get("lock_timeout", LOCK_TIMEOUT), module.check_mode)
         desired = replace(desired_of(module.params, kernel), controller=controller())
         result = carry_out(kernel, desired, module.check_mode, module.params.get("confirm"))
+    except Busy as e:
+        module.fail_json(msg=legible(str(e) if "lock_timeout" in module.params else e.text))
     except (Refused, Failed) as e:
         module.fail_json(msg=legible(str(e)))
     except KeyboardInterrupt as e:

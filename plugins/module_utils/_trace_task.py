@@ -78,17 +78,24 @@ def results(kernel, lookup, wishes, dry, seconds):
 
 def explain(pairs, p, dry):
     """Of each (namespace, address) the place where a packet is lost, the reason or the way, and the hops."""
-    if not pairs:
-        return []
     kernel, more = Kernel(), dict(source=None, dev=None, mark=None, trace_rules=True)
     try:
         found = traced(kernel, [asked(dict(p, **dict(more, netns=netns, to=to))) for netns, to in pairs], dry)
     except NoPyroute2:
-        return [dict(where=None, reason="to explain it needs %s" % PYROUTE2, hops=[]) for dummy in pairs]
+        text = "to explain it needs %s" % PYROUTE2
+        return [dict(netns=netns, to=to, where=None, reason=text, hops=[]) for netns, to in pairs]
     finally:
         kernel.close()
-    reasons = [one["reason"] if one["where"] else way(one["hops"]) for one in found]
-    return [dict(where=one["where"], reason=said, hops=one["hops"]) for one, said in zip(found, reasons)]
+    return [
+        dict(
+            netns=netns,
+            to=to,
+            where=one["where"],
+            reason=one["reason"] if one["where"] else way(one["hops"]),
+            hops=one["hops"],
+        )
+        for (netns, to), one in zip(pairs, found)
+    ]
 
 
 def way(hops):

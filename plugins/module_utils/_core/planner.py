@@ -42,8 +42,7 @@ class Planner:
     def __init__(self, desired, observed, refused=None):
         self.desired, self.observed, self.state, self.steps = desired, observed, observed.copy(), []
         self.refused, self.memo = refused, {}  # what a resource looks up more than once
-        self.present = {want.key: want for want in desired.present}
-        self.wanted = State(desired.present)
+        self.present = State(desired.present)
         self.absent = {r.key for r in desired.absent + desired.prune}
         self.sweeps = defaultdict(set)
         for kind, where in desired.exclusive:

@@ -38,6 +38,10 @@ class Resource(Value):
         """The keys of what it cannot be without."""
         return of_netns(self.netns)
 
+    def in_common(self):
+        """What it has in common with others of its sort that are looked for by that."""
+        return []
+
     def made_after(self):
         """The keys of what is to be made first, if it is to be made at all."""
         return self.requires()
@@ -192,10 +196,6 @@ class Resource(Value):
         return [("netns" if key[0] == "netns" else "dev", key) for key in self.requires()]
 
     # 6. The way back
-
-    def in_common(self):
-        """What it has in common with others of its sort that are looked for by that."""
-        return []
 
     def near(self, state):
         """What a change of it can touch."""

@@ -74,6 +74,10 @@ class State:
         found = self.children.get(key, ())
         return [self.items[k] for k in (sorted(found, key=str) if len(found) > 1 else found)]
 
+    def uppers(self, link):
+        """The links on a link: its upper links."""
+        return [r for r in self.on(link.key) if r.sort == "link"]
+
     def dependents(self, key):
         """All that requires a resource, and what requires that, and so on."""
         found = {}

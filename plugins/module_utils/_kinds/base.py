@@ -8,7 +8,21 @@ from typing import Optional, Tuple
 
 from .._core.rows import Row, changed, met
 from .._core.values import Refused, Value, merged, replace
+from .._core.words import link_name
 from .._rooms import KIND_ROOMS, load
+
+
+class LinkName(Row):
+    """The name of another link; nothing where it can be left out."""
+
+    def parse(self, value):
+        try:
+            return link_name(self.name, value) if value or self.required else ""
+        except Refused as e:
+            raise ValueError(e.text)
+
+    def decode(self, raw):
+        return raw or ""
 
 
 class Port(Row):

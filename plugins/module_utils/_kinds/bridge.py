@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from .._core.rows import Row
 from .._core.values import Refused, merged, replace
-from .._core.words import link_name
-from .base import Kind, Port
+from .base import Kind, LinkName, Port
 from .effects import change
 from .vlan import VLAN_PROTOCOLS
 
@@ -16,14 +15,8 @@ ONLY_TOLD = (*range(10, 20), 21, 40, 47, 48)
 ONLY_TOLD_OF_PORT = (1, *range(13, 25), 26, 35, 36, 38, 41)
 
 
-class BackupPort(Port):
+class BackupPort(LinkName, Port):
     """The port that gets the frames of one without a carrier."""
-
-    def parse(self, value):
-        try:
-            return value and link_name(self.name, value)
-        except Refused as e:
-            raise ValueError(e.text)
 
     def ip_args(self, value, old):
         return super().ip_args(value, old) or ["nobackup_port"]

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from .._core.rows import Row
 from .._core.values import Refused, replace
-from .._core.words import link_name
-from .base import called, with_attrs
+from .base import LinkName, called, with_attrs
 from .effects import change, has_carrier, lose_carrier
 from .macvlan import RxHandler
 
@@ -17,17 +16,8 @@ SLAVES, HSR, PRP = ("slave1", "slave2", "interlink"), 0, 1
 LARGEST, TAG = 1500, 6  # bytes: of an Ethernet frame, and what of it is the tag of HSR or the trailer of PRP
 
 
-class Slave(Row):
-    """The name of a link."""
-
-    def parse(self, value):
-        try:
-            return link_name(self.name, value)
-        except Refused as e:
-            raise ValueError(e.text)
-
-    def decode(self, raw):
-        return raw or ""
+class Slave(LinkName):
+    """The name of a link on which it stands."""
 
 
 class Supervision(Row):
@@ -51,11 +41,6 @@ class Untold(Row):
 
 
 class Interlink(Untold, Slave):
-    """The name of a link, or nothing."""
-
-    def parse(self, value):
-        return super().parse(value) if value else ""
-
     def read(self, get):
         # A kernel that tells of it tells the version of every HSR; of another it is not known.
         return get(self.nla) or (None if get(VERSION) is None else "")
@@ -113,8 +98,8 @@ class Hsr(RxHandler):
             return
         if lower.l3 or lower.name == "lo" or lower.kind == "vlan":
             raise Refused(slave, "%s, %s, can carry no %s" % (lower.name, called(lower), self.name))
-        for other in planner.state.on(lower.key):
-            if other.sort == "link" and other.kind == self.name and other.key != after.key:
+        for other in planner.state.uppers(lower):
+            if other.kind == self.name and other.key != after.key:
                 raise Refused(slave, "%s carries %s already" % (lower.name, other.name))
 
     def newborn(self, want):

@@ -208,7 +208,7 @@ class Address(OnLink):
 
     def sends(self, state):
         """The routes that have it for their source."""
-        return state.having("route", self.netns, self.address.split("/")[0])
+        return state.having("route", self.netns, self.ip)
 
     def reassert(self, planner):
         if planner.can_be(self):

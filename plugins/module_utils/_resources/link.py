@@ -369,11 +369,6 @@ def assume(state, key):
     state.add(replace(known, kind=None) if known else Link(key[1], key[2]))
 
 
-def dependents_on(state, link):
-    """The links on a link: its upper links."""
-    return [r for r in state.on(link.key) if r.sort == "link"]
-
-
 def lowers_of(state, link):
     """The (option, link) of what a link stands on, as far as that is known; a tunnel stands on nothing."""
     below = [("link", link.link)] if link.link and kind_of(link).stacked else []
@@ -389,7 +384,7 @@ def lower_of(state, link):
 def same_attrs(state, link):
     """The others on the same lower link that have the same attributes as this one, whatever these are."""
     lower = state.link(link.link) if link.link and kind_of(link).shares_attrs() else None
-    near = dependents_on(state, lower) if lower is not None else []
+    near = state.uppers(lower) if lower is not None else []
     return [r for r in near if r.key != link.key and kind_of(r).family() == kind_of(link).family()]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from .._core.values import Refused
 from .._kinds.base import a_kind, called, check_rows, inherits, kind_of, port_kind
 from .._kinds.effects import IPV6_LEAST
-from .link import dependents_on, lowers_of
+from .link import lowers_of
 from .link_claims import check_unique
 
 MAIN, DEFAULT = 254, {"0.0.0.0/0", "::/0"}
@@ -73,7 +73,7 @@ def check_upper(planner, after, want):
     if why:
         text = "%s, %s, cannot be a port of %s: %s"
         raise Refused(master_option(want), text % (after.name, called(after), called(master), why))
-    near = [r for r in dependents_on(planner.state, after) if kind_of(r).family()]
+    near = [r for r in planner.state.uppers(after) if kind_of(r).family()]
     if near and not planner.rolls_back:
         text = "%s cannot be a port of %s: %s, %s, stands on it"
         raise Refused(master_option(want), text % (after.name, called(master), near[0].name, called(near[0])))
@@ -139,7 +139,7 @@ def check_family(planner, after, lower, kind, option):
     if port_kind(planner.state, lower).accepts_ports() == "frames":
         text = "%s is a port of %s, and %s cannot stand on that"
         raise Refused(option, text % (lower.name, lower.master, a_kind(after.kind)))
-    for other in dependents_on(planner.state, lower):
+    for other in planner.state.uppers(lower):
         if other.key == after.key or not kind_of(other).family():
             continue
         if kind_of(other).family() != kind.family():

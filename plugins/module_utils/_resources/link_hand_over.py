@@ -23,7 +23,7 @@ def movable(state, link):
 def address_of_port(planner, want):
     """The MAC address that a new master has from a card: given at once, udev leaves it alone, and the LAN knows it."""
     kind = kind_of(want)
-    for port in planner.present.values() if kind.accepts_ports() == "frames" and not planner.rolls_back else ():
+    for port in planner.present if kind.accepts_ports() == "frames" and not planner.rolls_back else ():
         card = planner.state.link(port.ref) if port.sort == "link" and (port.netns, port.master) == want.ref else None
         gives = card is not None and planner.allows("take_over_addresses", port) and movable(planner.state, card)
         if gives or (card is not None and kind.sets_port_up() and not want.netns):

@@ -191,7 +191,7 @@ class Route(Resource):
         """Whether a new one comes before those of its identity, as it is to be in use, or where it was."""
         if not same:
             return ALONE
-        home = [planner.present.get(r.key, self) for r in same] if planner.rolls_back else []
+        home = [planner.present.get(r.key) or self for r in same] if planner.rolls_back else []
         return AFTER if any(r.position < self.position for r in home) else BEFORE
 
     def meant(self, planner, same):
@@ -223,7 +223,7 @@ class Route(Resource):
 
     def wanted_there(self, planner):
         """The routes to its destination that are desired, it among them."""
-        return [w.resolved(planner.state) for w in planner.wanted.having(self.sort, self.netns, self.dest)]
+        return [w.resolved(planner.state) for w in planner.present.having(self.sort, self.netns, self.dest)]
 
     def waiting(self, planner):
         """It with the word whether its source has to be waited for: IPv6 looks first whether another host has it."""

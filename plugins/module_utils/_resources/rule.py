@@ -244,7 +244,7 @@ class Rule(Resource):
     def prune(self, planner):
         # It may have been described without its number, and be described with it.
         for have in self.find(planner.state):
-            if not any(map(have.fits, planner.wanted.within(self.netns, self.sort))):
+            if not any(map(have.fits, planner.present.within(self.netns, self.sort))):
                 planner.remove(have)
 
     def plan(self, planner, have):
@@ -252,7 +252,7 @@ class Rule(Resource):
         near = [r for r in planner.state.within(self.netns, self.sort) if r.family == self.family]
         if any(r.fits(self) for r in near):
             return
-        others = [want for want in planner.wanted.within(self.netns, self.sort) if want is not self]
+        others = [want for want in planner.present.within(self.netns, self.sort) if want is not self]
         free = [r for r in near if not r.made_by_kernel and not any(r.fits(want) for want in others)]
         meant = [r for r in free if r.matches == self.matches and self.proto in (None, r.proto)]
         if meant:

@@ -110,6 +110,7 @@ class Sysctl(Resource):
         PerLink("accept_local", key="accept_local", all=(("all", "accept_local"),), devconf=23),
         OfNetns("fib_multipath_hash_policy", "", "int", {0: 0, 1: 1, 2: 2, 3: 3}),
     )
+    TOLD = {"ip_forward", *(row.key for row in ROWS if row.nla)}  # without opening a file
 
     @property
     def key(self):
@@ -130,8 +131,8 @@ class Sysctl(Resource):
 
     def reads(self):
         more = OF_IPV6 if self.name == "disable_ipv6" else ("route",) if self.ends_advertisements else ()
-        told = {"ip_forward", *(row.key for row in self.ROWS if row.nla)}
-        return super().reads().joined(Observation(sorts=frozenset((*more, *[UNTOLD] * (self.name not in told)))))
+        more = more if self.name in self.TOLD else (*more, UNTOLD)
+        return super().reads().joined(Observation(sorts=frozenset(more)))
 
     @property
     def ends_advertisements(self):

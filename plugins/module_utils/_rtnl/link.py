@@ -132,7 +132,6 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
     master, specs = kind_named(slave), af_specs(parts)
     # Newer kernels tell of the master of a link that names its slaves itself.
     named_there = master.name and not master.accepts_ports()
-    port = master.port
     link = Link(
         netns,
         names[index],
@@ -152,8 +151,8 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
         promotes=promotes(specs),
         **{row.name: row.read_flags(flags) for row in FLAGS},
         attrs=attrs,
-        port=named(port, decoded(port, getter(dict(nested(info.get(5, b""))))), names),
-        slave_kind=master.name or None if not named_there else None,
+        port=named(master.port, decoded(master.port, getter(dict(nested(info.get(5, b""))))), names),
+        slave_kind=None if named_there else master.name or None,
         index=index,
         no_mac=arp_type not in WITH_MAC,
     )

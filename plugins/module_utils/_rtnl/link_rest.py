@@ -55,11 +55,16 @@ def of_new(kernel, kinds, masters):
             with suppress(OSError):
                 made(scratch, "p%d" % number, PLAIN, b"", [("IFLA_MASTER=10:uint32", scratch.index(name))])
         for answer in scratch.ask("link", GETLINK, DUMP):
-            parts = dict(nested(answer, 16))
-            info = dict(nested(parts.get(LINKINFO, b"")))
-            kind, slave = (text(info.get(number, b"")) for number in (INFO_KIND, INFO_SLAVE_KIND))
-            found.update(rest_of(kind_named(kind), slave, {}, info))
+            found.update(rest_in(answer))
     return found
+
+
+def rest_in(answer):
+    """The same of what the kernel answers for one link."""
+    parts = dict(nested(answer, 16))
+    info = dict(nested(parts.get(LINKINFO, b"")))
+    kind, slave = (kind_named(text(info.get(number, b""))) for number in (INFO_KIND, INFO_SLAVE_KIND))
+    return rest_of(kind, slave.name, af_specs(parts), info)
 
 
 def made(scratch, name, kind, data, more):
@@ -82,8 +87,7 @@ def put_back(kernel, change):
         return
     here = kernel.netlink(link.netns)
     index = here.index(link.name)
-    found = dict(nested(here.ask("link", GETLINK, 0, index=index)[0], 16))
-    now = rest_of(kind_named(link.kind), link.slave_kind, af_specs(found), dict(nested(found.get(LINKINFO, b""))))
+    now = rest_in(here.ask("link", GETLINK, 0, index=index)[0])
     for part, number, raw in wanted:
         if (part, number, raw) not in now:
             with suppress(OSError):

@@ -28,6 +28,10 @@ GOING = (errno.ENODEV, errno.ENOENT, errno.EINVAL)  # of a link; of a namespace;
 OF_NEW_LINKS = ("sysctl", "neighbour")  # what udev takes from a link, or gives it
 
 
+class Busy(Refused):
+    """Another task has the lock."""
+
+
 class Kernel(Namespaces):
     """What is in the namespaces, read and changed by a socket in each."""
 
@@ -65,7 +69,7 @@ class Kernel(Namespaces):
             except BlockingIOError:
                 if time.monotonic() > end:
                     text = "another task (process %s) changes the network of this host, and %d s were not enough"
-                    raise Refused("lock_timeout", text % (holder(fd), seconds))
+                    raise Busy("lock_timeout", text % (holder(fd), seconds))
                 time.sleep(0.02)
 
     def netlink(self, name):

@@ -26,8 +26,18 @@ XFRM, GETPOLICY, GETSA = 6, 0x15, 0x12
 DIRECTIONS = {0: "in", 1: "out", 2: "fwd"}
 
 
-def not_described(kernel, name, heard):
-    """Of a namespace: queues, neighbours and routes, from what was heard when it was read, and what is asked here."""
+def usual_labels(kernel):
+    """The labels of addresses of a new namespace."""
+    scratch = kernel.scratch_netns()
+    with scratch.socket:
+        return set(labels(scratch))
+
+
+def not_described(kernel, name, heard, usual):
+    """Of a namespace: queues, neighbours and routes, from what was heard when it was read, and what is asked here.
+
+    `usual` are the labels of addresses that every namespace has.
+    """
     here = kernel.netlink(name)
     names = here.names
     readers = {GETQDISC: ("qdisc", qdisc), GETNEIGH: ("neighbour", neighbour), GETROUTE: ("route", route)}
@@ -36,7 +46,7 @@ def not_described(kernel, name, heard):
         form, reader = readers.get(verb, ("", None))
         found += [reader(head, parts, names) for head, parts in messages(form, answers)] if form else []
     found += [it for verb, place in traffic_control(heard, names) for it in verb(here, *place)]
-    found += set(labels(here)) - set(labels(kernel.scratch_netns()))
+    found += set(labels(here)) - usual
     with kernel.inside(name):
         found += [*tables(), *xfrm()]
     return sorted({it for it in found if it})

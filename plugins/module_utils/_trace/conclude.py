@@ -255,7 +255,7 @@ def copies(walk, evidence):
     ends = []
     for one in evidence.seen:
         link = walk.state.link((one.netns, one.dev)) if one.foreign and one.way == "in" else None
-        if link is not None and not link.master and not any(r.sort == "link" for r in walk.state.on(link.key)):
+        if link is not None and not link.master and not walk.state.uppers(link):
             ends.append((link, walk.addresses(one.netns, one.packet.dst)))
     if len({link.ref for link, dummy in ends}) < 2:
         return set()

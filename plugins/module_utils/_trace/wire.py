@@ -123,7 +123,7 @@ class Wire:
         master = self.state.link((link.netns, link.master)) if link.master else None
         if master is None or kind_of(master).accepts_ports() != "frames":
             master = None
-        uppers = [r for r in self.state.on(link.key) if r.sort == "link"]
+        uppers = self.state.uppers(link)
         if master is not None and master.kind == "bond":
             yield from kinds.port_receives(self, link, master, frame, trail)
         elif frame.tags:
