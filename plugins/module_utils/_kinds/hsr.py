@@ -41,6 +41,8 @@ class Untold(Row):
 
 
 class Interlink(Untold, Slave):
+    """The name of a third link, or nothing; not known where the kernel does not tell."""
+
     def read(self, get):
         # A kernel that tells of it tells the version of every HSR; of another it is not known.
         return get(self.nla) or (None if get(VERSION) is None else "")
