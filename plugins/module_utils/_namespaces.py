@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import os
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 CLONE_NEWNET = 0x40000000
@@ -21,10 +22,16 @@ def check(result):
         raise OSError(code, os.strerror(code))
 
 
+@lru_cache(maxsize=None)
+def nsfs():
+    """The device of the file system that namespaces are in."""
+    return os.stat("/proc/thread-self/ns/net").st_dev
+
+
 def is_namespace(path):
     """Whether a namespace is mounted here, not only the empty file of one that is gone."""
     try:
-        return os.stat(path).st_dev == os.stat("/proc/thread-self/ns/net").st_dev
+        return os.stat(path).st_dev == nsfs()
     except FileNotFoundError:
         return False
 

@@ -45,9 +45,10 @@ def commands(link, step):
 
 
 def common_words(step):
-    words = [w for row in ROWS for name, v in step.changed_fields(row.name) for w in row.ip_args(v, None)]
+    news = dict(step.changed_fields("up", *(row.name for row in ROWS)))
+    words = [word for row in ROWS if row.name in news for word in row.ip_args(news[row.name], None)]
     words += ip_args(Link.REST, step.base.rest if step.base else (), step.target.rest)
-    return words + ["up" if up else "down" for dummy, up in step.changed_fields("up")]
+    return words + (["up" if news["up"] else "down"] if "up" in news else [])
 
 
 def type_words(link, base, kind):

@@ -196,11 +196,15 @@ def resolved(kernel, name, links, found):
             home = homes[nsid]
             names = kernel.sockets[home].names if home in found else {}
             ref = (home if home in found else "?", names.get(index, str(index)) if index else "")
-            back = [far for other, far in found[home][0] if other.index == index] if home in found else []
-            # Of a kind that is not known here: each stands for the other only if they are a pair.
-            mutual = not kind_of(link).name and any(far and far[1] == link.index for far in back)
-            link = replace(link, **{"peer" if kind_of(link).is_pair() or mutual else "link": ref})
+            link = replace(link, **{"peer" if is_pair(link, found.get(home), index) else "link": ref})
         yield link
+
+
+def is_pair(link, there, index):
+    """Whether the far end of a link stands for it as it does for that; of a kind that is not known here, by looking."""
+    if kind_of(link).name or not there:
+        return kind_of(link).is_pair()
+    return any(far and far[1] == link.index for other, far in there[0] if other.index == index)
 
 
 # Writing
@@ -234,10 +238,12 @@ def write_altname(kernel, change):
 
 def common(here, change):
     """The attributes that any link has and that are to be sent, and the head's fields."""
-    flags = dict((IFF_UP, up) for dummy, up in change.changed_fields("up"))
-    flags.update((row.bit, v != row.off) for row in FLAGS for dummy, v in change.changed_fields(row.name))
-    attrs = [(row.nla, v) for row in SENT for dummy, v in change.changed_fields(row.name)]
-    attrs += [("IFLA_MASTER=10:uint32", here.index(m) if m else 0) for dummy, m in change.changed_fields("master")]
+    news = dict(change.changed_fields("up", "master", *(row.name for row in (*FLAGS, *SENT))))
+    flags = {IFF_UP: news["up"]} if "up" in news else {}
+    flags.update((row.bit, news[row.name] != row.off) for row in FLAGS if row.name in news)
+    attrs = [(row.nla, news[row.name]) for row in SENT if row.name in news]
+    if "master" in news:
+        attrs.append(("IFLA_MASTER=10:uint32", here.index(news["master"]) if news["master"] else 0))
     attrs += encoded(changed(Link.REST, change.base.rest if change.base else (), change.target.rest))
     head = dict(flags=sum(bit for bit, on in flags.items() if on), change=sum(flags))
     return attrs, head if flags else {}

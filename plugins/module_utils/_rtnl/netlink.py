@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import struct
@@ -33,6 +34,7 @@ NESTED = 0x8000
 AF_SPEC = 26  # IFLA_AF_SPEC
 GENERIC, CONTROL = 16, 16  # the protocol, and the family that tells the numbers of the others
 ACK, DUMP, REPLACE, EXCL, CREATE, APPEND = 4, 0x300, 0x100, 0x200, 0x400, 0x800
+SIOCGIFINDEX, IFREQ = 0x8933, struct.Struct("=16si20x")
 HEADER, ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=HH")
 # The heads of messages: their fields, and how they are packed.
 HEADS = {
@@ -59,11 +61,11 @@ def attribute(number, value):
 
 def nested(data, offset=0):
     """The (number, value) of the attributes in some bytes."""
-    end = len(data)
-    while offset + 4 <= end:
+    last = len(data) - ATTRIBUTE.size
+    while offset <= last:
         length, number = ATTRIBUTE.unpack_from(data, offset)
         yield number & 0x3FFF, data[offset + 4 : offset + length]
-        offset += max(4, (length + 3) & ~3)
+        offset += (length + 3) & ~3 or 4
 
 
 def messages(form, answers):
@@ -240,10 +242,10 @@ class Netlink:
     def index(self, name):
         if name not in self.indexes:
             try:
-                answer = self.ask("link", GETLINK, 0, [("IFLA_IFNAME=3:text", name)])
+                found = fcntl.ioctl(self.socket, SIOCGIFINDEX, IFREQ.pack(name.encode(errors="surrogateescape"), 0))
             except OSError as e:
                 raise OSError(e.errno, "there is no link %s" % name)
-            self.indexes[name] = struct.unpack_from("=i", answer[0], 4)[0]
+            self.indexes[name] = IFREQ.unpack(found)[1]
         return self.indexes[name]
 
 

@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import time
+from collections import defaultdict
 from contextlib import suppress
 
 from .._kinds.base import kind_of
@@ -23,8 +24,8 @@ FD, NSID, TARGET = "NETNSA_FD=3:uint32", "NETNSA_NSID=1:int32", "NETNSA_TARGET_N
 def read_netns(kernel, name, with_holders):
     inode = os.stat("%s/%s" % (NETNS_DIR, name)).st_ino
     holders = tuple(kernel.holders()[inode]) if with_holders else ()
-    nsid = kernel.netlink("").nsid(kernel.file(name))
-    return Netns(name, nsid, inode, "/proc/%d/ns/net" % holders[0][0] if holders else None, holders)
+    path = "/proc/%d/ns/net" % holders[0][0] if holders else None
+    return Netns(name, kernel.nsids.number(name), inode, path, holders)
 
 
 def write(kernel, change):
@@ -93,21 +94,30 @@ class Nsids:
 
     def __init__(self, kernel):
         self.kernel, self.scratch, self.names = kernel, None, []
+        self.forget()
 
     def forget(self):
         if self.scratch is not None:
             self.scratch.socket.close()
-        self.scratch = None
+        self.scratch, self.places, self.numbers = None, {}, {}
+        self.told = defaultdict(dict)  # by namespace, the names by the numbers that it has for them
 
     def names_of(self, here, nsids):
         """The names of the namespaces that `here` calls by these numbers; None for one without a name."""
-        found = {nsid: here if nsid is None else None for nsid in nsids}
-        if set(found) - {None}:
-            for nsid, name in self.known(here):
-                found.update({nsid: name} if nsid in found else {})
-                if None not in found.values():
-                    break
-        return found
+        told = self.told[here]
+        left = nsids - told.keys() - {None}
+        for nsid, name in self.known(here) if left else ():
+            told[nsid] = name
+            left.discard(nsid)
+            if not left:
+                break
+        return {nsid: here if nsid is None else told.get(nsid) for nsid in nsids}
+
+    def number(self, name):
+        """The number of a namespace in the host's own, or None."""
+        if not self.numbers:
+            self.numbers = {name: nsid for nsid, name in self.told[""].items()}
+        return self.numbers[name] if name in self.numbers else self.kernel.netlink("").nsid(self.kernel.file(name))
 
     def known(self, here):
         """The (number, name) of the namespaces that have a number in `here`."""
@@ -117,7 +127,9 @@ class Nsids:
             for place, name in enumerate(self.names):
                 with suppress(OSError):  # it has gone meanwhile, or has two names
                     self.scratch.ask("nsid", NEWNSID, ACK, [(FD, self.kernel.file(name)), (NSID, place)])
-        target = [(TARGET, self.scratch.nsid(self.kernel.file(here)))]
+                    self.places[name] = place
+        place = self.places[here] if here in self.places else self.scratch.nsid(self.kernel.file(here))
+        target = [(TARGET, place)]
         answers = self.scratch.ask("nsid", GETNSID, DUMP, target)
         yield from self.both(answers)
         # Of more than 900 Linux 6.18 tells no more.

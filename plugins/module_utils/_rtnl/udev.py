@@ -34,7 +34,7 @@ class Udev:
 
     def runs(self):
         """Whether it cares for the links of this network namespace."""
-        return os.path.exists(RUN + "/control") and self.is_home()
+        return self.is_home() and os.path.exists(RUN + "/control")
 
     def mac(self, netns, kind):
         """What a new link is to be made with that has no MAC address: as the kernel makes it, but known as given."""
