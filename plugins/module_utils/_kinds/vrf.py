@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from .._core.rows import Row
-from .._core.values import replace
+from .._core.values import Refused, replace
 from .base import Kind
-from .effects import bounce
+from .effects import IPV6_LEAST, bounce
 
 
 class Vrf(Kind):
@@ -18,6 +18,10 @@ class Vrf(Kind):
 
     def arp_by_itself(self, link):
         return False
+
+    def check(self, planner, after, want, attrs):
+        if want.mtu and want.mtu < IPV6_LEAST and not planner.rolls_back:
+            raise Refused("mtu", "%d is less than %d, the least that a vrf has" % (want.mtu, IPV6_LEAST))
 
     def never_a_port(self):
         return True

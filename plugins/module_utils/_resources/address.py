@@ -156,7 +156,7 @@ class Address(OnLink):
         return self != after or self.lifetimes != after.lifetimes
 
     def plan(self, planner, have):
-        if have is None:
+        if have is None and ":" in self.address:
             check_mtu(planner, self)
         super(Address, self if have else self.shortened()).plan(planner, have)
 

@@ -65,7 +65,8 @@ class Link(Resource):
     name: str
     kind: Optional[str] = None
     peer: Optional[Ref] = None
-    link: Optional[Ref] = None  # the name is empty for a tunnel whose outer packets leave by any link of that namespace
+    # Of a tunnel the name is empty if its outer packets leave by any link of that namespace, None if it is not known.
+    link: Optional[Ref] = None
     master: Optional[str] = None
     mtu: Optional[int] = None
     address: Optional[str] = None
@@ -168,7 +169,7 @@ class Link(Resource):
             # There IPv6 begins anew.
             gone = dict(master="", up=False, port=(), addrgenmode=None, conf=(), raw=())
             return replace(self, netns=to.netns, name=to.name, **gone)
-        return replace(self, name=to.name)
+        return self if self.name == to.name else replace(self, name=to.name)
 
     def reads(self):
         refs = {self.ref, *filter(None, (self.peer, self.link, self.taken_from))}
@@ -233,7 +234,7 @@ class Link(Resource):
 
     def survivor(self, gone):
         if gone.sort == "link" and kind_of(self).outlives_lower():
-            return replace(self, link=None)
+            return replace(self, link=(gone.netns, None))  # that of what is gone
         return kind_of(self).without_slave(self, gone) if gone.sort == "link" else None
 
     def takes_along(self, state, held):

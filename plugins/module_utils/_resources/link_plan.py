@@ -197,7 +197,8 @@ def why_anew(have, want):
         movable = kind.underlay and not kind.underlay_fixed() and have.link[0] == have.netns and want.link[1]
         if not movable:
             text = "%s stands on %s; only recreate: true puts it on another link"
-            return "link", text % (have.name, have.link[1] or "any link")
+            lower = {None: "a link that is gone", "": "any link"}.get(have.link[1], have.link[1])
+            return "link", text % (have.name, lower)
     text = "%s has %s and cannot change it in place; recreate: true makes the link anew"
     if kind.mac_fixed() and None not in (want.address, have.address) and want.address != have.address:
         return "address", text % (have.name, have.address)
@@ -298,7 +299,7 @@ def return_to_lower(planner, link):
     have, kind = planner.state.get(link.key), kind_of(link)
     lost = kind.underlay and not kind.underlay_fixed() and link.link is not None
     near = lost and link.link[0] == link.netns and ("link", *link.link) in planner.state
-    if near and have is not None and have.link is None:
+    if near and have is not None and have.link and have.link[1] is None:
         planner.step(Change(have, replace(have, link=link.link)))
 
 

@@ -44,7 +44,7 @@ class Neighbour(OnLink):
     def plan(self, planner, have):
         if not self.accepted(planner.state):
             raise Refused("lladdr", "%s has no MAC address, and nobody behind it has one" % self.dev)
-        if have is None:
+        if have is None and ":" in self.address:
             check_mtu(planner, self)
         super().plan(planner, have)
 

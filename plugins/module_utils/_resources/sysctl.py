@@ -13,6 +13,7 @@ from .._core.resource import Resource, fall, of_netns
 from .._core.rows import Row, parsed
 from .._core.values import Refused, replace
 from .._core.words import inside, link_name, netns_name
+from .._kinds.effects import check_mtu
 from .._rooms import RANK, UNTOLD
 
 HOST_WIDE = ("all", "default", "")
@@ -145,6 +146,11 @@ class Sysctl(Resource):
         if self.name == "disable_ipv6":
             return (RANK["address"] - 0.5, netns, self.dev not in HOST_WIDE, key)
         return (rank, netns, 0 if self.name == "accept_ra" else 1 + (self.dev not in HOST_WIDE), key)
+
+    def plan(self, planner, have):
+        if have is None and self.family == "ipv6":
+            check_mtu(planner, self)
+        super().plan(planner, have)
 
     def to_record(self, observed, made):
         """It with the value that it goes back to."""
