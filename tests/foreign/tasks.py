@@ -281,14 +281,20 @@ def twins(view):
 
 def nothing_twin(view):
     found = view.pick(twins(view))
-    return found and Task(
-        "nothing",
+    if not found:
+        return None
+    key, one, params = found
+    first = view.things[key][0] == one
+    return Task(
+        "nothing" if first else "one",
         "one of several routes that is there",
         "route",
-        found[2],
-        changes=False,
-        target=found[0],
-        among=found[1],
+        params,
+        # Packets take it from then on.
+        [] if first else [lambda d: d[0] == key and d[1] == "order"],
+        changes=False if first else None,
+        target=key,
+        among=one,
     )
 
 
@@ -712,6 +718,8 @@ def gone_with(view, ns, dev):
         allowed.append(
             lambda d: d[0][0] == "link" and d[0][1:] in near and (d[1] in FOLLOWS or str(d[1]).startswith("bond."))
         )
+        # Without its last port it has no carrier, and keeps only who is known for good.
+        allowed.append(lambda d: d[0][0] == "neigh" and d[0][1:3] in near and is_gone(d) and d[2]["state"] != 0x80)
         # Its own address changes with the lowest of its ports, and what follows from that address.
         allowed.append(lambda d: d[0][0] == "fdb" and d[0][1] == ns)
         allowed.append(lambda d: d[0][0] in ("vlan", "vlan options") and d[0][1:3] == (ns, master) and is_gone(d))

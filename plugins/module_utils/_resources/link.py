@@ -57,6 +57,9 @@ class Flag(Row):
     def read_flags(self, flags):
         return bool(flags & self.bit) != self.off
 
+    def encode(self, value, old):
+        return {}
+
 
 class Link(Resource):
     """A link: ip-link(8)."""
@@ -120,6 +123,8 @@ class Link(Resource):
         Row("gso_ipv4_max_size", "IFLA_GSO_IPV4_MAX_SIZE=63:uint32", "int", default=65536),
         Row("gro_ipv4_max_size", "IFLA_GRO_IPV4_MAX_SIZE=64:uint32", "int", default=65536),
         Row("broadcast", "IFLA_BROADCAST=2:l2addr", "str", default="ff:ff:ff:ff:ff:ff"),
+        Flag("dynamic", "", "onoff", default=False, bit=0x8000),
+        Flag("trailers", "", "onoff", default=True, bit=0x20, off=True),
     )
 
     def is_told(self, state):

@@ -47,6 +47,7 @@ IFF_UP = 1
 ADDR_GEN_MODE = 8
 MODES = {number: word for word, number in ADDRGENMODES.items()}
 FLAGS = [row for row in Link.ROWS if isinstance(row, Flag)]
+REST_FLAGS = [row for row in Link.REST if isinstance(row, Flag)]
 SENT = [row for row in Link.ROWS if row.nla and row.name != "master"]
 ADDRESS, NAME, MTU, LOWER, MASTER, TXQLEN, LINKINFO, ALIAS, LINK_NETNSID, PROP_LIST = 1, 3, 4, 5, 10, 13, 18, 20, 37, 52
 GROUP, PROMOTE_SECONDARIES = 27, 20
@@ -145,7 +146,7 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
         txqueuelen=number_in(parts, TXQLEN),
         link_group=number_in(parts, GROUP),
         addrgenmode=addrgenmode(specs),
-        rest=rest_of(getter(parts), arp_type == ETHERNET),
+        rest=rest_of(getter(parts), flags, arp_type == ETHERNET),
         conf=devconf.conf_of(specs, usual),
         raw=link_rest.rest_of(kind, master.name, specs, info),
         promotes=promotes(specs),
@@ -159,9 +160,10 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
     return link, get
 
 
-def rest_of(get, ethernet):
+def rest_of(get, flags, ethernet):
     """What a link has that no option is for, and that is not as of a new one."""
-    found = {row.name: get(row.nla) for row in Link.REST if ethernet or row.name != "broadcast"}
+    found = {row.name: get(row.nla) for row in Link.REST if row.nla and (ethernet or row.name != "broadcast")}
+    found.update((row.name, row.read_flags(flags)) for row in REST_FLAGS)
     usual = {row.name: row.default for row in Link.REST}
     for word in ("gso", "gro"):
         # That of IPv4 follows the other one down.
@@ -244,7 +246,9 @@ def common(here, change):
     attrs = [(row.nla, news[row.name]) for row in SENT if row.name in news]
     if "master" in news:
         attrs.append(("IFLA_MASTER=10:uint32", here.index(news["master"]) if news["master"] else 0))
-    attrs += encoded(changed(Link.REST, change.base.rest if change.base else (), change.target.rest))
+    rest = list(changed(Link.REST, change.base.rest if change.base else (), change.target.rest))
+    flags.update((row.bit, v != row.off) for row, v, dummy in rest if row in REST_FLAGS)
+    attrs += encoded(rest)
     head = dict(flags=sum(bit for bit, on in flags.items() if on), change=sum(flags))
     return attrs, head if flags else {}
 
