@@ -16,7 +16,7 @@ ROOT, KIND, OPTIONS, WHOLE = 0xFFFFFFFF, 1, 2, 0xFFFFFFFF
 CORRELATION, REORDER, CORRUPT, RATE, LATENCY64, JITTER64 = 1, 3, 4, 6, 10, 11
 NETEM = {CORRELATION: "correlation", REORDER: "reorder", CORRUPT: "corrupt", RATE: "rate"}
 # What has classes and filters that are not read, and without them lets nothing pass, or not as it did.
-WITH_CLASSES = "htb hfsc drr qfq ets prio multiq mqprio taprio cbs clsact ingress".split()
+WITH_CLASSES = ["htb", "hfsc", "drr", "qfq", "ets", "prio", "multiq", "mqprio", "taprio", "cbs", "clsact", "ingress"]
 NOT_OURS = {5, 7, 8, 12}  # loss models, explicit congestion notification, slots
 
 
