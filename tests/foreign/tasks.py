@@ -73,7 +73,7 @@ class View:
             for key, value in self.of("link"):
                 if (key[1], key[2]) in out or value.get("kind") in ("veth", "netkit"):
                     continue
-                low = value.get("link") or ""
+                low = value.get("link") or value.get("vxlan.3") or ""
                 far = "%s:%s" % place
                 if (key[1] == place[0] and low == place[1]) or low == far:
                     out.add((key[1], key[2]))
@@ -126,7 +126,8 @@ def about(ns, dev):
 
 def uses(d, dev):
     text = repr((d[2], d[3]))
-    return repr(dev) in text
+    # The kernel tells of those in a flow table by their names.
+    return repr(dev) in text or (d[0][0] == "nft flowtable" and dev.encode().hex(" ") + " 00" in text)
 
 
 def kernel_routes(ns, added=True, gone=False):
@@ -882,6 +883,7 @@ def recreate(view):
     elif kind == "vrf":
         params.update(table=7777)
         allowed = [words(*key, only=["vrf.1"]), lambda d: d[0][0] == "route" and d[0][1] == ns]
+        allowed.append(lambda d: d[0][0] == "link" and d[0][1] == ns and d[1] == "port.vrf.1")
         module = "vrf"
     elif kind == "macvlan":
         if not PLAIN.match(value.get("link") or "") or ":" in value["link"]:
@@ -894,6 +896,7 @@ def recreate(view):
             # With all of the lower link's packets goes its address.
             words(*key, only=["macvlan.1", "address"]),
             lambda d: d[0] == ("link", ns, value["link"]) and d[1] in ("promiscuity",),
+            lambda d: d[0][0] == "fdb" and is_gone(d) and d[0][3] == value["address"],
         ]
         module = "macvlan"
     else:

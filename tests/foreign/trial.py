@@ -162,6 +162,9 @@ def changing(task, before, draw, thorough, failures):
         yield from bad
         if bad:
             return
+        if compared(before)[0]:
+            # What it told that it could not put back is no fault of the next one.
+            before = settled()
     result = run(task.module, task.params)[0]
     yield from after(task, before, dry, result)
 

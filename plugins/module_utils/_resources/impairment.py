@@ -46,6 +46,7 @@ class Impairment(OnLink):
     rate: Optional[int] = None  # bit/s
     limit: Optional[int] = None  # packets
     foreign: Optional[str] = Aside()  # the name of one that is not ours
+    handle: int = Aside(0)  # read: the number that somebody gave it
     raw: Tuple[Any, ...] = Aside(())  # its handle and options, where it can be made again by them
 
     sort = "impairment"

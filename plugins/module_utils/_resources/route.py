@@ -294,8 +294,13 @@ class Route(Resource):
 
     def reassert(self, planner):
         goes = self if self.key in planner.present else self.of_ports(planner)
-        if planner.can_be(goes):
-            planner.step(Change(goes if goes is self else None, goes))
+        if not planner.can_be(goes):
+            return
+        same = [r for r in goes.same(planner.state) if not r.by_itself]
+        if same:
+            ahead = any(r.position < self.position for r in same)
+            goes = replace(goes, position=AFTER if ahead or ":" in self.dest else BEFORE)
+        planner.step(Change(goes if goes is self else None, goes))
 
     def of_ports(self, planner):
         """It in the table of the VRF that its links have joined, as the kernel's own are, or have left.

@@ -27,6 +27,8 @@ def read(kernel, name, links):
         if head["parent"] == ROOT and head["handle"] and head["index"] in names:
             it = impairment_of(name, names[head["index"]], text(parts[KIND]), parts.get(OPTIONS, b""))
             alone = it.foreign and it.foreign not in WITH_CLASSES
+            # Of those that the kernel has numbered itself the number means nothing.
+            it = replace(it, handle=head["handle"] if head["handle"] >> 16 < 0x8000 else 0)
             yield replace(it, raw=(head["handle"], parts.get(OPTIONS))) if alone else it
 
 
@@ -71,6 +73,8 @@ def write(kernel, change):
     if target.foreign:
         remake(here, change, header)
         return
+    if change.before in (None, target):
+        header["handle"] = target.handle
     kind = target.discipline
     data = tbf(target) if kind == "tbf" else netem(target)
     try:
