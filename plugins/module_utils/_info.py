@@ -65,6 +65,7 @@ def as_task(state, link):
 def as_options(state, link, spec):
     """Those of a link's fields and attributes that a module has options for."""
     kind, peer = kind_of(link), state.link(link.peer) if link.peer else None
+    peer = peer if peer is not None and peer.is_told(state) else None
     found = plain_fields(link)
     found.update(dict(address=own_mac(link), addresses=plain_addresses(state, link), altnames=altnames(state, link)))
     found.update({row.name: row.shown(dict(link.attrs)[row.name]) for row in kind.attrs})
