@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 
 from . import _rooms
 from ._core.values import Refused
-from ._core.words import mac, netns_name, unique
+from ._core.words import is_utf8, mac, netns_name, unique
 from ._kinds.base import kind_of, port_kind
 from ._resources.address import FOREVER
 from ._resources.link import FALLBACK, altnames
@@ -65,7 +65,8 @@ def as_task(state, link):
 def as_options(state, link, spec):
     """Those of a link's fields and attributes that a module has options for."""
     kind, peer = kind_of(link), state.link(link.peer) if link.peer else None
-    found = {name: getattr(link, name) for name in ("netns", "name", "up", *(row.name for row in link.ROWS))}
+    peer = peer if peer is not None and peer.is_told(state) else None
+    found = plain_fields(link)
     found.update(dict(address=own_mac(link), addresses=plain_addresses(state, link), altnames=altnames(state, link)))
     found.update({row.name: row.shown(dict(link.attrs)[row.name]) for row in kind.attrs})
     if link.link and state.link(link.link):
@@ -81,6 +82,12 @@ def as_options(state, link, spec):
     if modes(kind.maker):
         found["mode"] = kind.name
     return {option: value for option, value in found.items() if option in spec and value is not None}
+
+
+def plain_fields(link):
+    """What it has whatever its kind; an alias that is no text cannot be given."""
+    found = {name: getattr(link, name) for name in ("netns", "name", "up", *(row.name for row in link.ROWS))}
+    return found if is_utf8(link.alias or "") else dict(found, alias=None)
 
 
 def as_port(state, port, spec):

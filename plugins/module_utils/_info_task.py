@@ -9,6 +9,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from . import _rooms
 from ._core.desired import Observation
 from ._core.values import Refused, replace
+from ._core.words import is_utf8, netns_name
 from ._info import NODES, SPEC, as_task, describe, far_end, sought
 from ._probe_task import perform
 from ._rtnl.link_rest import of_new
@@ -49,7 +50,7 @@ def topology_info(p, kernel, dummy):
     if p["name"] and record is None:
         raise Refused("name", "there is no topology %s" % p["name"])
     made = record.made if record else ()
-    spaces = spaces_of(p, kernel, record)
+    spaces, odd = spaces_of(p, kernel, record)
     state = kernel.observe(everything(spaces, "address", "nat_table", *_rooms.ON_DEMAND))
     keys = {r.key for r in made}
 
@@ -62,6 +63,7 @@ def topology_info(p, kernel, dummy):
     links = [r for r in found if r.sort == "link" and r.is_told(state)]
     links.sort(key=lambda r: (r.netns, r.index))
     missing = left_out(kernel, found) + ([] if made else others(kernel, spaces, state))
+    missing += [dict(netns=name, thing="netns", missing="all, for its name") for name in odd]
     return dict(describe(state, spaces, links, asked), changed=False, not_described=missing), None
 
 
@@ -90,10 +92,19 @@ def thing(r):
 
 
 def spaces_of(p, kernel, record):
-    """The network namespaces that are asked for and that are there."""
+    """The network namespaces that are asked for and that are there, and those whose names no option takes."""
     spaces = {r.netns for r in record.made} if record else {"", *kernel.names()}
     spaces = spaces if p["netns"] is None else spaces & set(p["netns"])
-    return [netns for netns in sorted(spaces) if not netns or kernel.path(netns)]
+    there = [netns for netns in sorted(spaces) if not netns or kernel.path(netns)]
+    odd = [netns for netns in there if not is_netns_name(netns)]
+    return [netns for netns in there if netns not in odd], odd
+
+
+def is_netns_name(text):
+    try:
+        return is_utf8(text) and netns_name("netns", text) == text
+    except Refused:
+        return False
 
 
 def shown(state, link):

@@ -21,7 +21,7 @@ from ._core.desired import Observation
 from ._core.options import LOCK_TIMEOUT, spelled_out
 from ._core.planner import plan, predicted
 from ._core.prerequisites import assume, missing, not_found
-from ._core.values import Refused, replace, sentence
+from ._core.values import Refused, place, replace, sentence
 from ._legible import legible
 from ._namespaces import NEEDS_ROOT, controller
 from ._rtnl.link import learn
@@ -288,7 +288,22 @@ def warnings(desired, before, steps, after, warn):
     for r in before if steps else ():
         for line in r.warnings(after, targets):
             warn(line)
+    for line in lost_queues(before, after) if steps else ():
+        warn(line)
     return {}
+
+
+def lost_queues(before, after):
+    """Sentences on the queueing disciplines that links do not have any more since they were made anew."""
+    anew = [r for r in before if r.sort == "link" and r.is_anew(after)]
+    spaces = {r.netns for r in anew} & set(after.heard)
+    if spaces:
+        from ._rtnl.witness import queues
+
+        lost = {(netns, *one) for netns in spaces for one in queues(before.heard[netns]) - queues(after.heard[netns])}
+        for netns, dev, kind in sorted(lost):
+            if any(r.ref == (netns, dev) for r in anew):
+                yield "%s in %s is made anew and has lost its queueing discipline %s" % (dev, place(netns), kind)
 
 
 def told(desired, before, steps, after, warn):

@@ -143,6 +143,7 @@ def vxlan_ids(swap):
 
 def vxlan_remotes(swap):
     """vxlan: whose remote moves."""
+    swap.prefix = "vr"
     extra = once(swap)
     swap.each(
         ["192.0.2.11", "192.0.2.12", "192.0.2.13", "192.0.2.14"],

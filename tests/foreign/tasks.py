@@ -73,7 +73,7 @@ class View:
             for key, value in self.of("link"):
                 if (key[1], key[2]) in out or value.get("kind") in ("veth", "netkit"):
                     continue
-                low = value.get("link") or ""
+                low = value.get("link") or value.get("vxlan.3") or ""
                 far = "%s:%s" % place
                 if (key[1] == place[0] and low == place[1]) or low == far:
                     out.add((key[1], key[2]))
@@ -126,7 +126,8 @@ def about(ns, dev):
 
 def uses(d, dev):
     text = repr((d[2], d[3]))
-    return repr(dev) in text
+    # The kernel tells of those in a flow table by their names.
+    return repr(dev) in text or (d[0][0] == "nft flowtable" and dev.encode().hex(" ") + " 00" in text)
 
 
 def kernel_routes(ns, added=True, gone=False):
@@ -281,14 +282,20 @@ def twins(view):
 
 def nothing_twin(view):
     found = view.pick(twins(view))
-    return found and Task(
-        "nothing",
+    if not found:
+        return None
+    key, one, params = found
+    first = view.things[key][0] == one
+    return Task(
+        "nothing" if first else "one",
         "one of several routes that is there",
         "route",
-        found[2],
-        changes=False,
-        target=found[0],
-        among=found[1],
+        params,
+        # Packets take it from then on.
+        [] if first else [lambda d: d[0] == key and d[1] == "order"],
+        changes=False if first else None,
+        target=key,
+        among=one,
     )
 
 
@@ -712,6 +719,8 @@ def gone_with(view, ns, dev):
         allowed.append(
             lambda d: d[0][0] == "link" and d[0][1:] in near and (d[1] in FOLLOWS or str(d[1]).startswith("bond."))
         )
+        # Without its last port it has no carrier, and keeps only who is known for good.
+        allowed.append(lambda d: d[0][0] == "neigh" and d[0][1:3] in near and is_gone(d) and d[2]["state"] != 0x80)
         # Its own address changes with the lowest of its ports, and what follows from that address.
         allowed.append(lambda d: d[0][0] == "fdb" and d[0][1] == ns)
         allowed.append(lambda d: d[0][0] in ("vlan", "vlan options") and d[0][1:3] == (ns, master) and is_gone(d))
@@ -874,6 +883,7 @@ def recreate(view):
     elif kind == "vrf":
         params.update(table=7777)
         allowed = [words(*key, only=["vrf.1"]), lambda d: d[0][0] == "route" and d[0][1] == ns]
+        allowed.append(lambda d: d[0][0] == "link" and d[0][1] == ns and d[1] == "port.vrf.1")
         module = "vrf"
     elif kind == "macvlan":
         if not PLAIN.match(value.get("link") or "") or ":" in value["link"]:
@@ -886,6 +896,7 @@ def recreate(view):
             # With all of the lower link's packets goes its address.
             words(*key, only=["macvlan.1", "address"]),
             lambda d: d[0] == ("link", ns, value["link"]) and d[1] in ("promiscuity",),
+            lambda d: d[0][0] == "fdb" and is_gone(d) and d[0][3] == value["address"],
         ]
         module = "macvlan"
     else:

@@ -797,7 +797,7 @@ def differences(before, after):
         elif old != new:
             if sorted(map(str, old)) == sorted(map(str, new)):
                 # Equal neighbours in IPv6 share the traffic: their order means nothing.
-                if key[0] == "route" and key[2] == "ipv6":
+                if key[0] == "route" and (key[2] == "ipv6" or key[3] == 255):
                     continue
                 out.append((key, "order", old, new))
             else:
@@ -842,6 +842,9 @@ def of_the_kernel(difference, after):
         return all(
             any(k[1:3] == (key[1], d) and k[3].startswith(LINK_LOCAL) for k in after if k[0] == "addr") for d in devs
         )
+    if key[0] == "fdb" and new is None and old["state"] == 128 and old.get("flags") == 0:
+        # Of a port's own address, or of its bridge's: it is known by that and the VLAN.
+        return any(k[0] == "fdb" and k[1] == key[1] and k[3:5] == key[3:5] for k in after)
     if key[0] == "fdb" and old is None and new["state"] == 128 and new.get("flags") == 0:
         own = [after.get(("link", key[1], dev), {}).get("address") for dev in (key[2], new.get("master"))]
         return key[3] in own
@@ -907,7 +910,7 @@ def relinked(ns, value, links):
     if not isinstance(value, dict):
         return value
     out = dict(value)
-    for word in ("master", "oif", "dev", "link", "port.backup_port"):
+    for word in ("master", "oif", "dev", "link", "port.backup_port", "hsr.1", "hsr.2", "hsr.8", "vxlan.3", "bond.11"):
         if isinstance(out.get(word), str) and (ns, out[word]) in links:
             out[word] = links[ns, out[word]][1]
         far = tuple(str(out.get(word)).split(":", 1))

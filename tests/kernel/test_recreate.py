@@ -11,6 +11,7 @@ ip netns add w1; ip -n w1 link add name e0 address 02:00:00:00:00:05 type veth p
 ip -n w1 link set e0 addrgenmode none; ip -n w1 link set e0 up; ip -n w1 link set e0p up
 ip -n w1 link set e0 group 5 promisc on; ip -n w1 link set e0p allmulticast on; ip -n w1 link set e0p arp off
 ip -n w1 link set e0 gso_max_size 20000; ip -n w1 link set e0 gso_max_segs 99; ip -n w1 link set e0p gro_max_size 30000
+ip -n w1 link set e0 dynamic on; ip -n w1 link set e0p multicast off
 ip -n w1 link set dev e0 brd ff:ff:ff:ff:ff:00; ip -n w1 link set e0 txqueuelen 77 alias mine
 ip netns exec w1 sysctl -qw net.ipv4.conf.e0.rp_filter=2 net.ipv4.conf.e0.arp_announce=1 net.ipv6.conf.e0.hop_limit=33
 ip netns exec w1 sysctl -qw net.ipv6.conf.e0.router_solicitation_interval=7 net.ipv4.conf.e0p.arp_notify=1

@@ -279,7 +279,7 @@ def test_what_has_no_option_is_named(host):
     assert {one["netns"] for one in said} == {"n1"}
     assert {(one["thing"], one["missing"]) for one in said} >= {
         ("link d0", "gso_max_size"),
-        ("neigh 192.0.2.7 dev d0", ""),
+        ("neighbour d0 192.0.2.7", "nud permanent extern_learn"),
         ("nft table inet filter", ""),
         ("addrlabel prefix 2001:db8::/32 label 99", ""),
         ("xfrm policy src 10.1.0.0/24 dst 10.2.0.0/24 dir out", ""),

@@ -32,6 +32,11 @@ def link_name(option, text):
     return text
 
 
+def is_utf8(text):
+    """Whether the bytes of a name, or of what somebody wrote, are text."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def netns_name(option, text):
     if not text:
         return ""

@@ -134,6 +134,10 @@ class Kind(Value):
         """Whether a new one asks for MAC addresses; None: not known."""
         return None if self.stacked else not self.l3
 
+    def multicast_by_itself(self):
+        """Whether a new one sends to groups."""
+        return not self.l3
+
     def arp_after(self, before, now):
         """The same after a change."""
         return now.arp

@@ -87,6 +87,17 @@ def fall_with(state, event):
     for r in state.on(event.now.key):
         if not r.survives(event):
             fall(state, r)
+    if event.down or not event.carrier:
+        tell_carrier(state, event.now)
+
+
+def tell_carrier(state, port):
+    """A master has no carrier when the last of its ports has lost it."""
+    master = state.link((port.netns, port.master)) if port.master else None
+    if master is not None and kind_of(master).accepts_ports() == "frames":
+        others = [state.get(key) for key in state.ports[master.key] if key != port.key]
+        if not any(has_carrier(state, other) for other in others):
+            lose_carrier(state, master)
 
 
 def tell_master(state, port):

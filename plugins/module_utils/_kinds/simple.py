@@ -13,6 +13,9 @@ class Silent(Kind):
     def arp_by_itself(self, link):
         return False
 
+    def multicast_by_itself(self):
+        return False
+
 
 class Ifb(Silent):
     def mac_fixed(self):

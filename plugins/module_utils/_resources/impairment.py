@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional, Tuple
 
 from .._core.desired import Change, Desired
 from .._core.options import DEV, NETNS, STATE, specs
@@ -46,6 +46,8 @@ class Impairment(OnLink):
     rate: Optional[int] = None  # bit/s
     limit: Optional[int] = None  # packets
     foreign: Optional[str] = Aside()  # the name of one that is not ours
+    handle: int = Aside(0)  # read: the number that somebody gave it
+    raw: Tuple[Any, ...] = Aside(())  # its handle and options, where it can be made again by them
 
     sort = "impairment"
     identity = ("netns", "dev")
@@ -73,6 +75,10 @@ class Impairment(OnLink):
         return max(self.rate // 800, 10000)
 
     def plan(self, planner, have):
+        if self.foreign:
+            if have is None:
+                planner.step(Change(None, self))
+            return
         if have is not None and have.foreign:
             text = "%s has the queueing discipline %s, which this module did not make and does not touch"
             raise Refused("dev", text % (self.dev, have.foreign))
@@ -88,13 +94,18 @@ class Impairment(OnLink):
         return [r for r in super().find(state) if not r.foreign]
 
     def as_snapshot(self, back):
-        return None if self.foreign else self
+        return None if self.foreign and not self.raw else self
+
+    def accepted(self, state):
+        return bool(self.raw) or not self.foreign
 
     def commands(self, change):
         start = ["dev", self.dev, "root"]
         if change.verb == "delete":
             return [ip(self.netns, "qdisc", "delete", *start, program="tc")]
-        if self.discipline == "tbf":
+        if self.foreign:
+            words = ["handle", "%x:" % (self.raw[0] >> 16), self.foreign]
+        elif self.discipline == "tbf":
             words = ["tbf", "rate", "%dbit" % self.rate, "burst", str(self.burst), "latency", "50ms"]
         else:
             words = self.netem_words(change.before)

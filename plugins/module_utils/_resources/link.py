@@ -57,6 +57,9 @@ class Flag(Row):
     def read_flags(self, flags):
         return bool(flags & self.bit) != self.off
 
+    def encode(self, value, old):
+        return {}
+
 
 class Link(Resource):
     """A link: ip-link(8)."""
@@ -120,23 +123,29 @@ class Link(Resource):
         Row("gso_ipv4_max_size", "IFLA_GSO_IPV4_MAX_SIZE=63:uint32", "int", default=65536),
         Row("gro_ipv4_max_size", "IFLA_GRO_IPV4_MAX_SIZE=64:uint32", "int", default=65536),
         Row("broadcast", "IFLA_BROADCAST=2:l2addr", "str", default="ff:ff:ff:ff:ff:ff"),
+        Row("numtxqueues", "IFLA_NUM_TX_QUEUES=31:uint32", "int", default=1),
+        Row("numrxqueues", "IFLA_NUM_RX_QUEUES=32:uint32", "int", default=1),
+        Flag("multicast", "", "onoff", bit=0x1000),
+        Flag("dynamic", "", "onoff", default=False, bit=0x8000),
+        Flag("trailers", "", "onoff", default=True, bit=0x20, off=True),
     )
 
     def is_told(self, state):
         try:
-            return bool(words.link_name("name", self.name))
+            return words.is_utf8(self.name) and bool(words.link_name("name", self.name))
         except (Refused, UnicodeError):
             return False
 
     def not_described(self):
         if not self.is_told(None):
             return ["all, for its name"]
+        odd = ["alias"] if not words.is_utf8(self.alias or "") else []
         usual = {row.name: row.default for row in self.REST}
-        words = [name for name, value in self.rest if value is not None and value != usual.get(name)]
+        missing = odd + [name for name, value in self.rest if value is not None and value != usual.get(name)]
         defaults = {row.name: row.default for row in kind_of(self).attrs}
         # What the kernel hides for a while, or does not tell.
-        words += [name for name, value in self.attrs if value is None and defaults.get(name) is not None]
-        return words + ["%s attribute %s" % (part, number) for part, number, dummy in self.raw] + list(self.withheld)
+        missing += [name for name, value in self.attrs if value is None and defaults.get(name) is not None]
+        return missing + ["%s attribute %s" % (part, number) for part, number, dummy in self.raw] + list(self.withheld)
 
     @property
     def ref(self):

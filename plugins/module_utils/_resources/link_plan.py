@@ -133,12 +133,18 @@ def rename(planner, have, after, want):
     """Before Linux 6.2 a link that is up keeps its name."""
     near = planner.state.on(have.key)
     kept = [r.renamed(have.ref, after.ref) if r in near else r for r in planner.state.dependents(have.key)]
-    far = [r for r in planner.state.on(("link", *have.peer)) if r.sort == "nexthop"] if have.peer else []
-    kept += [one for r in far for one in (r, *planner.state.dependents(r.key))]
+    kept += [r for key in carried(planner.state, have) for r in planner.state.dependents(key) if r.sort != "link"]
     down = replace(have, up=False)
     planner.step(Change(have, down))
     planner.step(Change(down, replace(after, up=have.up if want.up is None else want.up)))
     planner.reassert(kept)
+
+
+def carried(state, link):
+    """The keys of links that lose their carrier with one: its far end, and the masters of both."""
+    far = state.link(link.peer) if link.peer else None
+    ends = [link] if far is None else [link, far]
+    return [end.key for end in ends[1:]] + [("link", end.netns, end.master) for end in ends if end.master]
 
 
 def set_link(planner, have, after):

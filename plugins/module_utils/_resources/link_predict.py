@@ -180,6 +180,10 @@ def collateral(state, before, after):
     if after is None:
         return kind_of(before).collateral(state, before)
     fallen = [r for kind in masters_that_change(state, before, after) for r in kind.port_collateral(state, before)]
+    if before.master != after.master and before.netns == after.netns:
+        # A bridge takes another MAC address, and forgets who is where.
+        masters = [("link", before.netns, name) for name in (before.master, after.master) if name]
+        fallen += [r for key in masters for r in state.dependents(key) if r.sort == "neighbour"]
     if before.arp != after.arp and before.netns == after.netns:
         fallen += [r for r in state.on(before.key) if r.sort == "neighbour"]
     return fallen

@@ -9,11 +9,13 @@ from typing import Any, Optional, Tuple
 
 from .._core.options import DEV, NETNS, STATE, these
 from .._core.resource import OnLink
-from .._core.values import Refused
+from .._core.values import Refused, replace
 from .._core.words import family_of, host, ip, link_name, lladdr, netns_name
 from .._kinds.effects import check_mtu
 
-PROTOCOL = 12
+PROTOCOL, FLAGS_EXT = 12, 15
+HELD = "held"
+PERMANENT, NUD = 0x80, {0x80: "permanent", 0x40: "noarp", 4: "stale"}
 
 
 class Neighbour(OnLink):
@@ -25,7 +27,7 @@ class Neighbour(OnLink):
     lladdr: Optional[str] = None
     router: Optional[bool] = None
     proxy: bool = False
-    rest: Optional[Tuple[Any, ...]] = None  # attributes that are not described
+    rest: Optional[Tuple[Any, ...]] = None  # attributes that are not described, and HELD
 
     sort = "neighbour"
     identity = ("netns", "dev", "address", "proxy")
@@ -39,7 +41,17 @@ class Neighbour(OnLink):
         return family_of(self.address)
 
     def accepted(self, state):
-        return not (self.lladdr and state.link((self.netns, self.dev)).l3)
+        return bool(self.held) or not (self.lladdr and state.link((self.netns, self.dev)).l3)
+
+    @property
+    def held(self):
+        """State and flags of one that no option makes."""
+        return dict(self.rest or ()).get(HELD, ())
+
+    def overlay(self, want):
+        after = super().overlay(want)
+        kept = tuple(one for one in after.rest or () if one[0] not in (HELD, FLAGS_EXT))
+        return replace(after, rest=kept) if self.held and want.rest is None else after
 
     def plan(self, planner, have):
         if not self.accepted(planner.state):
@@ -53,17 +65,32 @@ class Neighbour(OnLink):
 
     def survives(self, event):
         lost = event.drops_ipv6 and ":" in self.address
+        # With the carrier go those that are not permanent.
+        lost = lost or not (event.carrier or (not self.proxy and not self.held))
         return not (event.down or lost or (event.other_mac and not self.proxy))
+
+    def is_told(self, state):
+        return not self.held
+
+    def not_described(self):
+        return [" ".join(self.nud())] if self.held else super().not_described()
 
     def commands(self, change):
         words = ["proxy"] * self.proxy + [self.address]
         if change.verb == "delete":
             return [ip(self.netns, "neighbour", "delete", *words, "dev", self.dev)]
         words += ["lladdr", self.lladdr] if self.lladdr else []
-        words += [] if self.proxy else ["nud", "permanent"]
+        words += [] if self.proxy else self.nud()
         protocol = dict(self.rest or ()).get(PROTOCOL)
         words += ["protocol", str(protocol[0])] if protocol else []
         return [ip(self.netns, "neighbour", "replace", *words, "dev", self.dev, *["router"] * bool(self.router))]
+
+    def nud(self):
+        """The words for its state."""
+        state, flags = self.held or (PERMANENT, 0)
+        managed = any(number == FLAGS_EXT and raw[0] & 1 for number, raw in self.rest or ())
+        words = ["managed"] if managed else ["nud", NUD.get(state, "none")]
+        return words + ["extern_learn"] * bool(flags)
 
 
 SPEC = dict(

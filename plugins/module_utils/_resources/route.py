@@ -146,9 +146,8 @@ class Route(Resource):
         if want.is_connected(same):
             return
         meant = want.meant(planner, same)
-        if meant is None:
-            fresh = replace(want, proto=want.proto or "static", position=want.place_beside(planner, same))
-            planner.step(Change(None, fresh.waiting(planner)))
+        if meant is None or (planner.rolls_back and want.is_misplaced(planner, meant, same)):
+            want.put_in_place(planner, meant, same)
             return
         after = meant.overlay(want).waiting(planner)
         if meant.by_itself:
@@ -187,12 +186,31 @@ class Route(Resource):
         planner.step(Change(None, replace(after, position=AFTER)))
         planner.step(Change(self, None))
 
-    def place_beside(self, planner, same):
-        """Whether a new one comes before those of its identity, as it is to be in use, or where it was."""
-        if not same:
-            return ALONE
-        home = [planner.present.get(r.key) or self for r in same] if planner.rolls_back else []
-        return AFTER if any(r.position < self.position for r in home) else BEFORE
+    def put_in_place(self, planner, meant, same):
+        """The steps to it before those of its identity, as it is to be in use; on the way back, to where it was."""
+        fresh = replace(self, proto=self.proto or "static", position=BEFORE if same else ALONE).waiting(planner)
+        homes = self.homes(planner, meant, same) if planner.rolls_back else []
+        behind = [r for r, position in homes if position > self.position]
+        if any(position < self.position for r, position in homes):
+            fresh = replace(fresh, position=AFTER)
+        else:
+            behind = []
+        # The kernel has no word for a place between two.
+        for r in [meant] * (meant is not None) + behind:
+            planner.step(Change(r, None))
+        planner.step(Change(None, fresh))
+        for r in behind:
+            planner.step(Change(None, replace(r, position=AFTER)))
+
+    def homes(self, planner, meant, same):
+        """The others of its identity that were there, with their places."""
+        known = [(r, planner.present.get(r.key)) for r in same if r is not meant]
+        return [(r, home.position) for r, home in known if home is not None]
+
+    def is_misplaced(self, planner, meant, same):
+        """Whether it is not where it was among those of its identity."""
+        homes = self.homes(planner, meant, same) if meant.key == self.key and ":" not in self.dest else []
+        return any((r.position < meant.position) != (position < self.position) for r, position in homes)
 
     def meant(self, planner, same):
         """Which of some routes is the one that is desired, or is to become it: in the last resort the first."""
@@ -276,8 +294,13 @@ class Route(Resource):
 
     def reassert(self, planner):
         goes = self if self.key in planner.present else self.of_ports(planner)
-        if planner.can_be(goes):
-            planner.step(Change(goes if goes is self else None, goes))
+        if not planner.can_be(goes):
+            return
+        same = [r for r in goes.same(planner.state) if not r.by_itself]
+        if same:
+            ahead = any(r.position < self.position for r in same)
+            goes = replace(goes, position=AFTER if ahead or ":" in self.dest else BEFORE)
+        planner.step(Change(goes if goes is self else None, goes))
 
     def of_ports(self, planner):
         """It in the table of the VRF that its links have joined, as the kernel's own are, or have left.

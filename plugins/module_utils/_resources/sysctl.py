@@ -46,7 +46,7 @@ class Ipv6Ends:
     """What happens to what is on a link that gets disable_ipv6."""
 
     down = other_mac = False
-    drops_ipv6 = True
+    drops_ipv6 = carrier = True
 
 
 class Sysctl(Resource):

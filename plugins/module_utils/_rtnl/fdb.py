@@ -7,7 +7,7 @@ from __future__ import annotations
 from .._core.values import replace
 from .._core.words import NOBODY
 from .._resources.fdb import FdbEntry
-from .neighbour import DST, LEARNED, LLADDR, PERMANENT, send
+from .neighbour import DST, LEARNED, LLADDR, PERMANENT, ROUTER, send
 from .netlink import APPEND, CREATE, GETNEIGH, REPLACE, getter
 
 BRIDGE, STATIC, SELF, MASTER_FLAG, STICKY = 7, 0xC0, 2, 4, 0x40
@@ -15,6 +15,7 @@ VLAN, PORT, VNI, VIA = "NDA_VLAN=5:uint16", "NDA_PORT=6:be16", "NDA_VNI=7:uint32
 MASTER, SRC_VNI = "NDA_MASTER=9:uint32", "NDA_SRC_VNI=11:uint32"
 # What is described, and what only a dump has: times, the namespace of the outer packets, flags.
 OUTER_NETNSID = 10
+FLAG_ROUTER = "router"  # a flag of the head, kept with the attributes that are not described
 KNOWN = {1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 15}
 
 
@@ -56,7 +57,7 @@ def entry_of(kernel, head, parts, links):
         get(SRC_VNI) or 0,
         bool(head["flags"] & STICKY),
         learned,
-        rest_of(parts, via),
+        rest_of(parts, via, head["flags"] & ROUTER),
         "kernel" if by_itself else None,
         head["state"],
     )
@@ -66,9 +67,10 @@ def name_of(links, index):
     return links[index].name if index in links else ""
 
 
-def rest_of(parts, via):
+def rest_of(parts, via, router):
     """What is not described, and a link that is not there any more."""
-    return tuple(sorted((n, raw) for n, raw in parts.items() if n not in KNOWN or (n == 8 and not via)))
+    found = tuple(sorted((n, raw) for n, raw in parts.items() if n not in KNOWN or (n == 8 and not via)))
+    return (*found, (FLAG_ROUTER, router)) if router else found
 
 
 def is_default(link, get, lower):
@@ -89,11 +91,12 @@ def write(kernel, change):
     via = target.via and kernel.netlink(target.netns).index(target.via)
     attrs = [(LLADDR, target.lladdr)]
     pairs = ((DST, target.dst), (VNI, target.vni), (PORT, target.port), (VIA, via), (SRC_VNI, target.src_vni))
-    for nla, value in (*pairs, (VLAN, target.vlan)):
-        attrs += [(nla, value)] if value else []
+    attrs += [(nla, value) for nla, value in (*pairs, (VLAN, target.vlan)) if value]
     how = CREATE | (APPEND if target.several else REPLACE)
     # As bridge(8) says it: reachable, without ARP.
     state = PERMANENT if target.local else (target.self_ and target.state) or 0x42
     flags = STICKY * bool(target.sticky) | LEARNED * bool(target.extern_learn)
     flags |= SELF if target.self_ else MASTER_FLAG
-    send(kernel, change, [*attrs, *(target.rest or ())], how, family=BRIDGE, state=state, flags=flags)
+    flags |= dict(target.rest or ()).get(FLAG_ROUTER, 0)
+    attrs += [one for one in target.rest or () if one[0] != FLAG_ROUTER]
+    send(kernel, change, attrs, how, family=BRIDGE, state=state, flags=flags)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import struct
 
+from .._core.values import replace
 from .._resources.impairment import Impairment
 from .netlink import ACK, CREATE, DELQDISC, GETQDISC, NEWQDISC, REPLACE, attribute, nested, text
 
@@ -14,6 +15,8 @@ ROOT, KIND, OPTIONS, WHOLE = 0xFFFFFFFF, 1, 2, 0xFFFFFFFF
 # The numbers of the attributes of netem, and what Impairment calls them.
 CORRELATION, REORDER, CORRUPT, RATE, LATENCY64, JITTER64 = 1, 3, 4, 6, 10, 11
 NETEM = {CORRELATION: "correlation", REORDER: "reorder", CORRUPT: "corrupt", RATE: "rate"}
+# What has classes and filters that are not read, and without them lets nothing pass, or not as it did.
+WITH_CLASSES = ["htb", "hfsc", "drr", "qfq", "ets", "prio", "multiq", "mqprio", "taprio", "cbs", "clsact", "ingress"]
 NOT_OURS = {5, 7, 8, 12}  # loss models, explicit congestion notification, slots
 
 
@@ -22,7 +25,11 @@ def read(kernel, name, links):
     for head, parts in kernel.netlink(name).dump("qdisc", GETQDISC):
         # What the kernel chose by itself has no handle.
         if head["parent"] == ROOT and head["handle"] and head["index"] in names:
-            yield impairment_of(name, names[head["index"]], text(parts[KIND]), parts.get(OPTIONS, b""))
+            it = impairment_of(name, names[head["index"]], text(parts[KIND]), parts.get(OPTIONS, b""))
+            alone = it.foreign and it.foreign not in WITH_CLASSES
+            # Of those that the kernel has numbered itself the number means nothing.
+            it = replace(it, handle=head["handle"] if head["handle"] >> 16 < 0x8000 else 0)
+            yield replace(it, raw=(head["handle"], parts.get(OPTIONS))) if alone else it
 
 
 def impairment_of(netns, dev, kind, options):
@@ -63,6 +70,11 @@ def write(kernel, change):
     if change.verb == "delete":
         here.ask("qdisc", DELQDISC, ACK, **header)
         return
+    if target.foreign:
+        remake(here, change, header)
+        return
+    if change.before in (None, target):
+        header["handle"] = target.handle
     kind = target.discipline
     data = tbf(target) if kind == "tbf" else netem(target)
     try:
@@ -72,6 +84,17 @@ def write(kernel, change):
         if e.errno != errno.ENOENT:
             raise
         raise OSError(e.errno, "this kernel has no queueing discipline %s (kernel module sch_%s)" % (kind, kind))
+
+
+def remake(here, change, header):
+    """One of others on a link that was made anew; that a kernel does not take it back so is told later."""
+    handle, options = change.target.raw
+    attrs = [(KIND, change.target.foreign.encode() + b"\0")] + ([(OPTIONS, options)] if options else [])
+    try:
+        here.ask("qdisc", NEWQDISC, ACK | CREATE | REPLACE, attrs, handle=handle, **header)
+    except OSError as e:
+        if change.before is None or e.errno not in (errno.EINVAL, errno.ENOENT, errno.EOPNOTSUPP):
+            raise
 
 
 def tbf(it):

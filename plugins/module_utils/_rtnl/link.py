@@ -47,6 +47,8 @@ IFF_UP = 1
 ADDR_GEN_MODE = 8
 MODES = {number: word for word, number in ADDRGENMODES.items()}
 FLAGS = [row for row in Link.ROWS if isinstance(row, Flag)]
+ONE_QUEUE = ("bridge", "dummy", "vlan", "vxlan", "macvlan", "macvtap", "ipvlan", "geneve")  # unless more are asked for
+REST_FLAGS = [row for row in Link.REST if isinstance(row, Flag)]
 SENT = [row for row in Link.ROWS if row.nla and row.name != "master"]
 ADDRESS, NAME, MTU, LOWER, MASTER, TXQLEN, LINKINFO, ALIAS, LINK_NETNSID, PROP_LIST = 1, 3, 4, 5, 10, 13, 18, 20, 37, 52
 GROUP, PROMOTE_SECONDARIES = 27, 20
@@ -145,7 +147,7 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
         txqueuelen=number_in(parts, TXQLEN),
         link_group=number_in(parts, GROUP),
         addrgenmode=addrgenmode(specs),
-        rest=rest_of(getter(parts), arp_type == ETHERNET),
+        rest=rest_of(kind, getter(parts), flags, arp_type == ETHERNET),
         conf=devconf.conf_of(specs, usual),
         raw=link_rest.rest_of(kind, master.name, specs, info),
         promotes=promotes(specs),
@@ -159,13 +161,17 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
     return link, get
 
 
-def rest_of(get, ethernet):
+def rest_of(kind, get, flags, ethernet):
     """What a link has that no option is for, and that is not as of a new one."""
-    found = {row.name: get(row.nla) for row in Link.REST if ethernet or row.name != "broadcast"}
+    found = {row.name: get(row.nla) for row in Link.REST if row.nla and (ethernet or row.name != "broadcast")}
+    found.update((row.name, row.read_flags(flags)) for row in REST_FLAGS)
     usual = {row.name: row.default for row in Link.REST}
     for word in ("gso", "gro"):
         # That of IPv4 follows the other one down.
         usual[word + "_ipv4_max_size"] = min(found[word + "_max_size"] or 65536, 65536)
+    usual["multicast"] = kind.multicast_by_itself() if kind.name else found["multicast"]
+    if kind.name not in ONE_QUEUE:
+        usual.update((word, found[word]) for word in ("numtxqueues", "numrxqueues"))
     return tuple(sorted(pair for pair in found.items() if pair[1] not in (None, usual[pair[0]])))
 
 
@@ -244,7 +250,9 @@ def common(here, change):
     attrs = [(row.nla, news[row.name]) for row in SENT if row.name in news]
     if "master" in news:
         attrs.append(("IFLA_MASTER=10:uint32", here.index(news["master"]) if news["master"] else 0))
-    attrs += encoded(changed(Link.REST, change.base.rest if change.base else (), change.target.rest))
+    rest = list(changed(Link.REST, change.base.rest if change.base else (), change.target.rest))
+    flags.update((row.bit, v != row.off) for row, v, dummy in rest if row in REST_FLAGS)
+    attrs += encoded(rest)
     head = dict(flags=sum(bit for bit, on in flags.items() if on), change=sum(flags))
     return attrs, head if flags else {}
 

@@ -11,13 +11,11 @@ import sys
 from .._resources.nat_words import NFT_FAMILY, TABLE
 from .impairment import ROOT
 from .nat import legacy_tables, nft_tables
-from .neighbour import is_described
-from .netlink import DUMP, GETNEIGH, GETQDISC, GETROUTE, Netlink, ip, messages, text
+from .netlink import DUMP, GETQDISC, GETROUTE, Netlink, ip, messages, text
 from .route import CLONED, WORDS
 
 MPLS, MULTICAST, MULTICAST6 = 28, 128, 129  # AF_MPLS, RTNL_FAMILY_IPMR, RTNL_FAMILY_IP6MR
 NFT_FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
-PERMANENT, NOARP, LEARNED = 0x80, 0x40, 0x10
 GETCLASS, GETFILTER, GETADDRLABEL = 42, 46, 74
 INGRESS, CLSACT = 0xFFFF0000, (0xFFFFFFF2, 0xFFFFFFF3)
 HOOKS = {0xFFFFFFF2: "ingress", 0xFFFFFFF3: "egress"}
@@ -34,13 +32,13 @@ def usual_labels(kernel):
 
 
 def not_described(kernel, name, heard, usual):
-    """Of a namespace: queues, neighbours and routes, from what was heard when it was read, and what is asked here.
+    """Of a namespace: queues and routes, from what was heard when it was read, and what is asked here.
 
     `usual` are the labels of addresses that every namespace has.
     """
     here = kernel.netlink(name)
     names = here.names
-    readers = {GETQDISC: ("qdisc", qdisc), GETNEIGH: ("neighbour", neighbour), GETROUTE: ("route", route)}
+    readers = {GETQDISC: ("qdisc", qdisc), GETROUTE: ("route", route)}
     found = []
     for (verb, dummy), answers in heard.items():
         form, reader = readers.get(verb, ("", None))
@@ -57,19 +55,6 @@ def qdisc(head, parts, names):
     if head["handle"] and head["parent"] != ROOT:
         return "qdisc %s %x: dev %s" % (text(parts[1]), head["handle"] >> 16, names.get(head["index"]))
     return None
-
-
-def neighbour(head, parts, names):
-    state, address = head["state"], parts.get(1, b"")
-    kept = state & PERMANENT or head["flags"] & LEARNED or (state & NOARP and not of_the_kernel(address))
-    if head["family"] in (socket.AF_INET, socket.AF_INET6) and kept and not is_described(head):
-        return "neigh %s dev %s" % (ip(address), names.get(head["index"]))
-    return None
-
-
-def of_the_kernel(address):
-    """Whether the kernel itself may have made a neighbour that needs no asking: a group, or everybody."""
-    return not address or address[0] >= 224 or not any(address) or address[0] == 127
 
 
 def route(head, parts, names):

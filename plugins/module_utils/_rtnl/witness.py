@@ -70,6 +70,7 @@ ON = dict({kind: {1} for kind in TUNNELS}, vxlan={3}, bond={11}, hsr={1, 2, 8})
 RUNNING = 0x40 | 0x10000 | 0x20000 | 0x40000  # IFF_RUNNING, IFF_LOWER_UP, IFF_DORMANT, IFF_ECHO
 DEAD = 0x31 | 0x4000 | 0x8000 | 0x10000 | 0x20000000  # RTNH_F_DEAD and what else follows the link, or the card
 TENTATIVE = 0x40 | 0x04 | 0x08  # with IFA_F_OPTIMISTIC, IFA_F_DADFAILED
+IN_ORDER = ("route", "rule", "IPv6 rule")  # of those with one key the first is taken
 BRIDGE_LINK = 7
 BY_ITSELF = (b"\1", b"\3")  # IFAPROT_KERNEL_LO, IFAPROT_KERNEL_LL
 
@@ -280,6 +281,7 @@ def differences_in(name, before, after):
     out = []
     for key in sorted({*old, *new}, key=str):
         mine, theirs = list(old.get(key, ())), list(new.get(key, ()))
+        moved = key[0] in IN_ORDER and mine != theirs
         left = [one for one in mine if not take(one, theirs)]
         thing = " ".join(str(part) for part in key)
         if len(left) == len(theirs) == 1:
@@ -289,7 +291,15 @@ def differences_in(name, before, after):
             out.append("%s%s (gone)" % (thing, where))
         elif theirs and not of_the_kernel(key, new):
             out.append("%s%s (new)" % (thing, where))
+        elif moved and not (left or theirs):
+            out.append("%s%s (order)" % (thing, where))
     return out
+
+
+def queues(heard):
+    """The (link, kind) of the queueing disciplines that somebody chose."""
+    of_queues = {question: answers for question, answers in heard.items() if question[0] in (GETLINK, GETQDISC)}
+    return {(key[3], key[1]) for key in Witness(of_queues).things if key[0] == "qdisc"}
 
 
 def take(one, several):

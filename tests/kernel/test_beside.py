@@ -1,0 +1,135 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What others gave to links, and what stands beside what a task changes, is there afterwards, in its order."""
+
+import json
+
+import pytest
+from conftest import run
+
+PAIR = """
+ip netns add w1; ip -n w1 link add e0 address 02:00:00:00:00:05 up type veth peer name e0p; ip -n w1 link set e0p up
+ip -n w1 address add 10.0.0.1/24 dev e0
+"""
+NEIGHBOURS = """
+ip -n w1 neighbour add 10.0.0.3 lladdr 02:00:00:ff:00:03 dev e0 nud noarp
+ip -n w1 neighbour add 10.0.0.4 lladdr 02:00:00:ff:00:04 dev e0 nud permanent extern_learn
+ip -n w1 neighbour add 10.0.0.5 lladdr 02:00:00:ff:00:05 dev e0 nud stale extern_learn
+ip -n w1 neighbour add 10.0.0.6 dev e0 managed
+ip -n w1 neighbour add 10.0.0.7 lladdr 02:00:00:ff:00:07 dev e0 nud permanent
+"""
+# Three ways to one network, of which the first is taken.
+BESIDE = ("blackhole 172.16.0.0/12 proto 42", "172.16.0.0/12 via 10.0.0.2", "172.16.0.0/12 dev e0p scope link")
+TWINS = "ip -n w1 address add 10.0.1.1/24 dev e0p\n" + "\n".join("ip -n w1 route append " + one for one in BESIDE)
+
+
+def neighbours(host):
+    found = json.loads(host.output("ip -n w1 -j neighbour show nud all"))
+    words = ("extern_learn", "managed", "lladdr")
+    # What a control plane tells, the kernel asks for.
+    return {
+        one["dst"]: [one.get(word) for word in words if "managed" not in one]
+        for one in found
+        if one["dst"].startswith("10.")
+    }
+
+
+def routes(host):
+    return [line.split() for line in host.output("ip -n w1 route show 172.16.0.0/12").splitlines()]
+
+
+@pytest.mark.parametrize("name, peer", [("e0", "other"), ("other", "e0p")])
+def test_neighbours_of_others_outlive_a_rename(host, name, peer):
+    host.shell(PAIR, NEIGHBOURS)
+    before = neighbours(host)
+    assert len(before) == 5
+    task = dict(netns="w1", name=name, up=True, peer=dict(netns="w1", name=peer, up=True))
+    assert run("veth", **task)["changed"]
+    assert neighbours(host) == before
+    assert not run("veth", **task)["changed"]
+
+
+def test_neighbours_of_others_come_back(host):
+    host.shell(PAIR, NEIGHBOURS)
+    before = neighbours(host)
+    said = run("linux_bridge", netns="w1", name="e0", recreate=True, ports=[{"name": "lo"}])
+    assert said["failed"] and "everything was put back" in said["msg"], said
+    assert neighbours(host) == before
+
+
+def test_a_neighbour_of_others_becomes_one_for_good(host):
+    host.shell(PAIR, NEIGHBOURS)
+    missing = {one["thing"]: one["missing"] for one in run("topology_info", netns=["w1"])["not_described"]}
+    assert missing["neighbour e0 10.0.0.6"] == "managed" and "neighbour e0 10.0.0.7" not in missing
+    for address in ("10.0.0.3", "10.0.0.4", "10.0.0.6"):
+        task = dict(netns="w1", dev="e0", address=address, lladdr="02:00:00:ff:00:09")
+        assert run("neighbour", **task)["changed"]
+        assert not run("neighbour", **task)["changed"]
+    found = {one["dst"]: one for one in json.loads(host.output("ip -n w1 -j neighbour show nud permanent"))}
+    assert found["10.0.0.6"]["lladdr"] == "02:00:00:ff:00:09" and "managed" not in found["10.0.0.6"]
+
+
+def test_a_bridge_with_another_mac_address_knows_its_neighbours(host):
+    host.shell(PAIR, "ip -n w1 link add b0 up type bridge; ip -n w1 link add v0 type veth peer name v1")
+    host.shell("ip -n w1 link set v1 up master b0", "ip -n w1 link set v0 up")
+    host.shell("ip -n w1 neighbour add 10.0.9.7 lladdr 02:00:00:ff:00:07 dev b0 nud permanent")
+    mac = json.loads(host.output("ip -n w1 -j link show b0"))[0]["address"]
+    host.shell("ip -n w1 link set e0p address 00:00:00:00:00:01")
+    assert run("link", netns="w1", name="e0p", master="b0")["changed"]
+    assert json.loads(host.output("ip -n w1 -j link show b0"))[0]["address"] != mac
+    assert "10.0.9.7" in host.output("ip -n w1 neighbour show dev b0")
+
+
+def test_routes_beside_each_other_come_back_in_their_order(host):
+    host.shell(PAIR, TWINS)
+    before = routes(host)
+    moved, wrong = dict(dest=["172.16.0.0/12"], via="10.0.0.2"), dict(dest=["198.51.100.0/24"], via="10.77.0.1")
+    node = dict(name="w1", netns="w1", loopback=False, routes=[moved, wrong])
+    said = run("topology", name="beside", nodes=[node])
+    assert "everything was put back" in said["msg"], said
+    assert routes(host) == before
+    assert run("route", netns="w1", **moved)["changed"]
+    assert routes(host) == [before[1], before[0], before[2]]
+
+
+def test_routes_beside_each_other_are_there_when_their_link_is_made_anew(host):
+    host.shell(PAIR)
+    host.shell("ip -n w1 link add m0 link e0 up type macvlan mode bridge; ip -n w1 address add 10.0.2.1/24 dev m0")
+    host.shell("ip -n w1 route append 172.16.0.0/12 dev m0 metric 50 proto 17 scope link")
+    host.shell("ip -n w1 route append 172.16.0.0/12 via 10.0.2.9 metric 50")
+    before = routes(host)
+    assert run("macvlan", netns="w1", name="m0", link="e0", mode="passthru", recreate=True)["changed"]
+    assert routes(host) == before
+
+
+def test_queueing_disciplines_of_others_on_a_link_made_anew(host):
+    host.shell(PAIR, "ip -n w1 link add m0 link e0 up type macvlan mode bridge")
+    host.shell("tc -n w1 qdisc add dev m0 root handle abc: bfifo limit 33333", "tc -n w1 qdisc add dev m0 ingress")
+    said = run("macvlan", netns="w1", name="m0", link="e0", mode="passthru", recreate=True)
+    assert said["changed"]
+    assert "m0 in network namespace w1 is made anew and has lost its queueing discipline ingress" in str(
+        said["warnings"]
+    )
+    assert "bfifo abc: root refcnt 2 limit 33333b" in host.output("tc -n w1 qdisc show dev m0")
+
+
+def test_entries_of_a_vxlan_made_anew_are_of_routers_still(host):
+    host.shell("ip netns add w1; ip -n w1 link add x0 type vxlan id 7 dstport 4789")
+    host.shell("bridge -n w1 fdb add 02:00:00:fb:00:01 dev x0 dst 192.0.2.5 self permanent router")
+    assert run("vxlan", netns="w1", name="x0", id=8, recreate=True)["changed"]
+    assert "router" in host.output("bridge -n w1 fdb show dev x0")
+
+
+def test_names_that_are_no_text_are_not_described(host):
+    host.shell(PAIR, "ip netns add 'odd space'")
+    host.shell("ip -n w1 link add $'caf\\xe9' type veth peer name v1; ip -n w1 link set e0 alias $'caf\\xe9'")
+    shown = "ip -n w1 -o link show | tr -cd '[:print:]\\n'"
+    before = len(host.output(shown).splitlines())
+    info = run("topology_info")
+    missing = {(one["netns"], one["thing"]): one["missing"] for one in info["not_described"]}
+    assert missing["odd space", "netns"] == missing["w1", "link caf\\xe9"] == "all, for its name"
+    assert missing["w1", "link e0"] == "alias"
+    nodes = [node for node in info["nodes"] if node["netns"] == "w1"]
+    run("topology", name="fed", nodes=nodes, links=info["links"], allow_overlap=True)
+    assert run("topology", name="fed", state="absent")["changed"]
+    assert len(host.output(shown).splitlines()) == before
