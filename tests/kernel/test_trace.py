@@ -130,6 +130,7 @@ def test_faults(network, fault, networks, request):
     assert found["cause"] in fault["lost"]["cause"].split("|"), (found["cause"], found["msg"], found["differs"])
     assert found["where"]["netns"] in fault["lost"]["netns"].split("|"), found
     assert is_dev(fault, found["where"]), (found["where"], found["msg"])
+    assert all(words in found["reason"] for words in fault.get("said", ())), found["msg"]
     assert found["msg"].splitlines()[-1] == "lost: " + found["reason"]
 
 

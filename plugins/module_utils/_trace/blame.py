@@ -192,7 +192,7 @@ def by_rule(netns, iif, packet, answer, rule, lost):
     six = ["-6"] * packet.six
     cure = [ip_line(netns, *six, "rule", "del", "priority", str(rule.priority))]
     checks = [ip_line(netns, *six, "rule", "show"), get_words(netns, iif, packet), *lost.checks]
-    return Lost(netns, answer.dev, "rule", reason, checks, cure, None, lost.trail)
+    return Lost(netns, answer.dev, "rule", reason, checks, cure, None, lost.trail).instead_of(lost)
 
 
 def refusing_route(walk, netns, iif, packet, error):

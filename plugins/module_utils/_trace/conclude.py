@@ -7,10 +7,11 @@ from __future__ import annotations
 from .._core.values import replace
 from .._reach import seen as words_of
 from . import neighbours
-from .evidence import by_counters, by_mark, by_rules, last_of, marked
+from .evidence import by_counters, by_mark, by_rule_for, by_rules, last_of, marked
 from .hops import direction, hops_of, of_sightings
 from .path import Lost, Step, at, inside_line
 from .tell import drawing
+from .tracking import without_state
 
 DULL = ("foreign", "nowhere", "alone")
 AWAY = "it leaves what can be seen from here by %s"
@@ -82,7 +83,7 @@ def found(walk, asked, theory, evidence):
     firewall = by_rules(evidence, place)
     if firewall is not None:
         firewall.dev = firewall.dev or (last.dev if last is not None and last.netns == firewall.netns else "")
-        return firewall
+        return without_state(walk.host, asked, firewall, evidence)
     if last is None:
         return of_sender(walk, asked, lost, evidence)
     if evidence.answer.reason == "refused":
@@ -95,6 +96,8 @@ def after_last(walk, last, theory, evidence):
     """The loss behind the place where the probe was last seen."""
     steps, foretold, dummy = theory
     resumed, rest = resumed_from(walk, last, evidence, steps)
+    if rest is not None and foretold is not None and is_told_by(rest, foretold):
+        return foretold
     if rest is not None and rest.code in DULL:
         # It went on to where nobody takes it: who sent it there knows why, or the look-ups do.
         rest = by_sender(walk, last, rest)
@@ -115,6 +118,11 @@ def after_last(walk, last, theory, evidence):
     )
 
 
+def is_told_by(rest, foretold):
+    """Whether a loss is one that the look-ups explain, which have seen more of the way."""
+    return rest.weak or foretold.instead == (rest.netns, rest.dev, rest.code)
+
+
 def resumed_from(walk, last, evidence, steps):
     """The rest of the way from a sighting, and the loss on it, with the mark that rules have given to it there."""
     packet = marked(evidence, last.netns, last.packet) if last.way == "in" else None
@@ -130,6 +138,11 @@ def unanswered(walk, netns, packet, last, evidence):
     answer = walk.host.route(netns, packet, iif, "")
     nexthop = answer.via or packet.dst
     asked, answers = questions(walk, nexthop, last.when if last is not None else 0, evidence)
+    firewall = by_rule_for(evidence, nexthop) if not known(walk, netns, answer.dev, nexthop) else None
+    if firewall is not None:
+        near = [one.dev for one in answers or asked if one.netns == firewall.netns]
+        firewall.dev = near[-1] if near else answer.dev if firewall.netns == netns else ""
+        return firewall
     heard = any(one.netns == netns and one.way == "in" for one in answers)
     if not asked or (heard and known(walk, netns, answer.dev, nexthop)):
         return None

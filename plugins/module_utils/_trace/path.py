@@ -45,6 +45,7 @@ class Facts(Value):
     carrier: bool = True
     state: str = "forwarding"  # of a port
     flood: bool = True
+    learning: bool = True
     broadcasts: bool = True
     multicasts: bool = True
     locked: bool = False
@@ -76,8 +77,15 @@ class Lost(Exception):
         super().__init__(reason)
         self.netns, self.dev, self.code, self.reason = netns, dev, code, reason
         self.outer = False  # of the outer packet of a tunnel
+        self.weak = False  # told only where there is nothing else
+        self.of_state = False  # by rules that look at the states of connections
+        self.instead = None  # (namespace, link, code) of the loss that this one explains
         self.frame = None  # as it would go on
         self.checks, self.remedies, self.beyond, self.trail = list(checks), list(remedies), beyond, tuple(trail)
+
+    def instead_of(self, other):
+        self.instead = other.netns, other.dev, other.code
+        return self
 
     def after(self, trail):
         self.trail = tuple(trail) + self.trail

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._kinds.base import kind_of
-from . import kinds, segment
+from . import kinds, segment, vlans
 from .bridge import bridge_in
 from .packet import BROADCAST
 from .path import Got, Lost, Step, at, ip_line
@@ -37,7 +37,7 @@ class Wire:
             return away[0]
         leading = [one for one in lost if one.beyond and self.leads(one.beyond, one.frame or frame)]
         if leading:
-            raise leading[0]
+            raise vlans.by_sender(self, leading[0], frame)
         raise segment.loose_end(self, lost, frame, Wire(self.walk, blind=True))
 
     def leads(self, beyond, frame):
