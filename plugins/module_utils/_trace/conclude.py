@@ -96,12 +96,10 @@ def after_last(walk, last, theory, evidence):
     """The loss behind the place where the probe was last seen."""
     steps, foretold, dummy = theory
     resumed, rest = resumed_from(walk, last, evidence, steps)
-    if rest is not None and foretold is not None and is_told_by(rest, foretold):
+    if rest is not None and is_told_by(rest, foretold):
         return foretold
     if rest is not None and rest.code in DULL:
-        # It went on to where nobody takes it: who sent it there knows why, or the look-ups do.
-        rest = by_sender(walk, last, rest)
-        return foretold if rest.code in DULL and foretold is not None else rest
+        return taken_by_nobody(walk, last, rest, foretold)
     if rest is not None and rest.code == "ttl" and times_seen(last, evidence) > 1:
         return looped(rest, evidence)
     if rest is not None and is_next(resumed, rest, evidence):
@@ -118,9 +116,15 @@ def after_last(walk, last, theory, evidence):
     )
 
 
+def taken_by_nobody(walk, last, rest, foretold):
+    """The loss of a packet that went on to where nobody takes it: who sent it there knows why, or the look-ups do."""
+    rest = by_sender(walk, last, rest)
+    return foretold if rest.code in DULL and foretold is not None else rest
+
+
 def is_told_by(rest, foretold):
     """Whether a loss is one that the look-ups explain, which have seen more of the way."""
-    return rest.weak or foretold.instead == (rest.netns, rest.dev, rest.code)
+    return foretold is not None and (rest.weak or foretold.instead == (rest.netns, rest.dev, rest.code))
 
 
 def resumed_from(walk, last, evidence, steps):
@@ -140,9 +144,7 @@ def unanswered(walk, netns, packet, last, evidence):
     asked, answers = questions(walk, nexthop, last.when if last is not None else 0, evidence)
     firewall = by_rule_for(evidence, nexthop) if not known(walk, netns, answer.dev, nexthop) else None
     if firewall is not None:
-        near = [one.dev for one in answers or asked if one.netns == firewall.netns]
-        firewall.dev = near[-1] if near else answer.dev if firewall.netns == netns else ""
-        return firewall
+        return on_link(firewall, [*asked, *answers], answer.dev if firewall.netns == netns else "")
     heard = any(one.netns == netns and one.way == "in" for one in answers)
     if not asked or (heard and known(walk, netns, answer.dev, nexthop)):
         return None
@@ -150,6 +152,13 @@ def unanswered(walk, netns, packet, last, evidence):
     rest = walk.resume(one)[1] if not answers else None
     if rest is not None:
         return rest
+    words = ["nft", "list", "ruleset"], ["tcpdump", "-eni", one.dev, "arp or icmp6"]
+    checks = [inside_line(one.netns, *line) for line in words]
+    return Lost(one.netns, one.dev, "arp", last_heard(walk, one, nexthop, answers), checks)
+
+
+def last_heard(walk, one, nexthop, answers):
+    """Where a question for a neighbour, or its answer, was last seen."""
     text = "%s is asked who has %s, and does not answer" % (at(one.netns, one.dev), nexthop)
     if answers or not walk.addresses(one.netns, nexthop):
         what = "answer of" if answers else "question who has"
@@ -160,9 +169,14 @@ def unanswered(walk, netns, packet, last, evidence):
             way,
             at(one.netns, one.dev),
         )
-    words = ["nft", "list", "ruleset"], ["tcpdump", "-eni", one.dev, "arp or icmp6"]
-    checks = [inside_line(one.netns, *line) for line in words]
-    return Lost(one.netns, one.dev, "arp", text, checks)
+    return text
+
+
+def on_link(lost, sightings, dev):
+    """A loss with the link on which this was last seen there, or another one."""
+    near = [one.dev for one in sightings if one.netns == lost.netns]
+    lost.dev = near[-1] if near else dev
+    return lost
 
 
 def known(walk, netns, dev, nexthop):
