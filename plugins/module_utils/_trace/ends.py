@@ -94,7 +94,7 @@ def unmasked(walk, lost, packet, trail):
             lost.netns, lost.dev, lost.code = step.netns, step.dev, "nat"
             family = "ip6" if packet.six else "ip"
             rule = "add table {0} nat; add chain {0} nat postrouting {{ type nat hook postrouting priority 100; }}; "
-            rule = rule.format(family) + "add rule %s nat postrouting oifname %s masquerade" % (family, step.dev)
-            lost.remedies = [inside_line(step.netns, "nft", "'%s'" % rule)]
+            rule = rule.format(family) + 'add rule %s nat postrouting oifname "%s" masquerade' % (family, step.dev)
+            lost.remedies = [inside_line(step.netns, "nft", rule)]
             lost.checks.append(inside_line(step.netns, "nft", "list", "ruleset"))
             return

@@ -103,7 +103,7 @@ def by_rule(one, dropped):
         words = one.chain, at(one.netns), dropped, what
         reason = "the policy of chain %s in %s drops %s (%s of nftables)" % words
         cure = "add rule %s %s %s accept" % (one.family, one.table, one.chain)
-        cures = [inside_line(one.netns, "nft", "'%s'" % cure)]
+        cures = [inside_line(one.netns, "nft", cure)]
     else:
         text = " '%s'" % one.text if one.text else ""
         reason = "a rule of nftables in %s drops %s: %s, handle %d%s" % (

@@ -41,7 +41,7 @@ def bond_send(wire, link, frame, trail):
     if not running and not wire.blind:
         lost = "%s (mode %s) has no active port: %s"
         text = ", ".join(state_of_port(wire, port) for port in ports) or "it has no ports"
-        remedies = [ip_line(port.netns, "link", "set", port.name, "up") for port in ports if port.up is False]
+        remedies = [ip_line(port.netns, "link", "set", "dev", port.name, "up") for port in ports if port.up is False]
         yield wire.lost(link, "bond", lost % (at(*link.ref), mode, text), trail, (*link.ref, "out"), remedies=remedies)
         return
     chosen = [port for port in running if wire.host.facts(port.netns, port.name).active] or running or ports
@@ -92,7 +92,8 @@ def apart(wire, link, other, lower, mode, theirs, trail):
     if not private:
         text = NO_HAIRPIN % (at(*link.ref), at(*other.ref), lower.name, mode, lower.name)
     changed = [one for one in (link, other) if dict(one.attrs).get("mode") in ("private", "vepa")]
-    remedies = [ip_line(one.netns, "link", "set", one.name, "type", one.kind, "mode", "bridge") for one in changed]
+    words = ("mode", "bridge")
+    remedies = [ip_line(one.netns, "link", "set", "dev", one.name, "type", one.kind, *words) for one in changed]
     return wire.lost(link, "mode", text, trail, (*other.ref, "in"), remedies=remedies)
 
 
@@ -191,7 +192,7 @@ def to_uppers(wire, link, uppers, frame, trail):
 
 def not_listed(wire, upper, frame, trail):
     text = "%s (mode source) takes frames of listed MAC addresses only, not of %s"
-    words = ("link", "set", upper.name, "type", upper.kind, "macaddr", "add", frame.smac)
+    words = ("link", "set", "dev", upper.name, "type", upper.kind, "macaddr", "add", frame.smac)
     reason, cure = text % (at(*upper.ref), frame.smac), [ip_line(upper.netns, *words)]
     return wire.lost(upper, "mode", reason, trail, (*upper.ref, "in"), remedies=cure)
 

@@ -69,7 +69,7 @@ def silent(walk, owners):
         if link is None:
             continue
         if walk.host.facts(r.netns, r.dev).noarp and not link.l3:
-            cure = [ip_line(r.netns, "link", "set", r.dev, "arp", "on")]
+            cure = [ip_line(r.netns, "link", "set", "dev", r.dev, "arp", "on")]
             text = "%s has %s, and ARP is off there" % (at(r.netns, r.dev), r.ip)
             return r.netns, r.dev, "arp", text, [ip_line(r.netns, "link", "show", "dev", r.dev)], cure
         if ":" not in r.ip and not link.l3:

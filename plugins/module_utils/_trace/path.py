@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any, Optional, Tuple
 
 from .._core.values import Value, replace
@@ -94,12 +95,17 @@ class Lost(Exception):
 
 def ip_line(netns, *words, program="ip"):
     """A line for ip(8), or one of its kin, in a namespace."""
-    return " ".join(ip(netns, *words, program=program))
+    return line(ip(netns, *words, program=program))
 
 
 def inside_line(netns, *words):
     """A line for any other program there."""
-    return " ".join([*inside(netns), *words])
+    return line([*inside(netns), *words])
+
+
+def line(words):
+    """A line for a shell."""
+    return " ".join(map(shlex.quote, words))
 
 
 def around(owners, address):

@@ -53,7 +53,7 @@ def unbridged(wire, lost, frame, own, blind):
 
 
 def no_port(link, bridge, reason, trail):
-    cure = ip_line(link.netns, "link", "set", link.name, "master", bridge)
+    cure = ip_line(link.netns, "link", "set", "dev", link.name, "master", bridge)
     show = ip_line(link.netns, "link", "show", "dev", link.name)
     return Lost(link.netns, link.name, "unbridged", reason, [show], [cure], None, trail)
 

@@ -139,7 +139,7 @@ class Walk:
             reason = "lo in %s is down, by which a namespace reaches its own addresses" % at(netns)
             checks, cure = (
                 [ip_line(netns, "link", "show", "dev", "lo")],
-                ip_line(netns, "link", "set", "lo", "up"),
+                ip_line(netns, "link", "set", "dev", "lo", "up"),
             )
             raise Lost(netns, "lo", "down", reason, checks, [cure], None, trail)
         packet = replace(packet, src=packet.src or packet.dst)
