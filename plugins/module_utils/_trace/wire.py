@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._kinds.base import kind_of
-from . import kinds, segment, vlans
+from . import bonds, kinds, segment, vlans
 from .bridge import bridge_in
 from .packet import BROADCAST
 from .path import Got, Lost, Step, at, ip_line
@@ -125,7 +125,7 @@ class Wire:
             master = None
         uppers = self.state.uppers(link)
         if master is not None and master.kind == "bond":
-            yield from kinds.port_receives(self, link, master, frame, trail)
+            yield from bonds.receive(self, link, master, frame, trail)
         elif frame.tags:
             yield from kinds.tagged(self, link, master, uppers, frame, trail)
         elif master is not None:
