@@ -3,6 +3,7 @@
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -130,6 +131,7 @@ def test_faults(network, fault, networks, request):
     assert found["cause"] in fault["lost"]["cause"].split("|"), (found["cause"], found["msg"], found["differs"])
     assert found["where"]["netns"] in fault["lost"]["netns"].split("|"), found
     assert is_dev(fault, found["where"]), (found["where"], found["msg"])
+    assert all(words in found["reason"] for words in fault.get("said", ())), found["msg"]
     assert found["msg"].splitlines()[-1] == "lost: " + found["reason"]
 
 
@@ -202,3 +204,24 @@ def keep(properties, network, fault, found):
 
 def is_dev(fault, where):
     return "dev" not in fault["lost"] or where["dev"] in fault["lost"]["dev"].split("|")
+
+
+@pytest.mark.parametrize("name", ["m", "dev", "via", "up", "type", "a$b", "a;b", "a'b"])
+def test_remedies_can_be_pasted(host, name):
+    """Also for links with names that are words of ip(8), or mean something to a shell."""
+    link = shlex.quote(name)
+    host.shell(
+        "ip netns add x; ip netns add y; ip link add name %s netns x type veth peer name %s netns y" % (link, link),
+        *("ip -n %s address add 10.8.0.%d/24 dev %s" % (netns, n, link) for n, netns in enumerate("xy", 1)),
+        *("ip -n %s link set dev %s up" % (netns, link) for netns in "xy"),
+    )
+    task = dict(netns="x", to="10.8.0.2", timeout=TIMEOUT, size=1400)
+    run("reachability", netns=["x"], to=["10.8.0.2"], expect="all", wait=5)
+    for netns, fault in [("y", "down"), ("x", "down"), ("y", "mtu 1300"), ("y", "arp off")]:
+        host.shell("ip -n %s link set dev %s %s; ip -n x neigh flush all" % (netns, link, fault))
+        found = run("packet_trace", **task)
+        assert found["verdict"] == "lost" and found["where"] == dict(netns=netns, dev=name), found
+        assert found["remedies"], found["msg"]
+        host.shell(*found["remedies"])
+        host.shell(*(line for one in found["evidence"] if one["source"] == "kernel" for line in one["commands"]))
+        assert run("packet_trace", **dict(task, timeout=2))["verdict"] == "delivered", found

@@ -104,6 +104,9 @@ class Model:
         own = [r.ip for r in self.state.within(netns, "address") if r.dev == oif]
         return (packet, "") if packet.reply else nat.translated(rules, hook, packet, iif, oif, lambda: own[0])
 
+    def untracked(self, netns, hook, packet, iif, oif):
+        return nat.untracked(list(nat.of_iptables(self.case.get("raw", {}).get(netns, ()))), hook, packet, iif, oif)
+
     def packet_to(self, address):
         return Packet("", address)
 

@@ -56,7 +56,7 @@ def opened(kernel, state, names, marks, missing):
         with kernel.inside(netns):
             there = {NAMES.get(family) for family, dummy in nft_tables()}
         families = ["inet"] * bool(there & {"inet", "ip", "ip6"}) + ["bridge"] * ("bridge" in there)
-        families += ["netdev"] * bool(there & {"inet", "netdev"})
+        families += ["netdev"] * bool(there & {"inet", "netdev"}) + ["arp"] * ("arp" in there)
         if families:
             devices = [link.name for link in state.within(netns, "link")]
             try:
@@ -83,9 +83,11 @@ def sent(kernel, names, wishes, manner, taps, tracers, missing):
             break
     verdicts = []
     for tracer in tracers:
-        for family, table, chain, how, handle, number in tracer.read():
+        for family, table, chain, how, handle, number, asked in tracer.read():
             spelled = tracer.spelled(family, table, chain, handle) if how == "rule" else ""
-            verdicts.append(Verdict(tracer.netns, family, table, chain, how, handle, spelled, number))
+            states = not asked and tracer.of_state(family, table)
+            one = Verdict(tracer.netns, family, table, chain, how, handle, spelled, number, states, asked)
+            verdicts.append(one)
     risen = {netns: counters.risen(before[netns], after[netns]) for netns in names}
     return [
         Evidence(

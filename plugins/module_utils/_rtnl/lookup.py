@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import socket
 import struct
 from contextlib import suppress
@@ -39,7 +40,7 @@ NUD = {
 NAT_FAMILIES = (1, 2, 10)  # of nftables: inet, ip, ip6
 BRIDGE, INET_DIAG, DIAG_BY_FAMILY = 7, 4, 20
 PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
-PORT_FLAGS = dict(broadcasts=30, multicasts=27)
+PORT_FLAGS = dict(learning=8, broadcasts=30, multicasts=27)
 UP, NOARP, PROMISC, LOWER_UP = 1, 0x80, 0x100, 0x10000
 TENTATIVE, FAILED = 0x40, 0x08
 STATIC, STICKY = 0xC0, 64
@@ -218,7 +219,7 @@ class Lookup:
 
     def translated(self, netns, hook, packet, iif, oif):
         """The packet as rules of NAT make it, and which does. Replies are translated by their flow, not by rules."""
-        rules = self.once(("nat", netns), lambda: list(translations(self.kernel, netns)))
+        rules = self.nat_rules(netns)
         if packet.reply or not rules:
             return packet, ""
 
@@ -227,6 +228,13 @@ class Lookup:
             return next((address for address in found if (":" in address) == packet.six), "")
 
         return nat.translated(rules, hook, packet, iif, oif, own, self.owned(netns, packet.dst))
+
+    def nat_rules(self, netns):
+        return self.once(("nat", netns), lambda: list(translations(self.kernel, netns)))
+
+    def untracked(self, netns, hook, packet, iif, oif):
+        """The rule by which the connection of a packet is not tracked; empty if it is."""
+        return nat.untracked(self.nat_rules(netns), hook, packet, iif, oif, self.owned(netns, packet.dst))
 
     def listens(self, netns, packet, dev):
         """Whether a socket takes a packet; else the address at which one listens on that port, or nothing."""
@@ -285,13 +293,21 @@ def translations(kernel, netns):
         if any(family in NAT_FAMILIES for family, dummy in nft_tables()):
             told, saved = output(["nft", "-j", "list", "ruleset"]) or "{}", []
             # Of targets of iptables nft(8) tells the name alone.
+            raw = raw_rules(told)
             for name in ("iptables-nft-save", "ip6tables-nft-save") if '"xt"' in told else ():
                 saved += (output([name, "-t", "nat"]) or "").splitlines()
             with suppress(ValueError):
                 yield from nat.of_nft(json.loads(told).get("nftables", ()), not saved)
             yield from nat.of_iptables(saved)
-        if "nat" in legacy_tables("ipv4"):
-            yield from nat.of_iptables((output(["iptables-legacy-save", "-t", "nat"]) or "").splitlines())
+            yield from nat.of_iptables(raw)
+        for table in {"nat", "raw"} & set(legacy_tables("ipv4")):
+            yield from nat.of_iptables((output(["iptables-legacy-save", "-t", table]) or "").splitlines())
+
+
+def raw_rules(told):
+    """The lines of the table raw of iptables with nftables, where it can have rules that do not track."""
+    programs = ("iptables-nft-save", "ip6tables-nft-save") if re.search('"name": ?"(CT|NOTRACK)"', told) else ()
+    return [line for name in programs for line in (output([name, "-t", "raw"]) or "").splitlines()]
 
 
 def answer_of(here, raw):

@@ -14,9 +14,9 @@ from .files import output
 from .netlink import HEADER, NESTED, Netlink, attribute, nested, text
 
 NETFILTER, GROUP, SUBSYSTEM = 12, 9, 10 << 8
-FAMILIES = dict(inet=1, ip=2, netdev=5, bridge=7, ip6=10)
+FAMILIES = dict(inet=1, ip=2, arp=3, netdev=5, bridge=7, ip6=10)
 NAMES = {number: name for name, number in FAMILIES.items()}
-HOOKS, PRIORITIES = dict(prerouting=0, output=3), dict(bridge=-301, netdev=-10000)
+HOOKS, ARP_HOOKS, PRIORITIES = dict(prerouting=0, output=3), dict(input=0, output=1), dict(bridge=-301, netdev=-10000)
 NEWTABLE, NEWCHAIN, NEWRULE, TRACE, BEGIN, END = 0, 3, 6, 17, 0x10, 0x11
 OWNER, CREATE, APPEND, ACK = 2, 0x400, 0x800, 4
 NETWORK_HEAD, TRANSPORT_HEAD = 8, 9
@@ -77,6 +77,9 @@ def protocol_is(number):
 
 
 IS_TCP, IS_UDP = protocol_is(6), protocol_is(17)
+IS_ARP = expression("meta", attribute(2, be32(1)), attribute(1, be32(1))) + compared(0, b"\x08\x06")
+# Neighbour solicitation and advertisement: the types 135 and 136.
+IS_DISCOVERY = protocol_is(58) + loaded(0, 1) + compared(5, b"\x87") + compared(3, b"\x88")
 
 
 def tcp_in(at, first, last):
@@ -122,18 +125,26 @@ class Tracer:
         """The messages that make the table, its chains and their rules."""
         number, name = FAMILIES[family], name_of(1, self.name)
         out = [(NEWTABLE, number, name + attribute(2, be32(OWNER)))]
-        chains = [(hook, attribute(1, be32(place))) for hook, place in HOOKS.items()]
+        hooks = ARP_HOOKS if family == "arp" else HOOKS
+        chains = [(hook, attribute(1, be32(place))) for hook, place in hooks.items()]
         if family == "netdev":
             chains = [("in%d" % n, attribute(1, be32(0)) + name_of(3, dev)) for n, dev in enumerate(devices)]
         priority = struct.pack("!i", PRIORITIES.get(family, -450))
         for chain, hook in chains:
             where = nest(4, hook, attribute(2, priority))
             out.append((NEWCHAIN, number, name + name_of(3, chain) + where + name_of(7, "filter")))
-            for rule in self.rules():
+            for rule in self.rules(family):
                 out.append((NEWRULE, number, name + name_of(2, chain) + nest(4, rule)))
         return out
 
-    def rules(self):
+    def rules(self, family):
+        """The rules of a chain: questions for neighbours, and their answers, are marked all."""
+        if family == "arp":
+            return [MARK]
+        asks = [IS_DISCOVERY + MARK] * (family != "ip") + [IS_ARP + MARK] * (family in ("bridge", "netdev"))
+        return asks + self.of_probes()
+
+    def of_probes(self):
         outer = [IS_UDP + equals(2, struct.pack("!H", port)) + MARK for port in self.ports]
         if self.marks.sport:
             ports = self.marks.sport, self.marks.sport + self.marks.count - 1
@@ -169,8 +180,11 @@ class Tracer:
         return HEADER.pack(16 + len(body), kind, flags | 1, self.own.sequence, 0) + body
 
     def read(self):
-        """What dropped probes, one for each packet: (family, table, chain, kind, handle, number of the probe)."""
-        mine, dropped, only = {}, {}, 0 if self.marks.count == 1 else None
+        """What dropped probes and questions for neighbours, one for each packet.
+
+        Each is (family, table, chain, kind, handle, number of the probe, what asked_for() says).
+        """
+        mine, dropped, asks, only = {}, {}, {}, 0 if self.marks.count == 1 else None
         while True:
             try:
                 data = self.heard.socket.recv(1 << 16)
@@ -183,17 +197,21 @@ class Tracer:
             number = parts.get(6)
             # With connection tracking a packet has another number in each hook: then its head tells whose it is.
             own, (ours, probe) = text(parts.get(1, b"")) == self.name, self.whose(parts)
-            if own or ours:
+            asked = asked_for(parts)
+            if asked:
+                asks[number] = asked
+            elif own or ours:
                 mine[number] = mine.get(number, only) if probe is None else probe
             if own:
                 continue
-            if number in mine and any(parts.get(14, b"")):
+            if number in mine and number not in asks and any(parts.get(14, b"")):
                 self.given[mine[number]] = int.from_bytes(parts[14], "big")
-            if number in mine and verdict_of(parts) == 0:
+            if (number in mine or number in asks) and verdict_of(parts) == 0:
                 handle = int.from_bytes(parts[3], "big") if 3 in parts else 0
                 how = KINDS.get(int.from_bytes(parts.get(4, b""), "big"), "rule")
                 place = NAMES.get(data[16], str(data[16])), text(parts.get(1, b"")), text(parts.get(2, b""))
-                dropped[number] = (*place, how, handle, mine[number])
+                about = (None, asks[number]) if number in asks else (mine[number], ())
+                dropped[number] = (*place, how, handle, *about)
         return list(dropped.values())
 
     def whose(self, parts):
@@ -210,6 +228,12 @@ class Tracer:
         outer = protocol not in (1, 17, 58) or (protocol == 17 and ports[1] in (*TUNNEL_PORTS, *self.ports))
         return outer or number is not None, number
 
+    def of_state(self, family, table):
+        """Whether rules of a table look at the states of connections."""
+        with self.kernel.inside(self.netns):
+            listed = output(["nft", "list", "table", family, table]) or ""
+        return bool(re.search(r"\bct (state|status)|conntrack", listed))
+
     def spelled(self, family, table, chain, handle):
         """The text of a rule, by nft(8)."""
         with self.kernel.inside(self.netns):
@@ -220,6 +244,16 @@ class Tracer:
     def close(self):
         self.heard.socket.close()
         self.own.socket.close()
+
+
+def asked_for(parts):
+    """The address for whose neighbour a packet asks, as far as a message has it, and whether it answers."""
+    network, transport = parts.get(NETWORK_HEAD, b""), parts.get(TRANSPORT_HEAD, b"")
+    if network[:6] == b"\0\1\x08\0\6\4" and len(network) >= 28:
+        return (network[24:28], False) if network[7] == 1 else (network[14:18], True)
+    if network[:1] and network[0] >> 4 == 6 and len(transport) >= 20 and transport[0] in (135, 136):
+        return transport[8:20], transport[0] == 136  # no more of it is told
+    return ()
 
 
 def verdict_of(parts):

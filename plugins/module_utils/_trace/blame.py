@@ -146,7 +146,7 @@ def down_link(walk, netns, iif, packet, error):
             if link is not None and link.up is False and vital and r.ip != packet.dst:
                 text = "%s is down, and with it the route to %s has gone"
                 checks = [ip_line(netns, "link", "show", "dev", link.name)]
-                cure = [ip_line(netns, "link", "set", link.name, "up")]
+                cure = [ip_line(netns, "link", "set", "dev", link.name, "up")]
                 return Lost(netns, link.name, "down", text % (at(netns, link.name), packet.dst), checks, cure)
     return None
 
@@ -192,7 +192,7 @@ def by_rule(netns, iif, packet, answer, rule, lost):
     six = ["-6"] * packet.six
     cure = [ip_line(netns, *six, "rule", "del", "priority", str(rule.priority))]
     checks = [ip_line(netns, *six, "rule", "show"), get_words(netns, iif, packet), *lost.checks]
-    return Lost(netns, answer.dev, "rule", reason, checks, cure, None, lost.trail)
+    return Lost(netns, answer.dev, "rule", reason, checks, cure, None, lost.trail).instead_of(lost)
 
 
 def refusing_route(walk, netns, iif, packet, error):
@@ -348,5 +348,5 @@ def fitted(walk, link, packet, answer, forwarded):
     checks = [ip_line(link.netns, "link", "show", "dev", link.name)]
     if of_route:
         checks = [get_words(link.netns, "", packet)]
-    cure = [] if of_route else [ip_line(link.netns, "link", "set", link.name, "mtu", str(packet.size))]
+    cure = [] if of_route else [ip_line(link.netns, "link", "set", "dev", link.name, "mtu", str(packet.size))]
     raise Lost(link.netns, link.name, "mtu", text % (packet.size, mtu, what), checks, cure)

@@ -17,7 +17,7 @@ def bridge_in(wire, port, bridge, frame, trail):
     facts = wire.host.facts(port.netns, port.name)
     checks = [spelled(port.netns, "-d", "link", "show", "dev", port.name)]
     if bridge.up is False and not wire.blind:
-        remedies = [ip_line(bridge.netns, "link", "set", bridge.name, "up")]
+        remedies = [ip_line(bridge.netns, "link", "set", "dev", bridge.name, "up")]
         reason = "the bridge %s is down" % at(*bridge.ref)
         yield wire.lost(bridge, "down", reason, trail, (*port.ref, "in"), remedies=remedies)
         return
@@ -100,9 +100,12 @@ def flood(wire, port, bridge, frame, trail, vid, hairpin):
 
 
 def no_flood(wire, out, bridge, frame, trail, kind):
-    text = "%s does not know where %s is to go, and its port %s floods nothing of that kind (%s off)"
-    reason = text % (at(*bridge.ref), what(frame), out.name, kind)
-    remedies = [spelled(out.netns, "link", "set", "dev", out.name, kind, "on")]
+    off = [kind] if wire.host.facts(out.netns, out.name).learning else [kind, "learning"]
+    text = "%s does not know where %s is to go, and its port %s floods nothing of that kind (%s)"
+    text = text if len(off) == 1 else text.replace(" floods", " learns no addresses and floods")
+    reason = text % (at(*bridge.ref), what(frame), out.name, ", ".join(name + " off" for name in off))
+    words = [word for name in off for word in (name, "on")]
+    remedies = [spelled(out.netns, "link", "set", "dev", out.name, *words)]
     checks = [spelled(out.netns, "-d", "link", "show", "dev", out.name)]
     return wire.lost(out, "flood", reason, trail, (*out.ref, "out"), checks, remedies)
 
@@ -121,28 +124,32 @@ def same_port(wire, port, bridge, frame, trail, vid, entry):
     if not entry.static:
         remedies = [spelled(port.netns, "link", "set", "dev", port.name, "hairpin", "on")]
     checks = [spelled(port.netns, "fdb", "get", frame.dmac, *words, "br", bridge.name)]
-    return wire.lost(port, "fdb", reason, trail, None, checks, remedies)
+    lost = wire.lost(port, "fdb", reason, trail, None, checks, remedies)
+    # It can be the copy of one that was flooded, and is told where that was to go.
+    lost.weak = not entry.static
+    return lost
 
 
 def to_host(wire, bridge, frame, trail, vid):
     """The bridge itself, as a link of its namespace."""
     if vid:
         vlans = (wire.host.vlans(bridge) or ({}, 0))[0]
-        if vid not in vlans:
-            if not wire.blind:
-                text = "%s itself is not in VLAN %d, in which the frame is"
-                remedies = [spelled(bridge.netns, "vlan", "add", "dev", bridge.name, "vid", str(vid), "self")]
-                checks = [spelled(bridge.netns, "vlan", "show", "dev", bridge.name)]
-                yield wire.lost(bridge, "vlan", text % (at(*bridge.ref), vid), trail, None, checks, remedies)
+        if vid not in vlans and not wire.blind:
+            text = "%s itself is not in VLAN %d, in which the frame is"
+            remedies = [spelled(bridge.netns, "vlan", "add", "dev", bridge.name, "vid", str(vid), "self")]
+            checks = [spelled(bridge.netns, "vlan", "show", "dev", bridge.name)]
+            beyond = (*bridge.ref, "in")
+            lost = wire.lost(bridge, "vlan", text % (at(*bridge.ref), vid), trail, beyond, checks, remedies)
+            lost.frame = as_meant(wire, beyond, frame, vid)
+            yield lost
             return
-        frame = frame if vlans[vid] else frame.tagged(vid)
+        frame = frame if vlans.get(vid, True) else frame.tagged(vid)
     yield from wire.receive(bridge, frame, trail)
 
 
 def egress(wire, port, out, bridge, frame, trail, vid, text, entry=None):
     """The ends of a frame that is to leave by a port."""
-    untagged = not vid or (wire.host.vlans(out) or ({}, 0))[0].get(vid, wire.blind)
-    leaving = frame if untagged else frame.tagged(vid)
+    leaving = frame if untagged(wire, out, vid) else frame.tagged(vid)
     lost = None if wire.blind else held_back(wire, port, out, bridge, frame, trail, vid)
     if (
         lost is None
@@ -152,10 +159,21 @@ def egress(wire, port, out, bridge, frame, trail, vid, text, entry=None):
     ):
         lost = wrong_entry(wire, out, bridge, frame, trail, entry)
     if lost is not None:
-        lost.frame = leaving
+        lost.frame = as_meant(wire, lost.beyond, frame, vid) if lost.code == "vlan" else leaving
         yield lost
     else:
         yield from wire.transmit(out, leaving, trail, text)
+
+
+def untagged(wire, port, vid):
+    """Whether frames of a VLAN leave by a port without a tag."""
+    return not vid or (wire.host.vlans(port) or ({}, 0))[0].get(vid, wire.blind)
+
+
+def as_meant(wire, beyond, frame, vid):
+    """A frame as it would go on by what is not in its VLAN: with a tag where somebody takes that."""
+    tagged = frame.tagged(vid)
+    return tagged if wire.leads(beyond, tagged) else frame
 
 
 def elsewhere(wire, out, bridge, frame):
@@ -170,7 +188,7 @@ def held_back(wire, port, out, bridge, frame, trail, vid):
     checks = [spelled(out.netns, "-d", "link", "show", "dev", out.name)]
     beyond = (*out.ref, "out")
     if out.up is False:
-        remedies = [ip_line(out.netns, "link", "set", out.name, "up")]
+        remedies = [ip_line(out.netns, "link", "set", "dev", out.name, "up")]
         reason = "the port %s of %s is down" % (at(*out.ref), bridge.name)
         return wire.lost(out, "down", reason, trail, beyond, checks, remedies)
     if port is not None and mine.get("isolated") and dict(port.port).get("isolated"):
@@ -184,7 +202,7 @@ def held_back(wire, port, out, bridge, frame, trail, vid):
         return vlan_lost(wire, out, bridge, frame, trail, "is to leave", vid)
     if out.mtu and frame.size > out.mtu:
         reason = "%d bytes do not fit the MTU %d of the port %s" % (frame.size, out.mtu, at(*out.ref))
-        remedies = [ip_line(out.netns, "link", "set", out.name, "mtu", str(frame.size))]
+        remedies = [ip_line(out.netns, "link", "set", "dev", out.name, "mtu", str(frame.size))]
         return wire.lost(out, "mtu", reason, trail, beyond, remedies=remedies)
     return None
 
@@ -214,7 +232,8 @@ def vlan_lost(wire, port, bridge, frame, trail, how, vid=None):
         text = "a frame of VLAN %d %s by %s, which is not in that VLAN: %s"
         reason = text % (vid or tagged, how, at(*port.ref), has)
     want = vid or tagged or 1
-    words = ["pvid", "untagged"] if tagged is None and vid is None else []
+    access = list(vlans) == [pvid] if vid else tagged is None
+    words = ["pvid", "untagged"] if access else []
     remedies = [spelled(port.netns, "vlan", "add", "dev", port.name, "vid", str(want), *words)]
     beyond = (*port.ref, "out") if vid else (*port.ref, "in")
     return wire.lost(

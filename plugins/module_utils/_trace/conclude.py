@@ -7,10 +7,11 @@ from __future__ import annotations
 from .._core.values import replace
 from .._reach import seen as words_of
 from . import neighbours
-from .evidence import by_counters, by_mark, by_rules, last_of, marked
+from .evidence import by_counters, by_mark, by_rule_for, by_rules, last_of, marked
 from .hops import direction, hops_of, of_sightings
 from .path import Lost, Step, at, inside_line
 from .tell import drawing
+from .tracking import without_state
 
 DULL = ("foreign", "nowhere", "alone")
 AWAY = "it leaves what can be seen from here by %s"
@@ -82,7 +83,7 @@ def found(walk, asked, theory, evidence):
     firewall = by_rules(evidence, place)
     if firewall is not None:
         firewall.dev = firewall.dev or (last.dev if last is not None and last.netns == firewall.netns else "")
-        return firewall
+        return without_state(walk.host, asked, firewall, evidence)
     if last is None:
         return of_sender(walk, asked, lost, evidence)
     if evidence.answer.reason == "refused":
@@ -95,10 +96,10 @@ def after_last(walk, last, theory, evidence):
     """The loss behind the place where the probe was last seen."""
     steps, foretold, dummy = theory
     resumed, rest = resumed_from(walk, last, evidence, steps)
+    if rest is not None and is_told_by(rest, foretold):
+        return foretold
     if rest is not None and rest.code in DULL:
-        # It went on to where nobody takes it: who sent it there knows why, or the look-ups do.
-        rest = by_sender(walk, last, rest)
-        return foretold if rest.code in DULL and foretold is not None else rest
+        return taken_by_nobody(walk, last, rest, foretold)
     if rest is not None and rest.code == "ttl" and times_seen(last, evidence) > 1:
         return looped(rest, evidence)
     if rest is not None and is_next(resumed, rest, evidence):
@@ -113,6 +114,17 @@ def after_last(walk, last, theory, evidence):
         or unanswered(walk, last.netns, last.packet, last, evidence)
         or unknown(last, resumed, evidence)
     )
+
+
+def taken_by_nobody(walk, last, rest, foretold):
+    """The loss of a packet that went on to where nobody takes it: who sent it there knows why, or the look-ups do."""
+    rest = by_sender(walk, last, rest)
+    return foretold if rest.code in DULL and foretold is not None else rest
+
+
+def is_told_by(rest, foretold):
+    """Whether a loss is one that the look-ups explain, which have seen more of the way."""
+    return foretold is not None and (rest.weak or foretold.instead == (rest.netns, rest.dev, rest.code))
 
 
 def resumed_from(walk, last, evidence, steps):
@@ -130,6 +142,9 @@ def unanswered(walk, netns, packet, last, evidence):
     answer = walk.host.route(netns, packet, iif, "")
     nexthop = answer.via or packet.dst
     asked, answers = questions(walk, nexthop, last.when if last is not None else 0, evidence)
+    firewall = by_rule_for(evidence, nexthop) if not known(walk, netns, answer.dev, nexthop) else None
+    if firewall is not None:
+        return on_link(firewall, [*asked, *answers], answer.dev if firewall.netns == netns else "")
     heard = any(one.netns == netns and one.way == "in" for one in answers)
     if not asked or (heard and known(walk, netns, answer.dev, nexthop)):
         return None
@@ -137,6 +152,13 @@ def unanswered(walk, netns, packet, last, evidence):
     rest = walk.resume(one)[1] if not answers else None
     if rest is not None:
         return rest
+    words = ["nft", "list", "ruleset"], ["tcpdump", "-eni", one.dev, "arp or icmp6"]
+    checks = [inside_line(one.netns, *line) for line in words]
+    return Lost(one.netns, one.dev, "arp", last_heard(walk, one, nexthop, answers), checks)
+
+
+def last_heard(walk, one, nexthop, answers):
+    """Where a question for a neighbour, or its answer, was last seen."""
     text = "%s is asked who has %s, and does not answer" % (at(one.netns, one.dev), nexthop)
     if answers or not walk.addresses(one.netns, nexthop):
         what = "answer of" if answers else "question who has"
@@ -147,9 +169,14 @@ def unanswered(walk, netns, packet, last, evidence):
             way,
             at(one.netns, one.dev),
         )
-    words = ["nft", "list", "ruleset"], ["tcpdump", "-eni", one.dev, "arp or icmp6"]
-    checks = [inside_line(one.netns, *line) for line in words]
-    return Lost(one.netns, one.dev, "arp", text, checks)
+    return text
+
+
+def on_link(lost, sightings, dev):
+    """A loss with the link on which this was last seen there, or another one."""
+    near = [one.dev for one in sightings if one.netns == lost.netns]
+    lost.dev = near[-1] if near else dev
+    return lost
 
 
 def known(walk, netns, dev, nexthop):

@@ -52,9 +52,11 @@ def on_the_way_back(walk, lost, end, packet, trail):
 
 def translated(walk, lost):
     """The loss, with the rule of NAT that changed the packet; to blame if the way back misses by it."""
-    for netns, before, after, text in walk.changes:
-        if before.dst != after.dst and (after.dst in lost.reason or lost.code in ("socket", "nobody", "firewall")):
-            lost.reason += " (%s in %s changed %s to %s)" % (text, at(netns), before.dst, after.dst)
+    for netns, before, after, text in walk.tracking.changes:
+        ends = [(one.dst, one.dport if before.dport != after.dport else None) for one in (before, after)]
+        if ends[0] != ends[1] and (after.dst in lost.reason or lost.code in ("socket", "nobody", "firewall")):
+            words = ["%s port %d" % end if end[1] else end[0] for end in ends]
+            lost.reason += " (%s in %s changed %s to %s)" % (text, at(netns), *words)
             return lost
         if lost.code == "return" and lost.reason.endswith(after.src) and before.src != after.src:
             lost.reason = "%s in %s changes the source %s, but %s" % (text, at(netns), before.src, lost.reason)
@@ -92,7 +94,7 @@ def unmasked(walk, lost, packet, trail):
             lost.netns, lost.dev, lost.code = step.netns, step.dev, "nat"
             family = "ip6" if packet.six else "ip"
             rule = "add table {0} nat; add chain {0} nat postrouting {{ type nat hook postrouting priority 100; }}; "
-            rule = rule.format(family) + "add rule %s nat postrouting oifname %s masquerade" % (family, step.dev)
-            lost.remedies = [inside_line(step.netns, "nft", "'%s'" % rule)]
+            rule = rule.format(family) + 'add rule %s nat postrouting oifname "%s" masquerade' % (family, step.dev)
+            lost.remedies = [inside_line(step.netns, "nft", rule)]
             lost.checks.append(inside_line(step.netns, "nft", "list", "ruleset"))
             return

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any, Optional, Tuple
 
 from .._core.values import Value, replace
@@ -21,6 +22,10 @@ class Verdict(Value):
     handle: int = 0
     text: str = ""
     number: Optional[int] = None  # of the probe, where that can be told: not in a tunnel
+    of_state: bool = False  # its table looks at the states of connections
+    asked: Tuple[
+        Any, ...
+    ] = ()  # of a question for a neighbour: the first bytes of its address; whether it is the answer
 
 
 class Evidence(Value):
@@ -76,21 +81,34 @@ def by_mark(lost, netns, packet):
 
 def by_rules(evidence, place):
     """The loss by a rule, if one dropped the probe; first of all where it was last seen."""
-    found = [v for v in evidence.verdicts if v.netns == place]
-    found = found or [v for v in evidence.verdicts if v.number is not None]
-    if not found:
-        return None
-    one = found[0]
+    verdicts = [v for v in evidence.verdicts if not v.asked]
+    found = [v for v in verdicts if v.netns == place]
+    found = found or [v for v in verdicts if v.number is not None]
+    return by_rule(found[0], "it") if found else None
+
+
+def by_rule_for(evidence, address):
+    """The loss by a rule that drops the question for a neighbour, or the answer."""
+    packed = ip_address(address).packed
+    found = [v for v in evidence.verdicts if v.asked and packed.startswith(v.asked[0])]
+    words = found and ("the answer of %s" if found[-1].asked[1] else "the question who has %s") % address
+    return by_rule(found[-1], words) if found else None
+
+
+def by_rule(one, dropped):
+    """The loss of this by a rule of nftables."""
     what = "table %s %s, chain %s" % (one.family, one.table, one.chain)
     checks = [inside_line(one.netns, "nft", "-a", "list", "chain", one.family, one.table, one.chain)]
     if one.how == "policy":
-        reason = "the policy of chain %s in %s drops it (%s of nftables)" % (one.chain, at(one.netns), what)
+        words = one.chain, at(one.netns), dropped, what
+        reason = "the policy of chain %s in %s drops %s (%s of nftables)" % words
         cure = "add rule %s %s %s accept" % (one.family, one.table, one.chain)
-        cures = [inside_line(one.netns, "nft", "'%s'" % cure)]
+        cures = [inside_line(one.netns, "nft", cure)]
     else:
         text = " '%s'" % one.text if one.text else ""
-        reason = "a rule of nftables in %s drops it: %s, handle %d%s" % (
+        reason = "a rule of nftables in %s drops %s: %s, handle %d%s" % (
             at(one.netns),
+            dropped,
             what,
             one.handle,
             text,
@@ -98,7 +116,9 @@ def by_rules(evidence, place):
         cures = [
             inside_line(one.netns, "nft", "delete", "rule", one.family, one.table, one.chain, "handle", str(one.handle))
         ]
-    return Lost(one.netns, "", "firewall", reason, checks, cures)
+    lost = Lost(one.netns, "", "firewall", reason, checks, cures)
+    lost.of_state = one.of_state
+    return lost
 
 
 def by_counters(evidence, netns, devs):

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from .._kinds.base import kind_of
+from . import bonds, tunnels
 from . import bridge as bridge_room
-from . import tunnels
 from .packet import BROADCAST
 from .path import Got, Step, at, ip_line
 
@@ -29,31 +29,6 @@ def vlan_send(wire, link, frame, trail):
 
 def lower_of(wire, link):
     return wire.state.link(link.link) if link.link else None
-
-
-def bond_send(wire, link, frame, trail):
-    ports = [wire.state.get(key) for key in sorted(wire.state.ports[link.key])]
-    mode = dict(link.attrs).get("mode")
-    able = [
-        port for port in ports if port.up is not False and wire.host.facts(port.netns, port.name).active is not False
-    ]
-    running = [port for port in able if wire.host.facts(port.netns, port.name).carrier]
-    if not running and not wire.blind:
-        lost = "%s (mode %s) has no active port: %s"
-        text = ", ".join(state_of_port(wire, port) for port in ports) or "it has no ports"
-        remedies = [ip_line(port.netns, "link", "set", port.name, "up") for port in ports if port.up is False]
-        yield wire.lost(link, "bond", lost % (at(*link.ref), mode, text), trail, (*link.ref, "out"), remedies=remedies)
-        return
-    chosen = [port for port in running if wire.host.facts(port.netns, port.name).active] or running or ports
-    for port in chosen[:1]:
-        yield from wire.transmit(port, frame, trail, "%s sends it by %s" % (link.name, port.name))
-
-
-def state_of_port(wire, port):
-    facts = wire.host.facts(port.netns, port.name)
-    if port.up is False:
-        return "%s is down" % port.name
-    return "%s %s" % (port.name, "has no carrier" if not facts.carrier else "is no active one")
 
 
 def macvlan_send(wire, link, frame, trail):
@@ -92,7 +67,8 @@ def apart(wire, link, other, lower, mode, theirs, trail):
     if not private:
         text = NO_HAIRPIN % (at(*link.ref), at(*other.ref), lower.name, mode, lower.name)
     changed = [one for one in (link, other) if dict(one.attrs).get("mode") in ("private", "vepa")]
-    remedies = [ip_line(one.netns, "link", "set", one.name, "type", one.kind, "mode", "bridge") for one in changed]
+    words = ("mode", "bridge")
+    remedies = [ip_line(one.netns, "link", "set", "dev", one.name, "type", one.kind, *words) for one in changed]
     return wire.lost(link, "mode", text, trail, (*other.ref, "in"), remedies=remedies)
 
 
@@ -138,7 +114,7 @@ def vrf_send(wire, link, frame, trail):
 SEND = {
     "vlan": vlan_send,
     "bridge": bridge_room.from_host,
-    "bond": bond_send,
+    "bond": bonds.send,
     "macvlan": macvlan_send,
     "macvtap": macvlan_send,
     "ipvlan": ipvlan_send,
@@ -191,7 +167,7 @@ def to_uppers(wire, link, uppers, frame, trail):
 
 def not_listed(wire, upper, frame, trail):
     text = "%s (mode source) takes frames of listed MAC addresses only, not of %s"
-    words = ("link", "set", upper.name, "type", upper.kind, "macaddr", "add", frame.smac)
+    words = ("link", "set", "dev", upper.name, "type", upper.kind, "macaddr", "add", frame.smac)
     reason, cure = text % (at(*upper.ref), frame.smac), [ip_line(upper.netns, *words)]
     return wire.lost(upper, "mode", reason, trail, (*upper.ref, "in"), remedies=cure)
 
@@ -212,14 +188,3 @@ def tagged(wire, link, bridge, uppers, frame, trail):
         name = "%s.%d" % (link.name, frame.tags[0])
         words = ("link", "add", "link", link.name, "name", name, "type", "vlan", "id", str(frame.tags[0]))
         yield wire.lost(link, "vlan", reason, trail, (*link.ref, "untagged"), remedies=[ip_line(link.netns, *words)])
-
-
-def port_receives(wire, link, bond, frame, trail):
-    """The ends of a frame that came to a port of a bond."""
-    facts = wire.host.facts(link.netns, link.name)
-    if facts.active is False and not wire.blind:
-        reason = "%s is no active port of %s, which takes nothing from it" % (at(*link.ref), bond.name)
-        checks = ["cat /proc/net/bonding/%s" % bond.name]
-        yield wire.lost(link, "bond", reason, trail, (*link.ref, "in"), checks)
-        return
-    yield from wire.receive(bond, frame, trail)

@@ -1,6 +1,9 @@
 # Copyright (c) 2026 virtnet developers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Network address translation as nft(8) and iptables-save(8) tell of it. A condition that is not known here is met."""
+"""Network address translation as nft(8) and iptables-save(8) tell of it, and what keeps packets from it.
+
+A condition that is not known here is met.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from .._core.values import Value, replace
 
 PORTS = dict(tcp=("tcp",), udp=("udp",), th=("tcp", "udp"))
 SET = ("snat", "dnat", "masquerade", "redirect")
+NOTRACK, CONNTRACK = "notrack", -200  # the priority at which connections are tracked
 
 
 class Translation(Value):
@@ -30,7 +34,8 @@ def of_nft(listed, compatible=True):
     chains, rules = {}, {}
     for entry in listed:
         chain, rule = entry.get("chain"), entry.get("rule")
-        if chain and chain.get("type") == "nat":
+        early = chain and chain.get("hook") in ("prerouting", "output") and chain.get("prio", 0) < CONNTRACK
+        if chain and (chain.get("type") == "nat" or early):
             chains[chain["family"], chain["table"], chain["name"]] = chain.get("prio", 0), chain["hook"]
         if rule and (compatible or not any("xt" in statement for statement in rule.get("expr", ()))):
             rules.setdefault((rule["family"], rule["table"], rule["chain"]), []).append(rule)
@@ -57,6 +62,8 @@ def of_rule(rule, hook, conditions):
         target = statement[name] if isinstance(statement[name], dict) else {}
         if name == "xt":
             name = str(target.get("name", "")).lower()
+        if name == NOTRACK:
+            yield Translation(hook, name, conditions, text=text)
         if name in SET:
             to, port = target.get("addr", ""), target.get("port", 0)
             port = port if isinstance(port, int) else 0
@@ -121,7 +128,7 @@ HOOKS = dict(POSTROUTING="postrouting", PREROUTING="prerouting", OUTPUT="output"
 
 
 def of_iptables(lines):
-    """The rules that translate, of the lines of iptables-save(8) for its table nat."""
+    """The rules that translate, of the lines of iptables-save(8) for its table nat, or do not track, for raw."""
     rules = {}
     for line in lines:
         match = re.match(r"-A (\S+) (.*?)-[jg] (\S+)(.*)", line)
@@ -139,6 +146,8 @@ def of_saved(rules, chain, hook, conditions=(), depth=16):
         met, verb = (*conditions, *more), target.lower()
         if target in rules:
             yield from of_saved(rules, target, hook, met, depth - 1)
+        elif verb == NOTRACK or (verb == "ct" and "--notrack" in rest.split()):
+            yield Translation(hook, NOTRACK, met, text="iptables: " + line)
         elif verb in SET:
             found = re.search(r"--to-(?:destination|source) ([0-9a-f.:]+)|--to-ports ([0-9]+)", rest)
             to, port = found.groups() if found else ("", "")
@@ -195,8 +204,10 @@ def is_in(value, wanted):
 def translated(rules, hook, packet, iif, oif, own, local=False):
     """The packet as the first rule that fits makes it, and that rule; `own` gives the address of a link."""
     for rule in rules:
-        if rule.hook == hook and fits(rule, packet, iif, oif, local):
+        if rule.hook == hook and rule.verb in SET and fits(rule, packet, iif, oif, local):
             target = own() if rule.verb in ("masquerade", "redirect") else rule.to
+            if rule.verb == "redirect" and hook == "output":
+                target = "::1" if packet.six else "127.0.0.1"
             said = "%s by %s" % (rule.verb, rule.text)
             if rule.verb in ("dnat", "redirect") and (target or rule.port):
                 return replace(packet, dst=target or packet.dst, dport=rule.port or packet.dport), said
@@ -204,3 +215,9 @@ def translated(rules, hook, packet, iif, oif, own, local=False):
                 return replace(packet, src=target), said
             return packet, ""
     return packet, ""
+
+
+def untracked(rules, hook, packet, iif, oif, local=False):
+    """The text of the rule by which the connection of a packet is not tracked; empty if it is."""
+    found = [r for r in rules if r.hook == hook and r.verb == NOTRACK and fits(r, packet, iif, oif, local)]
+    return "%s by %s" % (NOTRACK, found[0].text) if found else ""

@@ -69,7 +69,7 @@ def silent(walk, owners):
         if link is None:
             continue
         if walk.host.facts(r.netns, r.dev).noarp and not link.l3:
-            cure = [ip_line(r.netns, "link", "set", r.dev, "arp", "on")]
+            cure = [ip_line(r.netns, "link", "set", "dev", r.dev, "arp", "on")]
             text = "%s has %s, and ARP is off there" % (at(r.netns, r.dev), r.ip)
             return r.netns, r.dev, "arp", text, [ip_line(r.netns, "link", "show", "dev", r.dev)], cure
         if ":" not in r.ip and not link.l3:
@@ -77,8 +77,9 @@ def silent(walk, owners):
             key = next((key for key in keys if walk.host.sysctl(r.netns, key)), None)
             if key:
                 check, cure, word = sysctl_words(r.netns, key, 0)
-                text = "%s has %s, and does not answer for it on every link (%s is not 0)"
-                return r.netns, r.dev, key.rpartition("/")[2], text % (at(r.netns, r.dev), r.ip, word), [check], [cure]
+                text = "%s has %s, and does not answer for it on every link, or not to all (%s is %d)"
+                reason = text % (at(r.netns, r.dev), r.ip, word, walk.host.sysctl(r.netns, key))
+                return r.netns, r.dev, key.rpartition("/")[2], reason, [check], [cure]
         why = walk.host.unready(r.netns, r.dev, r.ip) if ":" in r.ip else ""
         if why:
             text = "the address %s of %s is %s" % (r.ip, at(r.netns, r.dev), why)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any, Optional, Tuple
 
 from .._core.values import Value, replace
@@ -45,6 +46,7 @@ class Facts(Value):
     carrier: bool = True
     state: str = "forwarding"  # of a port
     flood: bool = True
+    learning: bool = True
     broadcasts: bool = True
     multicasts: bool = True
     locked: bool = False
@@ -76,8 +78,15 @@ class Lost(Exception):
         super().__init__(reason)
         self.netns, self.dev, self.code, self.reason = netns, dev, code, reason
         self.outer = False  # of the outer packet of a tunnel
+        self.weak = False  # told only where there is nothing else
+        self.of_state = False  # by rules that look at the states of connections
+        self.instead = None  # (namespace, link, code) of the loss that this one explains
         self.frame = None  # as it would go on
         self.checks, self.remedies, self.beyond, self.trail = list(checks), list(remedies), beyond, tuple(trail)
+
+    def instead_of(self, other):
+        self.instead = other.netns, other.dev, other.code
+        return self
 
     def after(self, trail):
         self.trail = tuple(trail) + self.trail
@@ -86,12 +95,17 @@ class Lost(Exception):
 
 def ip_line(netns, *words, program="ip"):
     """A line for ip(8), or one of its kin, in a namespace."""
-    return " ".join(ip(netns, *words, program=program))
+    return line(ip(netns, *words, program=program))
 
 
 def inside_line(netns, *words):
     """A line for any other program there."""
-    return " ".join([*inside(netns), *words])
+    return line([*inside(netns), *words])
+
+
+def line(words):
+    """A line for a shell."""
+    return " ".join(map(shlex.quote, words))
 
 
 def around(owners, address):

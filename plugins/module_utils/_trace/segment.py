@@ -9,13 +9,14 @@ from .path import Lost, at, ip_line
 
 FRAMED = ("vxlan", "geneve", "gretap", "ip6gretap")  # tunnels that can be ports
 DULL = ("foreign", "nowhere", "alone")
+SIDES = ("vlan", "isolated", "flood")
 
 
 def loose_end(wire, lost, frame, blind):
     """The loss where no place is in the way."""
     own = owner_of(wire, frame)
     out = unbridged(wire, lost, frame, own, blind) if own is not None else None
-    others = [one for one in lost if one.code not in DULL or one.outer]
+    others = [one for one in lost if (one.code not in DULL and (own is not None or not beside(one))) or one.outer]
     if out is not None or others:
         return out or others[0]
     if frame.asks or not lost:
@@ -23,6 +24,13 @@ def loose_end(wire, lost, frame, blind):
         trail = max((one.trail for one in lost), key=len, default=())
         return Lost("", "", "nobody", "nobody answers for %s" % what, trail=trail)
     return sorted(lost, key=lambda one: one.code == "foreign")[0]
+
+
+def beside(lost):
+    """Whether this is of a frame that leaves a bridge elsewhere, where nobody is for whom it could be."""
+    return (
+        lost.code in SIDES and lost.beyond is not None and (lost.beyond[2] == "out" or lost.trail[-1].dev != lost.dev)
+    )
 
 
 def unbridged(wire, lost, frame, own, blind):
@@ -45,7 +53,7 @@ def unbridged(wire, lost, frame, own, blind):
 
 
 def no_port(link, bridge, reason, trail):
-    cure = ip_line(link.netns, "link", "set", link.name, "master", bridge)
+    cure = ip_line(link.netns, "link", "set", "dev", link.name, "master", bridge)
     show = ip_line(link.netns, "link", "show", "dev", link.name)
     return Lost(link.netns, link.name, "unbridged", reason, [show], [cure], None, trail)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
-from .._core.words import NOBODY, inside, ip
+from .._core.words import NOBODY
 from .._kinds.vxlan import is_group
 from .packet import BROADCAST, Packet
 from .path import Got, Lost, at, deeper, inside_line, ip_line
@@ -105,7 +105,7 @@ def not_too_big(wire, link, packet, frame, home):
     mtu = min(filter(None, (answer.mtu, below.mtu if below is not None else 0)), default=0)
     if mtu and packet.size > mtu:
         text = "%d bytes do not fit the MTU %d of %s, and %s, a port of a bridge, fragments nothing"
-        cure = [ip_line(home, "link", "set", answer.dev, "mtu", str(packet.size))]
+        cure = [ip_line(home, "link", "set", "dev", answer.dev, "mtu", str(packet.size))]
         checks = [ip_line(link.netns, "-d", "link", "show", "dev", link.name)]
         raise Lost(
             link.netns, link.name, "mtu", text % (packet.size, mtu, at(home, answer.dev), link.name), checks, cure
@@ -189,7 +189,7 @@ def decapsulated(wire, netns, packet, frame, trail, sender=None):
         remedies = alike(link, option, mine)
         if code == "down":
             reason = "%s, the other end of the tunnel, is down" % at(*link.ref)
-            remedies = [ip_line(link.netns, "link", "set", link.name, "up")]
+            remedies = [ip_line(link.netns, "link", "set", "dev", link.name, "up")]
         yield wire.lost(link, "tunnel", reason, trail, remedies=remedies)
     else:
         text = "no tunnel in %s takes the outer packet %s (%s)"
@@ -203,10 +203,10 @@ def alike(link, option, value):
     if link.kind in OVER_UDP:
         again = {name: dict(link.attrs).get(name) for name in ("id", "dstport", "local", "remote")}
         words = [word for name, said in {**again, option: value}.items() if said for word in (name, str(said))]
-        add = ip(link.netns, "link", "add", link.name, "type", link.kind, *words)
-        return [ip_line(link.netns, "link", "del", link.name), " ".join(add)]
+        add = ip_line(link.netns, "link", "add", "name", link.name, "type", link.kind, *words)
+        return [ip_line(link.netns, "link", "del", "dev", link.name), add]
     words = ["no" + option] if value is None else [option, str(value)]
-    return [ip_line(link.netns, "link", "set", link.name, "type", link.kind, *words)]
+    return [ip_line(link.netns, "link", "set", "dev", link.name, "type", link.kind, *words)]
 
 
 def misfit(link, packet):
@@ -323,15 +323,15 @@ def peer_refuses(link, other, peers, source):
     mine = dict(link.attrs).get("private_key")
     public = mine.public if mine else None
     known = [peer for peer in peers if peer.public_key == public]
-    words = [*inside(other.netns), "wg", "set", other.name, "peer", str(public), "allowed-ips"]
+    words = ["wg", "set", other.name, "peer", str(public), "allowed-ips"]
     if public and not known:
         reason = "%s has no peer with the public key of %s (%s)" % (at(*other.ref), at(*link.ref), short(public))
-        return reason, " ".join([*words, source])
+        return reason, inside_line(other.netns, *words, source)
     if known and peer_for(peers, source) is not known[0]:
         text = "%s does not allow the source %s from the peer %s: its allowed_ips are %s"
         ips = known[0].allowed_ips or ()
         reason = text % (at(*other.ref), source, short(public), ", ".join(ips) or "empty")
-        return reason, " ".join([*words, ",".join([*ips, source])])
+        return reason, inside_line(other.netns, *words, ",".join([*ips, source]))
     return None
 
 

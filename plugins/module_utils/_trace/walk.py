@@ -8,9 +8,10 @@ from ipaddress import ip_address
 
 from .._core.values import Value, replace
 from .._kinds.base import kind_of
-from . import blame, ends, neighbours, tunnels
+from . import blame, ends, neighbours, tunnels, vrfs
 from .packet import BROADCAST, Frame
 from .path import NETWORK, Got, Lost, Step, at, inside_line, ip_line
+from .tracking import Tracking
 from .wire import Wire
 
 MOST = 70  # hops; a ttl that is not used up ends before
@@ -28,13 +29,14 @@ class Walk:
 
     def __init__(self, host):
         self.host, self.state = host, host.state
-        self.doubles, self.flows, self.past, self.ruled, self.changes, self.also = {}, {}, (), [], [], []
+        self.doubles, self.past, self.ruled, self.also = {}, (), [], []
+        self.unled, self.tracking, self.asked = None, Tracking(host), None
 
     # The whole way
 
     def there_and_back(self, netns, packet, dev=""):
         """The steps of a packet and its reply, the loss, None if it is answered, and whether it leaves the host."""
-        trail = ()
+        trail, self.asked = (), (netns, packet.dst)
         try:
             blame.of_another(self, netns, packet)
             way, end = self.way_of(netns, packet, dev)
@@ -45,7 +47,7 @@ class Walk:
 
     def resume(self, sighting, past=()):
         """The rest of the way of what was seen on a link, and of its past: as there_and_back."""
-        self.past = tuple(past)
+        self.past, self.unled = tuple(past), None
         link = self.state.link((sighting.netns, sighting.dev))
         if link is None:
             return (), None, False
@@ -64,22 +66,38 @@ class Walk:
         if end[0] is None:
             return trail, None, True
         packet = way[-1].frame.packet
+        if packet.reply:
+            self.is_answer(end, packet, trail)
         if packet.reply or packet.error:
             return trail, None, False
         try:
             answer = self.deliver(*end, packet)
             back, home = self.way_of(end[0], answer, self.vrf_of(*end))
+            if home[0] is not None:
+                self.is_answer(home, back[-1].frame.packet, back)
         except Lost as lost:
             ends.on_the_way_back(self, lost, end, packet, self.past + trail)
             lost.trail = trail + lost.trail
             return lost.trail, self.doubled(lost), False
         return trail + back, None, home[0] is None
 
+    def is_answer(self, end, packet, trail):
+        """Whether a reply comes to who asked, from whom was asked; Lost if not."""
+        if self.asked is None or not packet.reply or packet.error:
+            return
+        netns, to = self.asked
+        if end[0] != netns:
+            text = "the reply to %s ends in %s, which knows of no connection for it"
+            raise Lost(*end, "stray", text % (packet.dst, at(*end)), trail=trail)
+        if packet.src != to and self.tracking.missed:
+            text = "the reply comes from %s to %s, which has asked %s"
+            raise Lost(*end, "stray", text % (packet.src, at(*end), to), trail=trail)
+
     def doubled(self, lost):
         """The loss, told by the address that two have, if the packet came to the wrong one by it."""
-        lost = ends.translated(self, self.misled(lost))
+        lost = self.tracking.told(ends.translated(self, self.misled(lost)))
         for (netns, dev), (address, others) in self.doubles.items():
-            if lost.netns == netns and lost.code in ("forwarding", "route", "socket", "return"):
+            if lost.netns == netns and lost.code in ("forwarding", "route", "socket", "return", "stray"):
                 text = "%s is an address of both %s and %s, and the packets for it go to %s"
                 places = at(*others[0]), at(netns, dev)
                 reason = text % (address, *places, at(netns, dev))
@@ -94,25 +112,39 @@ class Walk:
         if ip_address(packet.dst).is_loopback:
             return self.to_itself(netns, packet)
         answer = self.host.route(netns, packet, "", dev)
+        self.note_unled(netns, "", dev, packet, answer)
         if answer.error or answer.type in blame.NOWHERE:
             raise blame.no_route(self, netns, "", packet, answer)
-        if answer.type == "local":
-            return self.to_itself(netns, replace(packet, src=packet.src or answer.src))
         packet = replace(packet, src=packet.src or answer.src)
-        return self.onward(netns, packet, answer, "", ())
+        answer, packet, trail = self.sent(netns, packet, answer, dev)
+        if answer.type == "local":
+            return self.to_itself(netns, packet, trail)
+        return self.onward(netns, packet, answer, "", trail)
 
-    def to_itself(self, netns, packet):
+    def sent(self, netns, packet, answer, dev):
+        """What the hook output makes of a packet of a namespace itself: (answer, packet, steps)."""
+        before = packet
+        packet, text = self.tracking.through(netns, "output", packet, "", answer.dev)
+        if packet.dst == before.dst:
+            return answer, packet, ()
+        trail = (Step(netns, answer.dev, "at", NETWORK, Frame(before), text),)
+        answer = self.host.route(netns, packet, "", dev)
+        if answer.error or answer.type in blame.NOWHERE:
+            raise blame.no_route(self, netns, "", packet, answer).after(trail)
+        return answer, packet, trail
+
+    def to_itself(self, netns, packet, trail=()):
         lo = self.state.link((netns, "lo"))
         if lo is not None and lo.up is False:
             reason = "lo in %s is down, by which a namespace reaches its own addresses" % at(netns)
             checks, cure = (
                 [ip_line(netns, "link", "show", "dev", "lo")],
-                ip_line(netns, "link", "set", "lo", "up"),
+                ip_line(netns, "link", "set", "dev", "lo", "up"),
             )
-            raise Lost(netns, "lo", "down", reason, checks, [cure])
+            raise Lost(netns, "lo", "down", reason, checks, [cure], None, trail)
         packet = replace(packet, src=packet.src or packet.dst)
         step = Step(netns, "lo", "in", NETWORK, Frame(packet), "%s is its own address" % packet.dst)
-        return (step,), (netns, "lo")
+        return (*trail, step), (netns, "lo")
 
     def onward(self, netns, packet, answer, iif, trail):
         """The steps from a namespace that has chosen a route on."""
@@ -151,11 +183,11 @@ class Walk:
         """What the network layer does with a packet that has come by a link: (answer, packet, steps)."""
         try:
             blame.refused_by_link(self, netns, iif, packet)
-            packet = self.untranslated(netns, packet)
-            packet, text = self.host.translated(netns, "prerouting", packet, iif, "")
-            self.remember(netns, trail[-1].frame.packet if trail else packet, packet, text)
+            packet = self.tracking.through(netns, "prerouting", packet, iif, "")[0]
             blame.not_ready(self, netns, iif, packet)
-            answer = self.host.route(netns, packet, iif, "")
+            # What comes by lo has its route already.
+            answer = self.host.route(netns, packet, "" if iif == "lo" else iif, "")
+            self.note_unled(netns, iif, iif, packet, answer)
             if answer.error or answer.type in blame.NOWHERE:
                 raise blame.no_route(self, netns, iif, packet, answer)
             if answer.type == "local":
@@ -172,9 +204,7 @@ class Walk:
         if link is None:
             return Got(netns, answer.dev, Frame(packet), trail, away=True)
         before = packet
-        packet, text = self.host.translated(netns, "postrouting", packet, iif, answer.dev)
-        self.remember(netns, before, packet, text)
-        packet = self.disguised(netns, packet)
+        packet, text = self.tracking.through(netns, "postrouting", packet, iif, answer.dev)
         self.note_rule(netns, iif, before, answer)
         said = [blame.route_words(answer), text] if text else [blame.route_words(answer)]
         trail += (Step(netns, answer.dev, "at", NETWORK, Frame(packet), "; ".join(said)),)
@@ -193,8 +223,18 @@ class Walk:
         if rule is not None:
             self.ruled.append((netns, iif, packet, answer, rule))
 
+    def note_unled(self, netns, iif, dev, packet, answer):
+        """Remember that no rule led a packet to the table of its VRF, where its route is."""
+        vrf = self.vrf_of(netns, dev) if dev else ""
+        table = next((r.table for r in self.vrf_tables(netns) if r.dev == vrf), None) if vrf else None
+        if table is not None and (answer.error or answer.table != table):
+            self.unled = self.unled or vrfs.unled(self, netns, iif, vrf, table, packet, answer)
+
     def misled(self, lost):
         """The loss, told by the rule that sent the packet there, if it would have arrived without."""
+        unled, self.unled = self.unled, None
+        if unled is not None and unled.would_help(Walk(self.host)):
+            return unled.told(lost)
         noted, self.ruled = self.ruled, []
         for netns, iif, packet, answer, rule in noted:
             route = blame.best_route(self, netns, packet, (254,))
@@ -291,16 +331,29 @@ class Walk:
             return self.has(link, address) and not self.host.unready(link.netns, link.name, address)
         where = self.addresses(link.netns, address)
         near = [r for r in where if self.vrf_of(r.netns, r.dev) == self.vrf_of(link.netns, link.name)]
-        if near and max(self.conf(link, "arp_ignore")) > 0:
-            near = [r for r in near if r.dev == link.name]
+        near = self.not_ignored(link, near, smac) if near else near
         if near and smac and max(self.conf(link, "arp_filter")) > 0:
             near = near if self.leads_back(link, smac) else []
         return bool(near) or (max(self.conf(link, "proxy_arp")) > 0 and self.proxies(link, address))
 
+    def not_ignored(self, link, near, smac):
+        """The addresses for which a link answers, as its sysctl arp_ignore has it."""
+        ignore = max(self.conf(link, "arp_ignore"))
+        if ignore in (1, 2):
+            near = [r for r in near if r.dev == link.name]
+        if ignore == 2:
+            asks = [ip_address(r.ip) for r in self.of_asker(smac)]
+            near = [r for r in near if not asks or any(address in r.network for address in asks)]
+        return [r for r in near if ignore != 8 and not (ignore == 3 and r.scope == "host")]
+
+    def of_asker(self, smac):
+        """The IPv4 addresses of the link that asks."""
+        asker = next((r for r in self.state if r.sort == "link" and smac and r.address == smac and not r.master), None)
+        return [r for r in self.state.on(asker.key) if r.sort == "address" and ":" not in r.ip] if asker else []
+
     def leads_back(self, link, smac):
         """Whether a link is that by which its namespace sends to who asks."""
-        asker = next((r for r in self.state if r.sort == "link" and r.address == smac and not r.master), None)
-        found = [r for r in self.state.on(asker.key) if r.sort == "address" and ":" not in r.ip] if asker else []
+        found = self.of_asker(smac)
         return not found or self.host.route(link.netns, self.host.packet_to(found[0].ip), "", "").dev == link.name
 
     def proxies(self, link, address):
@@ -332,6 +385,7 @@ class Walk:
         """The VRF of a link, or nothing."""
         link = self.state.link((netns, dev))
         master = self.state.link((netns, link.master)) if link is not None and link.master else None
+        master = link if link is not None and link.kind == "vrf" else master
         while master is not None and master.kind != "vrf":
             master = self.state.link((netns, master.master)) if master.master else None
         return master.name if master is not None and kind_of(master).accepts_ports() == "any" else ""
@@ -351,27 +405,6 @@ class Walk:
         elif packet.protocol in ("tcp", "udp"):
             ends.no_socket(self, netns, dev, packet)
         return packet.answer()
-
-    # Network address translation
-
-    def remember(self, netns, before, after, text):
-        if (
-            text
-            and before is not None
-            and (before.src, before.dst, before.dport) != (after.src, after.dst, after.dport)
-        ):
-            self.flows[netns, after.dst, after.src] = before
-            self.changes.append((netns, before, after, text))
-
-    def untranslated(self, netns, packet):
-        """A reply with the destination that its flow had as source: what it is routed by."""
-        before = self.flows.get((netns, packet.src, packet.dst)) if packet.reply else None
-        return replace(packet, dst=before.src) if before is not None else packet
-
-    def disguised(self, netns, packet):
-        """A reply with the source that its flow had as destination: it gets that when it leaves."""
-        before = self.flows.get((netns, packet.src, packet.dst)) if packet.reply else None
-        return replace(packet, src=before.dst, sport=before.dport) if before is not None else packet
 
 
 def is_group(address):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._kinds.base import kind_of
-from . import kinds, segment
+from . import bonds, kinds, segment, vlans
 from .bridge import bridge_in
 from .packet import BROADCAST
 from .path import Got, Lost, Step, at, ip_line
@@ -37,7 +37,7 @@ class Wire:
             return away[0]
         leading = [one for one in lost if one.beyond and self.leads(one.beyond, one.frame or frame)]
         if leading:
-            raise leading[0]
+            raise vlans.by_sender(self, leading[0], frame)
         raise segment.loose_end(self, lost, frame, Wire(self.walk, blind=True))
 
     def leads(self, beyond, frame):
@@ -68,7 +68,7 @@ class Wire:
         trail += (Step(link.netns, link.name, "out", frame=frame, text=text),)
         reason = self.down(link)
         if reason and not self.blind:
-            remedies = [] if link.up is not False else [ip_line(link.netns, "link", "set", link.name, "up")]
+            remedies = [] if link.up is not False else [ip_line(link.netns, "link", "set", "dev", link.name, "up")]
             yield self.lost(link, "down", reason, trail, (*link.ref, "out"), remedies=remedies)
             return
         yield from kinds.to_own_uppers(self, link, frame, trail)
@@ -105,7 +105,7 @@ class Wire:
         if not self.blind and peer.mtu and frame.size > peer.mtu:
             text = "%d bytes do not fit the MTU %d of %s, the peer of %s (MTU %d)"
             reason = text % (frame.size, peer.mtu, at(*peer.ref), at(*link.ref), link.mtu)
-            remedies = [ip_line(peer.netns, "link", "set", peer.name, "mtu", str(link.mtu))]
+            remedies = [ip_line(peer.netns, "link", "set", "dev", peer.name, "mtu", str(link.mtu))]
             yield self.lost(peer, "mtu", reason, trail, (*peer.ref, "in"), remedies=remedies)
             return
         yield from self.receive(peer, frame, trail)
@@ -125,7 +125,7 @@ class Wire:
             master = None
         uppers = self.state.uppers(link)
         if master is not None and master.kind == "bond":
-            yield from kinds.port_receives(self, link, master, frame, trail)
+            yield from bonds.receive(self, link, master, frame, trail)
         elif frame.tags:
             yield from kinds.tagged(self, link, master, uppers, frame, trail)
         elif master is not None:
@@ -136,7 +136,7 @@ class Wire:
     def lost_at_end(self, link, trail):
         by = trail[-1] if trail else None
         more = ", the peer of %s" % at(by.netns, by.dev) if by and link.peer == (by.netns, by.dev) else ""
-        remedies = [ip_line(link.netns, "link", "set", link.name, "up")]
+        remedies = [ip_line(link.netns, "link", "set", "dev", link.name, "up")]
         return self.lost(
             link, "down", "%s%s is down" % (at(*link.ref), more), trail, (*link.ref, "in"), remedies=remedies
         )
