@@ -135,8 +135,8 @@ class Kind(Value):
         return None if self.stacked else not self.l3
 
     def multicast_by_itself(self):
-        """Whether a new one sends to groups."""
-        return not self.l3
+        """Whether a new one sends to groups; None where that differs."""
+        return None if self.l3 else True
 
     def arp_after(self, before, now):
         """The same after a change."""

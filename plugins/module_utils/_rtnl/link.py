@@ -169,7 +169,8 @@ def rest_of(kind, get, flags, ethernet):
     for word in ("gso", "gro"):
         # That of IPv4 follows the other one down.
         usual[word + "_ipv4_max_size"] = min(found[word + "_max_size"] or 65536, 65536)
-    usual["multicast"] = kind.multicast_by_itself() if kind.name else found["multicast"]
+    own = kind.multicast_by_itself() if kind.name else None
+    usual["multicast"] = found["multicast"] if own is None else own
     if kind.name not in ONE_QUEUE:
         usual.update((word, found[word]) for word in ("numtxqueues", "numrxqueues"))
     return tuple(sorted(pair for pair in found.items() if pair[1] not in (None, usual[pair[0]])))
