@@ -215,13 +215,13 @@ def test_remedies_can_be_pasted(host, name):
         *("ip -n %s address add 10.8.0.%d/24 dev %s" % (netns, n, link) for n, netns in enumerate("xy", 1)),
         *("ip -n %s link set dev %s up" % (netns, link) for netns in "xy"),
     )
-    task = dict(netns="x", to="10.8.0.2", timeout=TIMEOUT, size=1400)
+    task = dict(netns="x", to="10.8.0.2", size=1400)
     run("reachability", netns=["x"], to=["10.8.0.2"], expect="all", wait=5)
     for netns, fault in [("y", "down"), ("x", "down"), ("y", "mtu 1300"), ("y", "arp off")]:
         host.shell("ip -n %s link set dev %s %s; ip -n x neigh flush all" % (netns, link, fault))
-        found = run("packet_trace", **task)
+        found = run("packet_trace", timeout=TIMEOUT, **task)
         assert found["verdict"] == "lost" and found["where"] == dict(netns=netns, dev=name), found
         assert found["remedies"], found["msg"]
         host.shell(*found["remedies"])
         host.shell(*(line for one in found["evidence"] if one["source"] == "kernel" for line in one["commands"]))
-        assert run("packet_trace", **dict(task, timeout=2))["verdict"] == "delivered", found
+        assert run("packet_trace", timeout=2, **task)["verdict"] == "delivered", found
