@@ -316,9 +316,12 @@ TABLE = {}
 
 def kind_named(name):
     """The kind of this name; one that no room of this module is for is like any link."""
-    if name not in TABLE and name in KIND_ROOMS:
-        TABLE.update((kind.name, kind) for kind in load("_kinds", KIND_ROOMS[name]).KINDS)
-    return TABLE.get(name, PLAIN)
+    if name not in TABLE:
+        room = load("_kinds", KIND_ROOMS[name]) if name in KIND_ROOMS else None
+        if room is None:
+            return PLAIN
+        TABLE.update((kind.name, kind) for kind in room.KINDS)
+    return TABLE[name]
 
 
 def kind_of(link):
