@@ -19,6 +19,9 @@ class Vrf(Kind):
     def arp_by_itself(self, link):
         return False
 
+    def multicast_by_itself(self):
+        return None
+
     def check(self, planner, after, want, attrs):
         if want.mtu and want.mtu < IPV6_LEAST and not planner.rolls_back:
             raise Refused("mtu", "%d is less than %d, the least that a vrf has" % (want.mtu, IPV6_LEAST))
