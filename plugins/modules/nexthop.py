@@ -91,12 +91,12 @@ options:
   idle_timer:
     description:
       - After how many seconds without traffic a part may move to another nexthop, with O(type=resilient), from 0 to
-        42949672. The kernel's value is V(120).
+        42949671. The kernel's value is V(120).
     type: int
   unbalanced_timer:
     description:
       - After how many seconds parts move even with traffic, if the shares are not those of the weights, with
-        O(type=resilient), from 0 to 42949672. V(0), the kernel's value, is never.
+        O(type=resilient), from 0 to 42949671. V(0), the kernel's value, is never.
     type: int
   proto:
     description: The mark of who made the nexthop. A new one has V(static).

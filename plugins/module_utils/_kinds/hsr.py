@@ -131,7 +131,9 @@ class Hsr(RxHandler):
         news, first = {}, dict(link.attrs)["slave1"]
         if before.mtu != now.mtu and slaves:
             mtus = [slave and slave.mtu for slave in slaves]
-            news["mtu"] = None if None in mtus else self.given_mtu(link, mtus)
+            # The kernel tells nobody of it: what is on the link stays, also of IPv6.
+            link = replace(link, mtu=None if None in mtus else self.given_mtu(link, mtus))
+            state.add(link)
         if before.address != now.address and now.name == first:
             news["address"] = now.address
             self.tell_second(state, link)

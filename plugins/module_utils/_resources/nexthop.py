@@ -59,8 +59,8 @@ class Nexthop(Resource):
         Choice("proto", "proto", "str", PROTOS, "unspec", choices=("static", "boot")),
         Row("type", "NHA_GROUP_TYPE=3:uint16", "str", {MPATH: 0, RESILIENT: 1}, MPATH),
         Row("buckets", "RES_GROUP_BUCKETS=1:uint16", "int", range(1, 2**16), 0),
-        Seconds("idle_timer", "RES_GROUP_IDLE_TIMER=2:uint32", "int", range(LAST // 100 + 1), 120),
-        Seconds("unbalanced_timer", "RES_GROUP_UNBALANCED_TIMER=3:uint32", "int", range(LAST // 100 + 1), 0),
+        Seconds("idle_timer", "RES_GROUP_IDLE_TIMER=2:uint32", "int", range(LAST // 100), 120),
+        Seconds("unbalanced_timer", "RES_GROUP_UNBALANCED_TIMER=3:uint32", "int", range(LAST // 100), 0),
     )
 
     @property
