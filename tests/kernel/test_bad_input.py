@@ -471,7 +471,7 @@ BAD = [
     (
         "nexthop",
         dict(GROUP, type="resilient", buckets=8, idle_timer=-1),
-        "idle_timer: -1 is not between 0 and 42949672",
+        "idle_timer: -1 is not between 0 and 42949671",
     ),
     ("bridge_vlan", {"dev": "vc"}, "vid: say at least one of vid, untagged and pvid"),
     ("bridge_vlan", {"dev": "vc", "state": "absent"}, "vid: say which VLANs"),

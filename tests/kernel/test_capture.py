@@ -30,6 +30,10 @@ def pair(host):
     assert not run("reachability", to=["192.0.2.2"], expect="all", wait=20).get("failed")
     yield host
     assert not HOME.exists() or list(HOME.iterdir()) == []
+    # One that has ended may be about to go.
+    end = time.monotonic() + 10
+    while tcpdumps() and time.monotonic() < end:
+        time.sleep(0.1)
     assert tcpdumps() == []
 
 

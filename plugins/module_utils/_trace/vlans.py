@@ -21,7 +21,8 @@ def by_sender(wire, lost, frame):
     theirs, most = max(counted.items(), key=lambda pair: (pair[1], pair[0] != mine), default=(mine, 0))
     if theirs == mine:
         return lost
-    alone = counted[mine] == most == 1 and is_used(wire, theirs, port) and not is_used(wire, mine, port)
+    for_them = any(vid == theirs and is_for(wire, frame, ref) for ref, (dummy, vid) in members.items())
+    alone = counted[mine] == most == 1 and for_them and is_used(wire, theirs, port) and not is_used(wire, mine, port)
     if counted[mine] >= most and not alone:
         lost.reason += "; the frame came untagged by %s, whose PVID is %d" % (at(*port.ref), mine)
         return lost
@@ -34,6 +35,13 @@ def by_sender(wire, lost, frame):
     cures = [ip_line(port.netns, *words, program="bridge")]
     checks = [ip_line(port.netns, "vlan", "show", "dev", port.name, program="bridge"), *lost.checks]
     return Lost(port.netns, port.name, "vlan", reason, checks, cures, None, lost.trail).instead_of(lost)
+
+
+def is_for(wire, frame, ref):
+    """Whether a link is the one that a frame is for, or that has the address that it asks for."""
+    if not frame.asks:
+        return wire.state.link(ref).address == frame.dmac
+    return any(r.ip == frame.asks for r in wire.state.on(("link", *ref)) if r.sort == "address")
 
 
 def pvid(wire, port):
