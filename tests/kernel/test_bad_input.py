@@ -340,7 +340,7 @@ BAD = [
     ("vrf", {"name": "r1", "table": "main"}, "table"),
     ("vrf", {"name": "va", "table": 5}, "name: va in the host's own network namespace is a veth, not a vrf"),
     ("vrf", {"name": "r1", "table": 5, "master": "br0"}, "master: r1, a vrf, cannot be a port of anything"),
-    ("vrf", {"name": "r1", "table": 5, "mtu": 1200}, "r1 mtu 1200", "vrf"),
+    ("vrf", {"name": "r1", "table": 5, "mtu": 1200}, "mtu: 1200 is less than 1280, the least that a vrf has"),
     ("link", {"name": "br0", "netns": "n1", "from_netns": ""}, "from_netns: br0, a bridge, stays in the network"),
     ("bond", {"name": "bo1", "mode": "best"}, "mode"),
     ("bond", {"name": "bo1", "miimon": -1}, "miimon: -1 is not between 0 and 2147483647"),
