@@ -78,6 +78,10 @@ class State:
         """The links on a link: its upper links."""
         return [r for r in self.on(link.key) if r.sort == "link"]
 
+    def ports_of(self, master):
+        """The ports of a link, in the order of their names."""
+        return [self.items[key] for key in sorted(self.ports.get(master.key, ()))]
+
     def dependents(self, key):
         """All that requires a resource, and what requires that, and so on."""
         found = {}

@@ -95,7 +95,7 @@ def tell_carrier(state, port):
     """A master has no carrier when the last of its ports has lost it."""
     master = state.link((port.netns, port.master)) if port.master else None
     if master is not None and kind_of(master).accepts_ports() == "frames":
-        others = [state.get(key) for key in state.ports[master.key] if key != port.key]
+        others = [other for other in state.ports_of(master) if other.key != port.key]
         if not any(has_carrier(state, other) for other in others):
             lose_carrier(state, master)
 

@@ -128,16 +128,16 @@ class Hsr(RxHandler):
         """It has the MAC address of the first one, and the MTU that goes over all."""
         state, before, now = event.state, event.before, event.now
         slaves = [state.link((link.netns, name)) for dummy, name in self.slaves(link)]
-        news, first = {}, dict(link.attrs)["slave1"]
         if before.mtu != now.mtu and slaves:
             mtus = [slave and slave.mtu for slave in slaves]
             # The kernel tells nobody of it: what is on the link stays, also of IPv6.
             link = replace(link, mtu=None if None in mtus else self.given_mtu(link, mtus))
             state.add(link)
-        if before.address != now.address and now.name == first:
-            news["address"] = now.address
+        after = link
+        if before.address != now.address and now.name == dict(link.attrs)["slave1"]:
+            after = replace(link, address=now.address)
             self.tell_second(state, link)
-        change(state, link, replace(link, **news))
+        change(state, link, after)
         if not any(slave is None or (slave.up and has_carrier(state, slave)) for slave in slaves):
             lose_carrier(state, state.get(link.key))
 

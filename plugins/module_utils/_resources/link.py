@@ -344,8 +344,7 @@ class Link(Resource):
         if self.kind == "wireguard":
             out["peers"] = [r.as_peer() for r in state.on(self.key) if r.sort == "wireguard_peer"]
         if kind_of(self).accepts_ports() == "frames":
-            ports = [state.get(key) for key in sorted(state.ports[self.key])]
-            out["ports"] = [dict(port.port, name=port.name) for port in ports]
+            out["ports"] = [dict(port.port, name=port.name) for port in state.ports_of(self)]
         return out
 
 

@@ -106,7 +106,7 @@ def move(planner, near, start, to):
 
 def heir(planner, master):
     """The port that gets back what its master has: the one that gave it, or has the MAC address of its master."""
-    ports = [planner.state.get(key) for key in sorted(planner.state.ports[master.key])]
+    ports = planner.state.ports_of(master)
     ports = [port for port in ports if port.key not in planner.absent or is_record(planner, port)]
     gave = [port for port in ports if is_record(planner, port)]
     return next(iter(gave or [port for port in ports if port.address == master.address]), None)

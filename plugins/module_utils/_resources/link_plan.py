@@ -217,7 +217,7 @@ def why_anew(have, want):
 def recreate(planner, have, want):
     state, same_kind = planner.state, have.kind == want.kind
     master = have.master if want.master is None and same_kind else want.master
-    ports = [state.get(key) for key in sorted(state.ports[have.key])] if same_kind else []
+    ports = state.ports_of(have) if same_kind else []
     together = same_kind and have.peer and have.peer == want.peer and not planner.rolls_back
     far = state.link(have.peer) if together else None
     kept = falling(state, have, want, far)

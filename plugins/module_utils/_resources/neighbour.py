@@ -66,7 +66,7 @@ class Neighbour(OnLink):
     def survives(self, event):
         lost = event.drops_ipv6 and ":" in self.address
         # With the carrier go those that are not permanent.
-        lost = lost or not (event.carrier or (not self.proxy and not self.held))
+        lost = lost or (not event.carrier and (self.proxy or bool(self.held)))
         return not (event.down or lost or (event.other_mac and not self.proxy))
 
     def is_told(self, state):

@@ -188,13 +188,11 @@ class Route(Resource):
 
     def put_in_place(self, planner, meant, same):
         """The steps to it before those of its identity, as it is to be in use; on the way back, to where it was."""
-        fresh = replace(self, proto=self.proto or "static", position=BEFORE if same else ALONE).waiting(planner)
         homes = self.homes(planner, meant, same) if planner.rolls_back else []
-        behind = [r for r, position in homes if position > self.position]
-        if any(position < self.position for r, position in homes):
-            fresh = replace(fresh, position=AFTER)
-        else:
-            behind = []
+        late = any(position < self.position for dummy, position in homes)
+        behind = [r for r, position in homes if position > self.position] if late else []
+        position = AFTER if late else BEFORE if same else ALONE
+        fresh = replace(self, proto=self.proto or "static", position=position).waiting(planner)
         # The kernel has no word for a place between two.
         for r in [meant] * (meant is not None) + behind:
             planner.step(Change(r, None))

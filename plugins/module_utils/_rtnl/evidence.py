@@ -14,8 +14,8 @@ from .._probe import TOKEN, probe
 from .._trace.evidence import Evidence, Verdict
 from .._trace.packet import Marks, innermost
 from . import counters
-from .nat import nft_tables
-from .nfttrace import NAMES, Tracer
+from .nat import NFT_NAMES, nft_tables
+from .nfttrace import Tracer
 from .taps import Tap
 
 TRIES = 3
@@ -54,7 +54,7 @@ def opened(kernel, state, names, marks, missing):
     """The tracers of the namespaces that have tables of nftables."""
     for netns in names:
         with kernel.inside(netns):
-            there = {NAMES.get(family) for family, dummy in nft_tables()}
+            there = {NFT_NAMES.get(family) for family, dummy in nft_tables()}
         families = ["inet"] * bool(there & {"inet", "ip", "ip6"}) + ["bridge"] * ("bridge" in there)
         families += ["netdev"] * bool(there & {"inet", "netdev"}) + ["arp"] * ("arp" in there)
         if families:

@@ -16,6 +16,8 @@ from .._resources.nat_words import NFT_FAMILY, PROGRAM, TABLE, from_iptables, fr
 from .files import feed, output, program
 from .netlink import nested, text
 
+NFT_NAMES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}  # of the families, NFPROTO_*
+
 NUMBERS = dict(ipv4=socket.AF_INET, ipv6=socket.AF_INET6)
 CLASSES = dict(masquerade=Masquerade, port_forward=PortForward)
 NETFILTER, GETTABLE, NEWTABLE = 12, 10 << 8 | 1, 10 << 8  # NETLINK_NETFILTER, NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE

@@ -7,11 +7,11 @@ from __future__ import annotations
 import socket
 
 from .._core.words import family_of
-from .._resources.neighbour import HELD, Neighbour
+from .._resources.neighbour import FLAGS_EXT, HELD, PERMANENT, Neighbour
 from .netlink import ACK, CREATE, DELNEIGH, GETNEIGH, NEWNEIGH, REPLACE, getter
 
 DST, LLADDR = "NDA_DST=1:ip", "NDA_LLADDR=2:l2addr"
-PERMANENT, NOARP, STALE = 0x80, 0x40, 4
+NOARP, STALE = 0x40, 4
 PROXY, LEARNED, ROUTER, MANAGED = 8, 16, 128, 1
 
 KNOWN = {1, 2, 3, 4}  # what is described, and times and counts
@@ -41,7 +41,7 @@ def neighbour_of(head, parts, link):
 
 def held_as(head, parts, link):
     """The state and flags of one that no option makes, nothing for one that has options, None for the kernel's own."""
-    state, learned, managed = head["state"], head["flags"] & LEARNED, parts.get(15, b"\0")[0] & MANAGED
+    state, learned, managed = head["state"], head["flags"] & LEARNED, parts.get(FLAGS_EXT, b"\0")[0] & MANAGED
     address, lladdr = parts.get(1, b""), parts.get(2, b"")
     if state & PERMANENT and not learned and any(address):
         return ()

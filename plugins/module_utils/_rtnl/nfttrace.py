@@ -11,11 +11,11 @@ import struct
 
 from .._trace.packet import TUNNEL_PORTS
 from .files import output
+from .nat import NFT_NAMES
 from .netlink import HEADER, NESTED, Netlink, attribute, nested, text
 
 NETFILTER, GROUP, SUBSYSTEM = 12, 9, 10 << 8
-FAMILIES = dict(inet=1, ip=2, arp=3, netdev=5, bridge=7, ip6=10)
-NAMES = {number: name for name, number in FAMILIES.items()}
+FAMILIES = {name: number for number, name in NFT_NAMES.items()}
 HOOKS, ARP_HOOKS, PRIORITIES = dict(prerouting=0, output=3), dict(input=0, output=1), dict(bridge=-301, netdev=-10000)
 NEWTABLE, NEWCHAIN, NEWRULE, TRACE, BEGIN, END = 0, 3, 6, 17, 0x10, 0x11
 OWNER, CREATE, APPEND, ACK = 2, 0x400, 0x800, 4
@@ -209,7 +209,7 @@ class Tracer:
             if (number in mine or number in asks) and verdict_of(parts) == 0:
                 handle = int.from_bytes(parts[3], "big") if 3 in parts else 0
                 how = KINDS.get(int.from_bytes(parts.get(4, b""), "big"), "rule")
-                place = NAMES.get(data[16], str(data[16])), text(parts.get(1, b"")), text(parts.get(2, b""))
+                place = NFT_NAMES.get(data[16], str(data[16])), text(parts.get(1, b"")), text(parts.get(2, b""))
                 about = (None, asks[number]) if number in asks else (mine[number], ())
                 dropped[number] = (*place, how, handle, *about)
         return list(dropped.values())

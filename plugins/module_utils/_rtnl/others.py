@@ -10,12 +10,11 @@ import sys
 
 from .._resources.nat_words import NFT_FAMILY, TABLE
 from .impairment import ROOT
-from .nat import legacy_tables, nft_tables
+from .nat import NFT_NAMES, legacy_tables, nft_tables
 from .netlink import DUMP, GETQDISC, GETROUTE, Netlink, ip, messages, text
 from .route import CLONED, WORDS
 
 MPLS, MULTICAST, MULTICAST6 = 28, 128, 129  # AF_MPLS, RTNL_FAMILY_IPMR, RTNL_FAMILY_IP6MR
-NFT_FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 GETCLASS, GETFILTER, GETADDRLABEL = 42, 46, 74
 INGRESS, CLSACT = 0xFFFF0000, (0xFFFFFFF2, 0xFFFFFFF3)
 HOOKS = {0xFFFFFFF2: "ingress", 0xFFFFFFF3: "egress"}
@@ -121,7 +120,7 @@ def tables():
     """The tables of nftables that are not the collection's own; those of iptables are among them."""
     for family, name in nft_tables():
         if name != TABLE:
-            yield "nft table %s %s" % (NFT_FAMILIES.get(family, family), name)
+            yield "nft table %s %s" % (NFT_NAMES.get(family, family), name)
     for family, word in NFT_FAMILY.items():
         for name in legacy_tables(family):
             yield "%stables-legacy table %s" % (word, name)

@@ -9,7 +9,7 @@ from .path import at, inside_line, ip_line
 
 def send(wire, link, frame, trail):
     """The ends of a frame that a bond sends."""
-    ports = [wire.state.get(key) for key in sorted(wire.state.ports[link.key])]
+    ports = wire.state.ports_of(link)
     able = [port for port in ports if port.up is not False and is_active(wire, port) is not False]
     running = [port for port in able if has_carrier(wire, port)]
     if not running and not wire.blind:
@@ -61,8 +61,7 @@ def dead_port(wire, bond):
     """The one port by which a bond sends though nothing gets through it; other modes look at each port themselves."""
     if mode_of(bond) != "active-backup":
         return None
-    ports = [wire.state.get(key) for key in sorted(wire.state.ports[bond.key])]
-    used = [port for port in ports if is_active(wire, port) is not False]
+    used = [port for port in wire.state.ports_of(bond) if is_active(wire, port) is not False]
     return next((port for port in used if port.up is False or not has_carrier(wire, port)), None)
 
 

@@ -83,7 +83,7 @@ def forward(wire, port, bridge, frame, trail, vid):
 
 def flood(wire, port, bridge, frame, trail, vid, hairpin):
     """The ends of a frame that is to leave by all ports."""
-    outs = [wire.state.get(key) for key in sorted(wire.state.ports[bridge.key])]
+    outs = wire.state.ports_of(bridge)
     outs = [out for out in outs if out is not port or hairpin]
     for out in outs:
         facts = wire.host.facts(out.netns, out.name)
@@ -178,7 +178,7 @@ def as_meant(wire, beyond, frame, vid):
 
 def elsewhere(wire, out, bridge, frame):
     """Whether a frame would be taken if it left by another port."""
-    others = [wire.state.get(key) for key in sorted(wire.state.ports[bridge.key])]
+    others = wire.state.ports_of(bridge)
     return any(wire.leads((*other.ref, "out"), frame) for other in others if other is not out)
 
 

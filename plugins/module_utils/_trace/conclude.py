@@ -10,10 +10,10 @@ from . import neighbours
 from .evidence import by_counters, by_mark, by_rule_for, by_rules, last_of, marked
 from .hops import direction, hops_of, of_sightings
 from .path import Lost, Step, at, inside_line
+from .segment import DULL
 from .tell import drawing
 from .tracking import without_state
 
-DULL = ("foreign", "nowhere", "alone")
 AWAY = "it leaves what can be seen from here by %s"
 
 
@@ -208,8 +208,7 @@ def times_seen(last, evidence):
 
 def by_sender(walk, last, lost):
     """The loss of a frame that nobody takes, told by the neighbour for whom it was sent."""
-    mac = last.frame.smac
-    link = next((r for r in walk.state if r.sort == "link" and mac and r.address == mac and not r.master), None)
+    link = walk.sender(last.frame.smac)
     if link is None:
         return lost
     answer = walk.host.route(link.netns, last.packet, "", "")

@@ -23,9 +23,8 @@ class Verdict(Value):
     text: str = ""
     number: Optional[int] = None  # of the probe, where that can be told: not in a tunnel
     of_state: bool = False  # its table looks at the states of connections
-    asked: Tuple[
-        Any, ...
-    ] = ()  # of a question for a neighbour: the first bytes of its address; whether it is the answer
+    # Of a question for a neighbour: the first bytes of its address, and whether it is the answer.
+    asked: Tuple[Any, ...] = ()
 
 
 class Evidence(Value):

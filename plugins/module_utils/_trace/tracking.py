@@ -49,14 +49,14 @@ class Tracking:
 
     def told(self, lost):
         """The loss, told by the rule that keeps the packet from being translated."""
-        found = list(self.missed.items()) if lost.code in MISSING else ()
-        for (netns, reply), text in found:
-            dev = lost.dev if lost.netns == netns else ""
-            reason = "%s, and so is not translated there: %s" % (words_of(netns, reply, text), lost.reason)
-            checks = [inside_line(netns, "nft", "-a", "list", "ruleset"), *lost.checks]
-            cures = without_rule(netns, text)
-            return Lost(netns, dev, "notrack", reason, checks, cures, None, lost.trail).instead_of(lost)
-        return lost
+        if lost.code not in MISSING or not self.missed:
+            return lost
+        (netns, reply), text = next(iter(self.missed.items()))
+        dev = lost.dev if lost.netns == netns else ""
+        reason = "%s, and so is not translated there: %s" % (words_of(netns, reply, text), lost.reason)
+        checks = [inside_line(netns, "nft", "-a", "list", "ruleset"), *lost.checks]
+        cures = without_rule(netns, text)
+        return Lost(netns, dev, "notrack", reason, checks, cures, None, lost.trail).instead_of(lost)
 
 
 def without_rule(netns, text):

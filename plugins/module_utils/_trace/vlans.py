@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 
 from .._kinds.base import kind_of
+from .bridge import filtering
 from .path import Lost, at, ip_line
 
 
@@ -51,7 +52,7 @@ def pvid(wire, port):
 def filtered(wire, link):
     """Whether a link is a port of a bridge that knows VLANs."""
     bridge = wire.state.link((link.netns, link.master)) if link is not None and link.master else None
-    return bridge is not None and bridge.kind == "bridge" and bool(dict(bridge.attrs).get("vlan_filtering"))
+    return bridge is not None and bridge.kind == "bridge" and filtering(bridge)
 
 
 def port_of_sender(wire, step, smac):
@@ -71,7 +72,7 @@ def place_of(wire, link):
     while link is not None and link.link and (link.kind == "vlan" or kind_of(link).family()):
         vid = vid or (dict(link.attrs).get("id") if link.kind == "vlan" else 0)
         link = wire.state.link(link.link)
-    if link is not None and link.kind == "bridge" and dict(link.attrs).get("vlan_filtering"):
+    if link is not None and link.kind == "bridge" and filtering(link):
         return link, vid or pvid(wire, link)
     port = wire.state.link(link.peer) if link is not None and link.peer else None
     return (port, vid or pvid(wire, port)) if filtered(wire, port) else None

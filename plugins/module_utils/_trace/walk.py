@@ -346,9 +346,13 @@ class Walk:
             near = [r for r in near if not asks or any(address in r.network for address in asks)]
         return [r for r in near if ignore != 8 and not (ignore == 3 and r.scope == "host")]
 
+    def sender(self, smac):
+        """The link whose MAC address this is, as far as it is known; a port has that of its master."""
+        return next((r for r in self.state if r.sort == "link" and smac and r.address == smac and not r.master), None)
+
     def of_asker(self, smac):
         """The IPv4 addresses of the link that asks."""
-        asker = next((r for r in self.state if r.sort == "link" and smac and r.address == smac and not r.master), None)
+        asker = self.sender(smac)
         return [r for r in self.state.on(asker.key) if r.sort == "address" and ":" not in r.ip] if asker else []
 
     def leads_back(self, link, smac):
