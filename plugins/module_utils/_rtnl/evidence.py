@@ -58,9 +58,9 @@ def opened(kernel, state, names, marks, missing):
         families = ["inet"] * bool(there & {"inet", "ip", "ip6"}) + ["bridge"] * ("bridge" in there)
         families += ["netdev"] * bool(there & {"inet", "netdev"}) + ["arp"] * ("arp" in there)
         if families:
-            devices = [link.name for link in state.within(netns, "link")]
+            links = {link.index: link.name for link in state.within(netns, "link")}
             try:
-                tracer = Tracer(kernel, netns, families, devices, *marks)
+                tracer = Tracer(kernel, netns, families, links, *marks)
             except OSError as e:
                 missing.append("the rules of nftables in %s (%s)" % (netns or "the host", e.strerror))
                 continue
@@ -83,10 +83,10 @@ def sent(kernel, names, wishes, manner, taps, tracers, missing):
             break
     verdicts = []
     for tracer in tracers:
-        for family, table, chain, how, handle, number, asked in tracer.read():
+        for family, table, chain, how, handle, number, asked, dev in tracer.read():
             spelled = tracer.spelled(family, table, chain, handle) if how == "rule" else ""
             states = not asked and tracer.of_state(family, table)
-            one = Verdict(tracer.netns, family, table, chain, how, handle, spelled, number, states, asked)
+            one = Verdict(tracer.netns, family, table, chain, how, handle, spelled, number, states, asked, dev)
             verdicts.append(one)
     risen = {netns: counters.risen(before[netns], after[netns]) for netns in names}
     return [

@@ -93,8 +93,9 @@ def tcp_in(at, first, last):
 class Tracer:
     """Of one namespace: it marks the probes, and hears what the rules do with them."""
 
-    def __init__(self, kernel, netns, families, devices, marks, ports=()):
-        self.kernel, self.netns, self.marks, self.ports = kernel, netns, marks, ports
+    def __init__(self, kernel, netns, families, links, marks, ports=()):
+        """links: the names of its links by their numbers."""
+        self.kernel, self.netns, self.links, self.marks, self.ports = kernel, netns, links, marks, ports
         self.name, self.refused = "virtnet_trace_" + marks.token.hex(), []
         self.given = {}  # the marks that rules have given, by the number of the probe
         with kernel.inside(netns):
@@ -105,30 +106,30 @@ class Tracer:
             self.heard.socket.setblocking(False)
             self.own.socket.settimeout(2)
             for family in families:
-                self.make(family, devices)
+                self.make(family)
         except BaseException:
             self.close()
             raise
 
-    def make(self, family, devices):
+    def make(self, family):
         """The table of a family; a kernel without inet has ip and ip6."""
         try:
-            self.send(self.table(family, devices))
+            self.send(self.table(family))
         except OSError as e:
             if family == "inet" and e.errno in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
                 for one in ("ip", "ip6"):
-                    self.make(one, devices)
+                    self.make(one)
             else:
                 self.refused.append("%s: %s" % (family, e.strerror))
 
-    def table(self, family, devices):
+    def table(self, family):
         """The messages that make the table, its chains and their rules."""
         number, name = FAMILIES[family], name_of(1, self.name)
         out = [(NEWTABLE, number, name + attribute(2, be32(OWNER)))]
         hooks = ARP_HOOKS if family == "arp" else HOOKS
         chains = [(hook, attribute(1, be32(place))) for hook, place in hooks.items()]
         if family == "netdev":
-            chains = [("in%d" % n, attribute(1, be32(0)) + name_of(3, dev)) for n, dev in enumerate(devices)]
+            chains = [("in%d" % n, attribute(1, be32(0)) + name_of(3, dev)) for n, dev in enumerate(self.links.values())]
         priority = struct.pack("!i", PRIORITIES.get(family, -450))
         for chain, hook in chains:
             where = nest(4, hook, attribute(2, priority))
@@ -182,9 +183,9 @@ class Tracer:
     def read(self):
         """What dropped probes and questions for neighbours, one for each packet.
 
-        Each is (family, table, chain, kind, handle, number of the probe, what asked_for() says).
+        Each is (family, table, chain, kind, handle, number of the probe, what asked_for() says, its link).
         """
-        mine, dropped, asks, only = {}, {}, {}, 0 if self.marks.count == 1 else None
+        mine, dropped, asks, devs, only = {}, {}, {}, {}, 0 if self.marks.count == 1 else None
         while True:
             try:
                 data = self.heard.socket.recv(1 << 16)
@@ -198,6 +199,8 @@ class Tracer:
             # With connection tracking a packet has another number in each hook: then its head tells whose it is.
             own, (ours, probe) = text(parts.get(1, b"")) == self.name, self.whose(parts)
             asked = asked_for(parts)
+            if parts.get(10) or parts.get(12):  # by which it came, else by which it leaves
+                devs[number] = self.links.get(int.from_bytes(parts.get(10) or parts[12], "big"), "")
             if asked:
                 asks[number] = asked
             elif own or ours:
@@ -211,7 +214,7 @@ class Tracer:
                 how = KINDS.get(int.from_bytes(parts.get(4, b""), "big"), "rule")
                 place = NFT_NAMES.get(data[16], str(data[16])), text(parts.get(1, b"")), text(parts.get(2, b""))
                 about = (None, asks[number]) if number in asks else (mine[number], ())
-                dropped[number] = (*place, how, handle, *about)
+                dropped[number] = (*place, how, handle, *about, devs.get(number, ""))
         return list(dropped.values())
 
     def whose(self, parts):

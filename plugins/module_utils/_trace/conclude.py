@@ -175,7 +175,7 @@ def last_heard(walk, one, nexthop, answers):
 def on_link(lost, sightings, dev):
     """A loss with the link on which this was last seen there, or another one."""
     near = [one.dev for one in sightings if one.netns == lost.netns]
-    lost.dev = near[-1] if near else dev
+    lost.dev = lost.dev or (near[-1] if near else dev)
     return lost
 
 

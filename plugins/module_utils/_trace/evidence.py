@@ -25,6 +25,7 @@ class Verdict(Value):
     of_state: bool = False  # its table looks at the states of connections
     # Of a question for a neighbour: the first bytes of its address, and whether it is the answer.
     asked: Tuple[Any, ...] = ()
+    dev: str = ""  # by which it came in, or leaves
 
 
 class Evidence(Value):
@@ -115,7 +116,7 @@ def by_rule(one, dropped):
         cures = [
             inside_line(one.netns, "nft", "delete", "rule", one.family, one.table, one.chain, "handle", str(one.handle))
         ]
-    lost = Lost(one.netns, "", "firewall", reason, checks, cures)
+    lost = Lost(one.netns, one.dev, "firewall", reason, checks, cures)
     lost.of_state = one.of_state
     return lost
 
