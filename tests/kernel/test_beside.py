@@ -133,3 +133,36 @@ def test_names_that_are_no_text_are_not_described(host):
     run("topology", name="fed", nodes=nodes, links=info["links"], allow_overlap=True)
     assert run("topology", name="fed", state="absent")["changed"]
     assert len(host.output(shown).splitlines()) == before
+
+
+SIX = PAIR + """
+ip -n w1 address add 2001:db8::1/64 dev e0 nodad; ip -n w1 neighbour add 10.0.0.3 lladdr 02:00:00:ff:00:03 dev e0
+ip -n w1 neighbour add 2001:db8::3 lladdr 02:00:00:ff:00:03 dev e0; ip -n w1 neighbour add proxy 2001:db8::4 dev e0
+ip -n w1 route add 2001:db8:1::/48 via 2001:db8::3; ip -n w1 route add 10.1.0.0/16 via 10.0.0.3
+ip -n w1 nexthop add id 5 via 2001:db8::3 dev e0
+"""
+
+
+@pytest.mark.parametrize("module, more", [("link", {}), ("linux_bridge", dict(recreate=True))])
+def test_what_is_of_ipv6_goes_where_the_mtu_is_too_small_for_it(host, module, more):
+    host.shell(SIX)
+    task = dict(netns="w1", name="e0", mtu=576, **more)
+    foretold = run(module, check=True, **task)
+    done = run(module, **task)
+    assert done["changed"] and done["commands"] == foretold["commands"], (done, foretold)
+    # A nexthop stays on a link that is not made anew, and leads nowhere.
+    nexthop = ["nexthop"] * bool(more)
+    for what in ("-6 address show dev e0", "-6 neighbour show proxy", "-6 route show dev e0", *nexthop):
+        assert not host.output("ip -n w1 " + what).strip(), what
+    assert "10.1.0.0/16 via 10.0.0.3" in host.output("ip -n w1 route show dev e0")
+    assert "10.0.0.3" in host.output("ip -n w1 neighbour show dev e0 nud permanent")
+    assert not run(module, **task)["changed"]
+
+
+def test_no_address_of_ipv6_is_handed_to_a_bridge_whose_mtu_is_too_small_for_it(host):
+    host.shell(SIX)
+    before = host.output("ip -n w1 address; ip -n w1 -6 route")
+    for check in (True, False):
+        said = run("linux_bridge", check, netns="w1", name="br0", mtu=576, ports=["e0"], take_over_addresses=True)
+        assert said["failed"] and "IPv6 takes no less than 1280" in said["msg"], said
+    assert host.output("ip -n w1 address; ip -n w1 -6 route") == before

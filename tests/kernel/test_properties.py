@@ -68,6 +68,11 @@ EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 ALLOW = frozenset(("recreate", "take_over"))
 
 
+def some_of(values, **how):
+    """Some of these, in one order: that of a set of texts is another one in each process, and so would be the draws."""
+    return st.lists(st.sampled_from(values), unique=True, **how).map(sorted)
+
+
 def ends():
     """The fields that any link has: those of its rows, a master apart, and whether it is up."""
     rows = {row.field: drawn(row) for row in Link.ROWS if row.name != "master"}
@@ -308,13 +313,13 @@ def small(draw, link, links):
     where, out = (link.netns, link.name), []
     place = dict(netns=link.netns, dev=link.name)
     if (link.address or link.kind == "veth") and not KINDS[link.kind].l3 and draw(st.integers(0, 2)) == 0:
-        for address in draw(st.sets(st.sampled_from(["10.1.0.20", "10.1.0.21", "2001:db8:1::20"]))):
+        for address in draw(some_of(["10.1.0.20", "10.1.0.21", "2001:db8:1::20"])):
             how = dict(proxy=True) if draw(st.booleans()) else dict(lladdr=draw(st.sampled_from(MACS)))
             out += asked(draw, "neighbour", dict(place, address=address, **how), skip=("lladdr", "proxy"))
     if draw(st.integers(0, 3)) == 0:
         out += impairments(draw, place)
     networks = list(ALLOWED) if link.kind == "wireguard" else []
-    for key in draw(st.sets(st.sampled_from(KEYS[2:]), max_size=3)) if networks else ():
+    for key in draw(some_of(KEYS[2:], max_size=3)) if networks else ():
         ips = draw(st.one_of(st.none(), st.lists(st.sampled_from(networks), max_size=2, unique=True)))
         networks = [ip for ip in networks if ip not in (ips or ())]
         preshared = draw(st.sampled_from([None, Secret(), Secret(KEYS[0]), Secret(KEYS[1])]))
@@ -331,14 +336,12 @@ def small(draw, link, links):
     bridge = next((other for other in links if (other.netns, other.name) == (link.netns, link.master)), None)
     if bridge is not None:
         # A bridge has an address behind one of its ports.
-        for mac in draw(
-            st.sets(st.sampled_from(["02:00:00:fd:%02x:0%d" % (ENDS.index(link.name), n) for n in (1, 2)]))
-        ):
+        for mac in draw(some_of(["02:00:00:fd:%02x:0%d" % (ENDS.index(link.name), n) for n in (1, 2)])):
             # One in a VLAN needs that.
             out += asked(draw, "bridge_fdb", dict(place, lladdr=mac), ("vlan", "self"))
         attrs = dict(bridge.attrs)
         if bridge.up and attrs.get("mcast_snooping", True) and not attrs.get("vlan_filtering"):
-            for group in draw(st.sets(st.sampled_from(["239.1.1.1", "ff05::1:3", "01:00:5e:00:53:01"]))):
+            for group in draw(some_of(["239.1.1.1", "ff05::1:3", "01:00:5e:00:53:01"])):
                 given = dict(netns=link.netns, dev=bridge.name, port=link.name, grp=[group])
                 out += asked(draw, "bridge_mdb", given, ("vid",))
     if (bridge is not None or link.kind == "bridge") and "bridge_vlan" not in MISSING and draw(st.booleans()):
@@ -511,7 +514,7 @@ def wishes(draw, kind_name=None):
     bare = without_ipv6(draw, links)
     for link in links:
         net, place = 1 + NAMES.index(link.name[:2]), dict(netns=link.netns, dev=link.name)
-        own = [text % (net, draw(st.integers(1, 3))) for text in draw(st.sets(st.sampled_from(OWN)))]
+        own = [text % (net, draw(st.integers(1, 3))) for text in draw(some_of(OWN))]
         own = [address(draw, place, text) for text in own]
         wanted += own
         if link.up and link.master is None and own and draw(st.booleans()):

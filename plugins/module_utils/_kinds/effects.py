@@ -25,10 +25,16 @@ def with_or_without_ipv6(before, now):
     return replace(now, addrgenmode=None) if other and not told else now
 
 
+def takes_ipv6(state, netns, dev):
+    """Whether the MTU of a link is large enough for IPv6, as far as one can tell."""
+    link = state.link((netns, dev))
+    return link is None or not link.mtu or link.mtu >= IPV6_LEAST
+
+
 def check_mtu(planner, r):
     """Refuse what is of IPv6 on a link that takes none."""
-    link = planner.state.link((r.netns, r.dev))
-    if link is not None and link.mtu and link.mtu < IPV6_LEAST:
+    if not takes_ipv6(planner.state, r.netns, r.dev):
+        link = planner.state.link((r.netns, r.dev))
         text = "%s has an MTU of %d, and IPv6 takes no less than %d"
         raise Refused("mtu" if link.key in planner.present else "dev", text % (link.name, link.mtu, IPV6_LEAST))
 

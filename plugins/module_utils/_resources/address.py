@@ -13,7 +13,7 @@ from .._core.resource import OnLink
 from .._core.rows import Flag, Row, parsed
 from .._core.values import Aside, Refused, replace
 from .._core.words import family_of, host, interface, ip, link_name, netns_name, unique
-from .._kinds.effects import check_mtu
+from .._kinds.effects import check_mtu, takes_ipv6
 
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 FLAGS = "IFA_FLAGS=8:uint32"
@@ -213,6 +213,9 @@ class Address(OnLink):
     def reassert(self, planner):
         if planner.can_be(self):
             planner.step(Change(self, replace(self, unique=True)))
+
+    def accepted(self, state):
+        return ":" not in self.address or takes_ipv6(state, self.netns, self.dev)
 
     def survives(self, event):
         return not (":" in self.address and (event.down or event.drops_ipv6))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from .._core.desired import Change
 from .._core.values import Refused, replace
 from .._kinds.base import kind_of
+from .._kinds.effects import check_mtu
 from .link import Link
 from .link_checks import carried, check_uplink, master_option
 
@@ -82,6 +83,8 @@ def give_addresses(planner, near, start, to):
     for r in sorted((r for r in near if r.sort == "address"), key=lambda r: r.position):
         there = replace(r.renamed(start.ref, to.ref), label="", unique=True)
         if there.key not in planner.state:
+            if ":" in there.address:
+                check_mtu(planner, there)
             planner.step(Change(None, there))
 
 

@@ -11,7 +11,7 @@ from .._core.options import DEV, NETNS, STATE, these
 from .._core.resource import OnLink
 from .._core.values import Refused, replace
 from .._core.words import family_of, host, ip, link_name, lladdr, netns_name
-from .._kinds.effects import check_mtu
+from .._kinds.effects import check_mtu, takes_ipv6
 
 PROTOCOL, FLAGS_EXT = 12, 15
 HELD = "held"
@@ -41,7 +41,12 @@ class Neighbour(OnLink):
         return family_of(self.address)
 
     def accepted(self, state):
-        return bool(self.held) or not (self.lladdr and state.link((self.netns, self.dev)).l3)
+        here = ":" not in self.address or takes_ipv6(state, self.netns, self.dev)
+        return here and not self.is_without_mac(state)
+
+    def is_without_mac(self, state):
+        """Whether the link knows of no MAC addresses, and this has one."""
+        return bool(not self.held and self.lladdr and state.link((self.netns, self.dev)).l3)
 
     @property
     def held(self):
@@ -54,7 +59,7 @@ class Neighbour(OnLink):
         return replace(after, rest=kept) if self.held and want.rest is None else after
 
     def plan(self, planner, have):
-        if not self.accepted(planner.state):
+        if self.is_without_mac(planner.state):
             raise Refused("lladdr", "%s has no MAC address, and nobody behind it has one" % self.dev)
         if have is None and ":" in self.address:
             check_mtu(planner, self)

@@ -13,7 +13,7 @@ from .._core.resource import Resource, of_netns
 from .._core.rows import Flag, Present, Row, parsed
 from .._core.values import Refused, place, replace
 from .._core.words import host, ip, link_name, netns_name, unique, within
-from .._kinds.effects import has_carrier
+from .._kinds.effects import has_carrier, takes_ipv6
 from .route_rows import PROTOS, Choice
 
 LAST = 2**32 - 1
@@ -159,6 +159,8 @@ class Nexthop(Resource):
         link = state.link((self.netns, self.dev)) if self.dev else None
         if link is None or not link.up or not has_carrier(state, link):
             return not self.dev
+        if self.family == "inet6" and not takes_ipv6(state, *link.ref):
+            return False
         if not self.via or self.onlink or self.via.startswith("fe80:"):
             return True
         on = state.on(link.key)

@@ -15,6 +15,7 @@ from .._core.rows import Row, Word
 from .._core.values import Aside, Refused, replace
 from .._core.words import family_of, ip
 from .._kinds.base import called
+from .._kinds.effects import takes_ipv6
 from .route_rows import LOCAL, MAIN, PREFS, PROTOS, SCOPES, TABLES, TYPES, Choice, Hop, Lock, Mtu, Source, Tos
 
 BEFORE, ALONE, AFTER = -1, 0, 1  # where a new route comes among those of its identity
@@ -325,7 +326,7 @@ class Route(Resource):
         if not all(self.is_near(state, hop) for hop in hops):
             return False
         if ":" in self.dest:
-            return True
+            return all(takes_ipv6(state, self.netns, hop.dev) for hop in hops)
         addresses = [a for a in state.within(self.netns, "address") if ":" not in a.address]
         devs, own = {a.dev for a in addresses}, {a.ip for a in addresses}
         near = all(hop.dev in devs for hop in hops) or self.type != "unicast"
