@@ -241,10 +241,11 @@ class Host:
         getattr(self, "by_" + manager)(how, gateway, six, more)
         end = time.monotonic() + 30
         while time.monotonic() < end:
-            have = self.json("ip -j address show dev vec0")[0]["addr_info"]
-            four = any(a["local"] == self.address for a in have)
+            links = self.json("ip -j address show dev vec0 -tentative")
+            have = {a.get("local") for link in links for a in link.get("addr_info", ())}
+            wanted = {self.address, *[self.address6] * (six and how != "slaac")}
             routes = self.json("ip -j route show default")
-            if four and (routes or not gateway):
+            if wanted <= have and (routes or not gateway):
                 return
             time.sleep(0.3)
         raise AssertionError("%s gives vec0 no address: %s" % (manager, self.sh("journalctl -n 30 --no-pager")))
