@@ -135,12 +135,15 @@ def test_names_that_are_no_text_are_not_described(host):
     assert len(host.output(shown).splitlines()) == before
 
 
-SIX = PAIR + """
+SIX = (
+    PAIR
+    + """
 ip -n w1 address add 2001:db8::1/64 dev e0 nodad; ip -n w1 neighbour add 10.0.0.3 lladdr 02:00:00:ff:00:03 dev e0
 ip -n w1 neighbour add 2001:db8::3 lladdr 02:00:00:ff:00:03 dev e0; ip -n w1 neighbour add proxy 2001:db8::4 dev e0
 ip -n w1 route add 2001:db8:1::/48 via 2001:db8::3; ip -n w1 route add 10.1.0.0/16 via 10.0.0.3
 ip -n w1 nexthop add id 5 via 2001:db8::3 dev e0
 """
+)
 
 
 @pytest.mark.parametrize("module, more", [("link", {}), ("linux_bridge", dict(recreate=True))])

@@ -129,7 +129,9 @@ class Tracer:
         hooks = ARP_HOOKS if family == "arp" else HOOKS
         chains = [(hook, attribute(1, be32(place))) for hook, place in hooks.items()]
         if family == "netdev":
-            chains = [("in%d" % n, attribute(1, be32(0)) + name_of(3, dev)) for n, dev in enumerate(self.links.values())]
+            chains = [
+                ("in%d" % n, attribute(1, be32(0)) + name_of(3, dev)) for n, dev in enumerate(self.links.values())
+            ]
         priority = struct.pack("!i", PRIORITIES.get(family, -450))
         for chain, hook in chains:
             where = nest(4, hook, attribute(2, priority))
@@ -199,8 +201,7 @@ class Tracer:
             # With connection tracking a packet has another number in each hook: then its head tells whose it is.
             own, (ours, probe) = text(parts.get(1, b"")) == self.name, self.whose(parts)
             asked = asked_for(parts)
-            if parts.get(10) or parts.get(12):  # by which it came, else by which it leaves
-                devs[number] = self.links.get(int.from_bytes(parts.get(10) or parts[12], "big"), "")
+            devs[number] = self.link_of(parts) or devs.get(number, "")
             if asked:
                 asks[number] = asked
             elif own or ours:
@@ -214,7 +215,7 @@ class Tracer:
                 how = KINDS.get(int.from_bytes(parts.get(4, b""), "big"), "rule")
                 place = NFT_NAMES.get(data[16], str(data[16])), text(parts.get(1, b"")), text(parts.get(2, b""))
                 about = (None, asks[number]) if number in asks else (mine[number], ())
-                dropped[number] = (*place, how, handle, *about, devs.get(number, ""))
+                dropped[number] = (*place, how, handle, *about, devs[number])
         return list(dropped.values())
 
     def whose(self, parts):
@@ -230,6 +231,10 @@ class Tracer:
         number = self.marks.numbered(transport)[0]
         outer = protocol not in (1, 17, 58) or (protocol == 17 and ports[1] in (*TUNNEL_PORTS, *self.ports))
         return outer or number is not None, number
+
+    def link_of(self, parts):
+        """The link by which a packet came, or else leaves, where a message tells that."""
+        return self.links.get(int.from_bytes(parts.get(10) or parts.get(12) or b"", "big"), "")
 
     def of_state(self, family, table):
         """Whether rules of a table look at the states of connections."""

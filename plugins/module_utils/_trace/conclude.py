@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .._core.values import replace
 from .._reach import seen as words_of
-from . import neighbours
+from . import neighbours, strangers
 from .evidence import by_counters, by_mark, by_rule_for, by_rules, last_of, marked
 from .hops import direction, hops_of, of_sightings
 from .path import Lost, Step, at, inside_line
@@ -28,8 +28,8 @@ def result(walk, asked, theory, evidence):
         told = None if taken else told
     verdict = "delivered" if told is None else "lost"
     reason = told.reason if told is not None else arrives(steps, away, evidence)
-    differs = list(differences(steps, lost, told, evidence, seen)) if evidence is not None else []
-    if evidence is not None and (differs or told is not None) and evidence.seen:
+    differs = list(differences(theory, told, evidence)) if evidence is not None else []
+    if evidence is not None and (differs or away or told is not None) and evidence.seen:
         steps = path_of(walk, evidence, steps, told)
     hops = hops_of(steps, seen)
     lines = drawing(hops, asked, verdict, reason)
@@ -108,10 +108,17 @@ def after_last(walk, last, theory, evidence):
         return rest
     if rest is None and last.packet.protocol == "udp" and all_seen(resumed, evidence):
         return Lost(last.netns, last.dev, "silent", "")
+    return by_evidence(walk, last, resumed, evidence)
+
+
+def by_evidence(walk, last, resumed, evidence):
+    """The loss behind the place where the probe was last seen, where the look-ups tell none."""
     devs = [last.dev, *(step.dev for step in resumed if step.netns == last.netns)]
     return (
         by_counters(evidence, last.netns, devs)
         or unanswered(walk, last.netns, last.packet, last, evidence)
+        or strangers.kept(walk, last)
+        or spared(walk, last)
         or unknown(last, resumed, evidence)
     )
 
@@ -141,6 +148,8 @@ def unanswered(walk, netns, packet, last, evidence):
     packet = walk.host.translated(netns, "prerouting", packet, iif, "")[0] if iif else packet
     answer = walk.host.route(netns, packet, iif, "")
     nexthop = answer.via or packet.dst
+    if nobody_there(walk, netns, answer.dev, nexthop):
+        return neighbours.nobody(walk, walk.state.link((netns, answer.dev)), packet, nexthop)
     asked, answers = questions(walk, nexthop, last.when if last is not None else 0, evidence)
     firewall = by_rule_for(evidence, nexthop) if not known(walk, netns, answer.dev, nexthop) else None
     if firewall is not None:
@@ -176,6 +185,20 @@ def on_link(lost, sightings, dev):
     """A loss with the link on which this was last seen there, or another one."""
     near = [one.dev for one in sightings if one.netns == lost.netns]
     lost.dev = lost.dev or (near[-1] if near else dev)
+    return lost
+
+
+def nobody_there(walk, netns, dev, nexthop):
+    """Whether a namespace has asked for a neighbour of which nothing is known, in vain."""
+    return not walk.addresses(None, nexthop) and not known(walk, netns, dev, nexthop)
+
+
+def spared(walk, last):
+    """The loss of the copy of a frame, where the other one went to where nothing is seen any more."""
+    if last.way != "out" or not walk.spared:
+        return None
+    lost = walk.spared[0]
+    lost.reason += "; the frame went to %s, and nothing comes back" % at(last.netns, last.dev)
     return lost
 
 
@@ -289,26 +312,32 @@ def copies(walk, evidence):
     return {(*link.ref, "in") for link in strays} | {(*link.peer, "out") for link in strays if link.peer}
 
 
-def differences(steps, lost, told, evidence, seen):
+def differences(theory, told, evidence):
     """Sentences about what the look-ups foretold and what was seen."""
+    steps, lost, away = theory
     if lost is not None and told is None:
         yield "by the look-ups it would be lost at %s (%s), but it is answered" % (
             at(lost.netns, lost.dev),
             lost.reason,
         )
-    elif lost is None and told is not None:
+    elif lost is None and told is not None and not away:
         yield "by the look-ups it would be answered"
     elif lost is not None and told is not None and (lost.netns, lost.code) != (told.netns, told.code):
         yield "by the look-ups it would be lost at %s (%s)" % (at(lost.netns, lost.dev), lost.reason)
-    if told is None and lost is None:
-        foretold = {(step.netns, step.dev, step.way) for step in steps if step.way != "at" and not step.frame.asks}
-        # A bridge that does not know an address yet gives the frame to all.
-        places = [(s.netns, s.dev, s.way) for s in evidence.seen if not s.foreign]
-        odd = [place for place in dict.fromkeys(places) if place not in foretold]
-        plain = {step.netns for step in steps}
-        for netns, dev, dummy in odd[:3]:
-            if netns not in plain:
-                yield "it was seen on %s, where the look-ups do not lead" % at(netns, dev)
+    if told is None and lost is None and not away:
+        yield from not_foretold(steps, evidence)
+
+
+def not_foretold(steps, evidence):
+    """Sentences about namespaces in which an answered packet was seen, and to which no look-up leads."""
+    foretold = {(step.netns, step.dev, step.way) for step in steps if step.way != "at" and not step.frame.asks}
+    # A bridge that does not know an address yet gives the frame to all.
+    places = [(s.netns, s.dev, s.way) for s in evidence.seen if not s.foreign]
+    odd = [place for place in dict.fromkeys(places) if place not in foretold]
+    plain = {step.netns for step in steps}
+    for netns, dev, dummy in odd[:3]:
+        if netns not in plain:
+            yield "it was seen on %s, where the look-ups do not lead" % at(netns, dev)
 
 
 def shown(asked, lost, evidence):

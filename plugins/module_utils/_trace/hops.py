@@ -68,8 +68,12 @@ def of_sightings(sightings, steps):
     for step in steps:
         if step.way == "at":
             decided.setdefault((step.netns, direction(step)), step)
-    out = []
+    out, again = [], set()
     for one in sightings:
+        # What is sent again goes the same way.
+        place = (one.netns, one.dev, one.way, one.packet.src, one.packet.dst, one.packet.ttl, one.packet.error)
+        if place in again or again.add(place):
+            continue
         step = known.get((one.netns, one.dev, one.way))
         made = Step(one.netns, one.dev, one.way, LINK, one.frame, step.text if step else "")
         at = decided.get((one.netns, direction(made)))

@@ -20,7 +20,7 @@ def at_neighbour(walk, link, packet, nexthop, lost):
     owners = walk.addresses(None, nexthop)
     macs = {walk.state.link((r.netns, r.dev)).address for r in owners if walk.state.link((r.netns, r.dev)) is not None}
     family = ["-6"] * (":" in nexthop)
-    show = ip_line(link.netns, *family, "neighbour", "show", "dev", link.name)
+    show = shown(link, nexthop)
     noarp = walk.host.facts(link.netns, link.name).noarp
     permanent = entry is not None and not noarp and entry[0] in ("permanent", "noarp")
     if permanent and macs and entry[1] not in macs:
@@ -38,12 +38,18 @@ def at_neighbour(walk, link, packet, nexthop, lost):
         reason = text % (at(*link.ref), entry[1], nexthop, entry[0], who, own)
         return Lost(link.netns, link.name, "neighbour", reason, [show], [cure])
     if lost.code == "nobody":
-        return nobody(walk, link, packet, nexthop, owners, show, lost)
+        return nobody(walk, link, packet, nexthop, lost.trail)
     return lost
 
 
-def nobody(walk, link, packet, nexthop, owners, show, lost):
+def shown(link, nexthop):
+    return ip_line(link.netns, *["-6"] * (":" in nexthop), "neighbour", "show", "dev", link.name)
+
+
+def nobody(walk, link, packet, nexthop, trail=()):
     """Nobody on a link answers for a next hop."""
+    owners = walk.addresses(None, nexthop)
+    show = shown(link, nexthop)
     what = "the gateway %s" % nexthop if nexthop != packet.dst else nexthop
     reason = "nobody on the link of %s answers for %s" % (at(*link.ref), what)
     if owners:
@@ -53,7 +59,7 @@ def nobody(walk, link, packet, nexthop, owners, show, lost):
         reason += ", though by its address %s it would be" % nets[0].address if nets else ""
     tags = dict(getattr(link, "attrs", ())).get("id")
     reason += " (VLAN %s)" % tags if link.kind == "vlan" else ""
-    out = Lost(link.netns, link.name, "nobody", reason, [show], trail=lost.trail)
+    out = Lost(link.netns, link.name, "nobody", reason, [show], trail=trail)
     refused = silent(walk, owners) or (without_ipv6(walk, link, nexthop) if ":" in nexthop and not owners else None)
     if refused:
         out.netns, out.dev, out.code, out.reason, more, cure = refused

@@ -15,7 +15,7 @@ SIDES = ("vlan", "isolated", "flood")
 def loose_end(wire, lost, frame, blind):
     """The loss where no place is in the way."""
     own = owner_of(wire, frame)
-    out = unbridged(wire, lost, frame, own, blind) if own is not None else None
+    out = unbridged(wire, lost, frame, own, blind) if own is not None else learned_elsewhere(wire, lost, frame)
     others = [one for one in lost if (one.code not in DULL and (own is not None or not beside(one))) or one.outer]
     if out is not None or others:
         return out or others[0]
@@ -49,6 +49,19 @@ def unbridged(wire, lost, frame, own, blind):
             text = "%s, behind which %s is, is no port of the bridge %s"
             what, bridge = frame.asks or frame.dmac, bridge_of(wire, link).name
             return no_port(port, bridge, text % (at(*port.ref), what, bridge), ())
+    return None
+
+
+def learned_elsewhere(wire, lost, frame):
+    """The loss at a link beside a bridge that knows the MAC address, which no link here has."""
+    for one in lost:
+        link = wire.state.link((one.netns, one.dev)) if one.code == "foreign" else None
+        for bridge in wire.state.within(link.netns, "link") if link is not None and loose(wire, link) else ():
+            entry = wire.host.fdb(link.netns, bridge.name, frame.dmac, 0) if bridge.kind == "bridge" else None
+            if entry is not None:
+                text = "%s, the link by which the frames come, is no port of the bridge %s, which has %s at %s"
+                words = at(*link.ref), bridge.name, frame.dmac, entry.dev
+                return no_port(link, bridge.name, text % words, one.trail)
     return None
 
 

@@ -31,6 +31,7 @@ class Walk:
         self.host, self.state = host, host.state
         self.doubles, self.past, self.ruled, self.also = {}, (), [], []
         self.unled, self.tracking, self.asked = None, Tracking(host), None
+        self.spared = []  # the losses of copies, where another one goes to where nothing is seen any more
 
     # The whole way
 

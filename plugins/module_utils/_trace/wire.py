@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._kinds.base import kind_of
-from . import bonds, kinds, segment, vlans
+from . import bonds, kinds, segment, strangers, vlans
 from .bridge import bridge_in
 from .packet import BROADCAST
 from .path import Got, Lost, Step, at, ip_line
@@ -34,6 +34,7 @@ class Wire:
             else:
                 return outcome
         if away:
+            self.walk.spared += [one for one in lost if one.code not in segment.DULL and not one.weak]
             return away[0]
         leading = [one for one in lost if one.beyond and self.leads(one.beyond, one.frame or frame)]
         if leading:
@@ -121,6 +122,9 @@ class Wire:
             return
         trail += (Step(link.netns, link.name, "in", frame=frame, text=text),)
         master = self.state.link((link.netns, link.master)) if link.master else None
+        if strangers.is_one(master):
+            yield from strangers.receive(self, link, master, frame, trail)
+            return
         if master is None or kind_of(master).accepts_ports() != "frames":
             master = None
         uppers = self.state.uppers(link)
