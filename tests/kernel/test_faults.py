@@ -184,3 +184,53 @@ def test_a_terminated_task_puts_back(host, monkeypatch):
         signal.signal(signal.SIGTERM, old)
         kernel.close()
     assert snapshot(host.observe()) == before
+
+
+# Primaries and secondaries of three networks, and routes from them: others may rely on which one is the first.
+MANY = ["10.0.0.9/24", "10.0.1.1/24", "10.0.0.1/24", "10.9.0.1/16", "10.0.0.5/24", "10.0.1.9/24", "10.9.0.9/16"]
+ORDERED = """
+ip netns add f1; ip -n f1 link add name va address 02:00:00:00:00:0a up type veth peer name vb; ip -n f1 link set vb up
+for a in %s; do ip -n f1 address add $a dev va; done
+ip -n f1 route add 172.16.0.0/12 via 10.0.0.2; ip -n f1 route add 172.18.0.0/16 via 10.0.1.2 src 10.0.1.9
+""" % " ".join(MANY)
+LEAVING = [
+    ("address", dict(netns="f1", dev="va", address=[MANY[0], MANY[1]], state="absent")),
+    ("address", dict(netns="f1", dev="va", address=[MANY[4]], exclusive=True)),
+    ("linux_bridge", dict(netns="f1", name="br0", ports=[dict(name="va")], take_over_addresses=True)),
+]
+
+
+@pytest.mark.parametrize("promotes", [0, 1])
+@pytest.mark.parametrize("module, params", LEAVING, ids=["primaries", "others", "handed over"])
+def test_addresses_are_put_back_in_their_order(host, monkeypatch, module, params, promotes):
+    spec, rules, build = OPTIONS[module]
+    it = build(ArgumentSpecValidator(spec, **rules).validate(params).validated_parameters, None)
+    execute = Kernel.execute
+    for broken in range(100):
+        host.clear()
+        host.shell(ORDERED, "ip netns exec f1 sysctl -qw net.ipv4.conf.va.promote_secondaries=%d" % promotes)
+        before = order(host)
+        kernel, left = Kernel(), iter(range(broken, -1, -1))
+
+        def fails(self, change, left=left):
+            if next(left, None) == 0:
+                raise OSError(5, "Input/output error")
+            execute(self, change)
+
+        monkeypatch.setattr(Kernel, "execute", fails)
+        try:
+            _task.carry_out(kernel, it, False)
+            break
+        except _task.Failed as e:
+            assert "everything was put back" in str(e)
+        finally:
+            monkeypatch.setattr(Kernel, "execute", execute)
+            kernel.close()
+        assert order(host) == before, broken
+    assert broken > 1
+
+
+def order(host):
+    """The addresses of a link in their order, with which are secondary, and the routes."""
+    lines = host.output("ip -n f1 -4 -o address show dev va").splitlines()
+    return [(line.split()[3], "secondary" in line) for line in lines], host.output("ip -n f1 -4 route show table all")

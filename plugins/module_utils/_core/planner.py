@@ -121,6 +121,13 @@ class Planner:
             self.step(Change(resource, None))
             self.reassert(kept)
 
+    def drop(self, resource):
+        """Take away for now what is planned later, and put back only what is not."""
+        if resource.key in self.state:
+            kept = [r for r in resource.collateral(self.state, None) if r.key not in self.present]
+            self.step(Change(resource, None))
+            self.reassert(kept)
+
     def reassert(self, resources):
         """What fell as a side effect and was not to go is made sure of."""
         for r in ordered(resources):

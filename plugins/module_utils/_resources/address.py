@@ -158,7 +158,36 @@ class Address(OnLink):
     def plan(self, planner, have):
         if have is None and ":" in self.address:
             check_mtu(planner, self)
+        if planner.rolls_back and ":" not in self.address:
+            have = self.in_its_place(planner, have)
         super(Address, self if have else self.shortened()).plan(planner, have)
+
+    def in_its_place(self, planner, have):
+        """What is there of it, unless it goes for now, and what is to come after it: the kernel adds at the end."""
+        wanted = {r.key: r for r in self.others(planner.present) if r.family == self.family}
+        there = self.others(planner.state)
+        if any(r.network == self.network and r.key not in wanted and not r.secondary for r in there):
+            return have  # to what others made since then it has to be a secondary
+        pairs = [(r, wanted[r.key]) for r in there if r.key in wanted]
+        if (
+            have
+            and have.like == self.like
+            and not any(have.is_before(r) and meant.is_before(self) for r, meant in pairs)
+        ):
+            return have
+        for r in [*filter(None, [have]), *(r for r, meant in pairs if self.is_before(meant))]:
+            planner.drop(r)
+        return None
+
+    def is_before(self, other):
+        """Whether the other one is to be there only after it: behind it in its order, or its secondary."""
+        secondary = other.network == self.network and other.secondary and not self.secondary
+        return secondary or (other.like == self.like and other.position > self.position)
+
+    @property
+    def like(self):
+        """What those have in common among which it has its place."""
+        return self.secondary, self.scope or "global"
 
     def find(self, state):
         near = state.within(self.netns, self.sort)
@@ -186,7 +215,8 @@ class Address(OnLink):
             return
         if before is not None:
             before.predict_removal(state)
-        state.add(replace(self, secondary=self.is_secondary(state)))
+        last = max((r.position for r in self.others(state)), default=-1)
+        state.add(replace(self, secondary=self.is_secondary(state), position=last + 1))
 
     def is_secondary(self, state):
         others = [a for a in self.others(state) if a.family == self.family and not a.secondary]

@@ -278,22 +278,32 @@ def differences_in(name, before, after):
     both = before.keys() & after.keys()
     old, new = (Witness({key: heard[key] for key in both}).resolved() for heard in (before, after))
     where = " in %s" % name if name else ""
-    out = []
-    for key in sorted({*old, *new}, key=str):
-        mine, theirs = list(old.get(key, ())), list(new.get(key, ()))
-        moved = key[0] in IN_ORDER and mine != theirs
-        left = [one for one in mine if not take(one, theirs)]
-        thing = " ".join(str(part) for part in key)
-        if len(left) == len(theirs) == 1:
-            words = sorted(word for word in {*left[0], *theirs[0]} if left[0].get(word) != theirs[0].get(word))
-            out.append("%s%s (%s)" % (thing, where, ", ".join(words)))
-        elif left and not of_the_kernel(key, new):
-            out.append("%s%s (gone)" % (thing, where))
-        elif theirs and not of_the_kernel(key, new):
-            out.append("%s%s (new)" % (thing, where))
-        elif moved and not (left or theirs):
-            out.append("%s%s (order)" % (thing, where))
-    return out
+    pairs = [(" ".join(str(part) for part in key), difference(key, old, new)) for key in sorted({*old, *new}, key=str)]
+    out = ["%s%s (%s)" % (thing, where, words) for thing, words in pairs if words]
+    one, other = in_order(old, new), in_order(new, old)
+    return out + ["addresses of %s%s (order)" % (dev, where) for dev in sorted(one) if one[dev] != other[dev]]
+
+
+def difference(key, old, new):
+    """The words for what became of the things of one key; nothing where they are as they were."""
+    mine, theirs = list(old.get(key, ())), list(new.get(key, ()))
+    moved = key[0] in IN_ORDER and mine != theirs
+    left = [one for one in mine if not take(one, theirs)]
+    if len(left) == len(theirs) == 1:
+        words = sorted(word for word in {*left[0], *theirs[0]} if left[0].get(word) != theirs[0].get(word))
+        return ", ".join(words)
+    if (left or theirs) and not of_the_kernel(key, new):
+        return "gone" if left else "new"
+    return "order" if moved and not (left or theirs) else ""
+
+
+def in_order(things, others):
+    """By link, those of its IPv4 addresses that others have as well: the first one speaks for it."""
+    found = {}
+    for key in things:
+        if key[0] == "address" and ":" not in str(key[1]) and key in others:
+            found.setdefault(key[-1], []).append(key)
+    return found
 
 
 def queues(heard):
