@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from . import _rooms
-from ._core.desired import Observation
+from ._core.desired import Change, Observation
 from ._core.values import Refused, replace
 from ._core.words import is_utf8, netns_name
 from ._info import NODES, SPEC, as_task, describe, far_end, sought
@@ -86,7 +86,10 @@ def left_out(kernel, resources):
 
 
 def thing(r):
-    """What it is known by."""
+    """What it is known by; of what has no name the words of ip(8)."""
+    if r.sort in ("route", "rule", "nexthop"):
+        line = r.commands(Change(None, r))[0]
+        return " ".join([r.sort, *line[line.index(r.sort, 3 if r.netns else 1) + 2 :]])
     words = [getattr(r, name) for name in r.identity if name not in ("netns", "kind")]
     return " ".join(str(word) for word in (r.sort, *words) if word not in ("", None, False) and word != ())
 

@@ -248,7 +248,7 @@ def test_routes_beside_each_other_are_fed_back(host):
     said = run("topology_info", netns=["n1"])
     assert {(one["thing"], one["missing"]) for one in said["not_described"]} == {
         ("address lo 198.51.100.2/24", "scope 77"),
-        ("route 10.0.0.1/32 255 blackhole", "table local"),
+        ("route blackhole 10.0.0.1/32 table 255 proto boot", "table local"),
     }
     before = host.output("ip -n n1 route show table all; ip -n n1 address")
     fed = run("topology", name="fed", nodes=said["nodes"], links=said["links"])
@@ -288,7 +288,7 @@ def test_what_has_no_option_is_named(host):
     }
     of_bridge = [one["missing"] for one in said if one["thing"] in ("link br0", "link p0")]
     assert len(of_bridge) == 1 and re.match(r"data attribute \d+$", of_bridge[0]), said
-    route = [one["missing"] for one in said if one["thing"].startswith("route 198.51.100.0/24")]
+    route = [one["missing"] for one in said if one["thing"].startswith("route 198.51.100.0/24 via ")]
     assert len(route) == 1 and route[0].startswith("attribute "), said
     assert run("link_info", name=["d0"])["not_described"] == [dict(netns="n1", thing="link d0", missing="gso_max_size")]
     host.shell("ip netns delete n1; ip netns add n1")
