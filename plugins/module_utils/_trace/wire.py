@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._kinds.base import kind_of
-from . import bonds, kinds, segment, vlans
+from . import bonds, hsr, kinds, segment, vlans
 from .bridge import bridge_in
 from .packet import BROADCAST
 from .path import Got, Lost, Step, at, ip_line
@@ -91,7 +91,7 @@ class Wire:
         if peer is not None and peer.up is False:
             return ""  # told at the peer
         # What others carry, or has ports, is told by these.
-        own = link.link is None and not kind_of(link).accepts_ports()
+        own = link.link is None and not kind_of(link).accepts_ports() and not kind_of(link).slaves(link)
         if own and not self.host.facts(link.netns, link.name).carrier:
             return "%s has no carrier" % at(*link.ref)
         return ""
@@ -124,8 +124,11 @@ class Wire:
         if master is None or kind_of(master).accepts_ports() != "frames":
             master = None
         uppers = self.state.uppers(link)
+        ring = next((upper for upper in uppers if upper.kind == "hsr"), None)
         if master is not None and master.kind == "bond":
             yield from bonds.receive(self, link, master, frame, trail)
+        elif ring is not None:
+            yield from hsr.receive(self, link, ring, frame, trail)
         elif frame.tags:
             yield from kinds.tagged(self, link, master, uppers, frame, trail)
         elif master is not None:
