@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from .._core.values import replace
 from .._reach import seen as words_of
-from . import neighbours
+from . import hsr, neighbours
 from .evidence import by_counters, by_mark, by_rule_for, by_rules, last_of, marked
 from .hops import direction, hops_of, of_sightings
 from .path import Lost, Step, at, inside_line
 from .segment import DULL
 from .tell import drawing
 from .tracking import without_state
+from .wire import Wire
 
 AWAY = "it leaves what can be seen from here by %s"
 
@@ -28,7 +29,7 @@ def result(walk, asked, theory, evidence):
         told = None if taken else told
     verdict = "delivered" if told is None else "lost"
     reason = told.reason if told is not None else arrives(steps, away, evidence)
-    differs = list(differences(steps, lost, told, evidence, seen)) if evidence is not None else []
+    differs = list(differences(walk, steps, lost, told, evidence)) if evidence is not None else []
     if evidence is not None and (differs or told is not None) and evidence.seen:
         steps = path_of(walk, evidence, steps, told)
     hops = hops_of(steps, seen)
@@ -289,7 +290,7 @@ def copies(walk, evidence):
     return {(*link.ref, "in") for link in strays} | {(*link.peer, "out") for link in strays if link.peer}
 
 
-def differences(steps, lost, told, evidence, seen):
+def differences(walk, steps, lost, told, evidence):
     """Sentences about what the look-ups foretold and what was seen."""
     if lost is not None and told is None:
         yield "by the look-ups it would be lost at %s (%s), but it is answered" % (
@@ -302,6 +303,7 @@ def differences(steps, lost, told, evidence, seen):
         yield "by the look-ups it would be lost at %s (%s)" % (at(lost.netns, lost.dev), lost.reason)
     if told is None and lost is None:
         foretold = {(step.netns, step.dev, step.way) for step in steps if step.way != "at" and not step.frame.asks}
+        foretold |= set(hsr.places(Wire(walk), steps))
         # A bridge that does not know an address yet gives the frame to all.
         places = [(s.netns, s.dev, s.way) for s in evidence.seen if not s.foreign]
         odd = [place for place in dict.fromkeys(places) if place not in foretold]

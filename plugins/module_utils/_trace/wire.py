@@ -156,14 +156,20 @@ class Wire:
         """Whether a link takes a frame for its namespace."""
         if frame.asks:
             if self.walk.owns(link, frame.asks, frame.smac):
-                yield Got(link.netns, link.name, frame, trail)
+                yield self.got(link, frame, trail)
             elif not self.blind and kind_of(link).is_tap():
                 yield Got(link.netns, link.name, frame, trail, away=True)
             return
         if link.l3 or not frame.dmac or frame.dmac in (link.address, BROADCAST) or int(frame.dmac[:2], 16) & 1:
-            yield Got(link.netns, link.name, frame, trail)
+            yield self.got(link, frame, trail)
             return
         if not self.blind:
             text = "the frame is for the MAC address %s, but that of %s is %s"
             reason = text % (frame.dmac, at(*link.ref), link.address)
             yield self.lost(link, "foreign", reason, trail)
+
+    def got(self, link, frame, trail):
+        """The end at a link that takes a frame, unless this has a tag which only a link of kind hsr takes off."""
+        if frame.hsr and not self.blind:
+            return hsr.no_member(self, link, frame, trail)
+        return Got(link.netns, link.name, frame, trail)
