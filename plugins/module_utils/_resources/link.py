@@ -278,7 +278,9 @@ class Link(Resource):
         return [("backup_port", self.netns, backup)] if backup else []
 
     def near(self, state):
-        return [state.link(ref) for ref in (self.peer, self.link, self.master and (self.netns, self.master)) if ref]
+        slaves = [(self.netns, name) for dummy, name in kind_of(self).slaves(self)]
+        refs = self.peer, self.link, self.master and (self.netns, self.master), *slaves
+        return [state.link(ref) for ref in refs if ref]
 
     def as_snapshot(self, back):
         known = self.link is None or not self.link[1] or ("link", *self.link) in back.before

@@ -23,7 +23,9 @@ JUMP = 5
 # Where the payload of a probe can begin after the network header: IPv4 and IPv6 with ICMP or UDP, quoted in an ICMP
 # error, and in tunnels.
 PLAIN, QUOTED, TUNNEL = [28, 48], [56, 96], [20, 24, 28, 36, 38, 40, 42, 44, 50, 58, 70]
-OFFSETS = sorted({*PLAIN, *QUOTED, *(t + p for t in TUNNEL for p in PLAIN), *(p + 4 for p in PLAIN)})
+HSR = 6  # bytes: its tag
+TAGGED = [p + more for p in PLAIN for more in (4, HSR)]
+OFFSETS = sorted({*PLAIN, *QUOTED, *TAGGED, *(t + p for t in TUNNEL for p in PLAIN)})
 
 
 class Program:
@@ -56,6 +58,7 @@ def program(marks):
     it = Program()
     it.add(LOAD_HALF, PROTOCOL)
     it.add(EQUAL, 0x0806, "yes")
+    it.add(EQUAL, 0x892F, "hsr")
     it.add(EQUAL, 0x86DD, 0, "token")
     it.longer(41, "token")
     it.add(LOAD_BYTE, NET + 6)
@@ -63,6 +66,10 @@ def program(marks):
     it.add(LOAD_BYTE, NET + 40)
     it.add(EQUAL, 135, "yes")
     it.add(EQUAL, 136, "yes")
+    it.add(JUMP, 2)
+    it.label("hsr")
+    it.add(LOAD_HALF, NET + 4)
+    it.add(EQUAL, 0x0806, "yes")
     it.label("token")
     for offset in OFFSETS:
         it.longer(offset + 4, "tcp")
@@ -72,7 +79,7 @@ def program(marks):
     it.label("yes")
     it.add(RETURN, 0x40000)
     it.label("tcp")
-    for at in [0, *TUNNEL] if marks.sport else ():
+    for at in [0, HSR, *TUNNEL] if marks.sport else ():
         for version, protocol, ports in ((0x40, 9, 20), (0x60, 6, 40)):
             tcp_at(it, marks, at, version, protocol, ports)
     it.add(RETURN, 0)

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from .._core.values import replace
 from .._reach import seen as words_of
-from . import neighbours, strangers
+from . import hsr, neighbours, strangers
 from .evidence import by_counters, by_mark, by_rule_for, by_rules, last_of, marked
 from .hops import direction, hops_of, of_sightings
 from .path import Lost, Step, at, inside_line
 from .segment import DULL
 from .tell import drawing
 from .tracking import without_state
+from .wire import Wire
 
 AWAY = "it leaves what can be seen from here by %s"
 
@@ -28,7 +29,7 @@ def result(walk, asked, theory, evidence):
         told = None if taken else told
     verdict = "delivered" if told is None else "lost"
     reason = told.reason if told is not None else arrives(steps, away, evidence)
-    differs = list(differences(theory, told, evidence)) if evidence is not None else []
+    differs = list(differences(walk, theory, told, evidence)) if evidence is not None else []
     if evidence is not None and (differs or away or told is not None) and evidence.seen:
         steps = path_of(walk, evidence, steps, told)
     hops = hops_of(steps, seen)
@@ -312,7 +313,7 @@ def copies(walk, evidence):
     return {(*link.ref, "in") for link in strays} | {(*link.peer, "out") for link in strays if link.peer}
 
 
-def differences(theory, told, evidence):
+def differences(walk, theory, told, evidence):
     """Sentences about what the look-ups foretold and what was seen."""
     steps, lost, away = theory
     if lost is not None and told is None:
@@ -325,12 +326,13 @@ def differences(theory, told, evidence):
     elif lost is not None and told is not None and (lost.netns, lost.code) != (told.netns, told.code):
         yield "by the look-ups it would be lost at %s (%s)" % (at(lost.netns, lost.dev), lost.reason)
     if told is None and lost is None and not away:
-        yield from not_foretold(steps, evidence)
+        yield from not_foretold(walk, steps, evidence)
 
 
-def not_foretold(steps, evidence):
+def not_foretold(walk, steps, evidence):
     """Sentences about namespaces in which an answered packet was seen, and to which no look-up leads."""
     foretold = {(step.netns, step.dev, step.way) for step in steps if step.way != "at" and not step.frame.asks}
+    foretold |= set(hsr.places(Wire(walk), steps))
     # A bridge that does not know an address yet gives the frame to all.
     places = [(s.netns, s.dev, s.way) for s in evidence.seen if not s.foreign]
     odd = [place for place in dict.fromkeys(places) if place not in foretold]

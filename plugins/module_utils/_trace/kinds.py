@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._kinds.base import kind_of
-from . import bonds, tunnels
+from . import bonds, hsr, tunnels
 from . import bridge as bridge_room
 from .packet import BROADCAST
 from .path import Got, Step, at, ip_line
@@ -115,6 +115,7 @@ SEND = {
     "vlan": vlan_send,
     "bridge": bridge_room.from_host,
     "bond": bonds.send,
+    "hsr": hsr.send,
     "macvlan": macvlan_send,
     "macvtap": macvlan_send,
     "ipvlan": ipvlan_send,

@@ -14,6 +14,7 @@ from .._core.words import IP_PROTOCOLS
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 ETHERNET, ARP, IPV4, IPV6, TEB = (1, 772), 0x0806, 0x0800, 0x86DD, 0x6558
 TAGS = (0x8100, 0x88A8)
+HSR_TAGS = (0x892F, 0x88FB)  # of its version 1, and of 0; six bytes, of which the last two say what follows
 NUMBERS = dict(IP_PROTOCOLS, icmp6=58, ipip=4, ipv6=41)
 NAMES = {number: name for name, number in NUMBERS.items()}
 NAMES[58] = "icmp6"
@@ -77,6 +78,7 @@ class Frame(Value):
     tags: Tuple[int, ...] = ()
     asks: str = ""  # the address that is asked for
     smac: str = ""
+    hsr: int = 0  # the type of its tag of HSR
 
     @property
     def size(self):
@@ -137,13 +139,16 @@ def frame_of(data, hardware, protocol, vid=None, token=b""):
         tci, protocol = struct.unpack_from("!HH", data)
         tags += (tci & 0xFFF,)
         data = data[4:]
+    hsr = protocol if protocol in HSR_TAGS and len(data) >= 6 else 0
+    if hsr:
+        protocol, data = struct.unpack_from("!H", data, 4)[0], data[6:]
     if protocol == ARP and len(data) >= 28:
         asks = socket.inet_ntoa(data[24:28]) if data[7] == 1 else ""
-        return Frame(None, dmac, tags, asks or "-", smac)
+        return Frame(None, dmac, tags, asks or "-", smac, hsr)
     packet = packet_of(data, protocol, token)
     if packet is not None and packet.protocol == "icmp6" and isinstance(packet.inner, str):
-        return Frame(None, dmac, tags, packet.inner, smac)
-    return packet and Frame(packet, dmac, tags, "", smac)
+        return Frame(None, dmac, tags, packet.inner, smac, hsr)
+    return packet and Frame(packet, dmac, tags, "", smac, hsr)
 
 
 def packet_of(data, protocol, token=b""):

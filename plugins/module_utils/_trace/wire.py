@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._kinds.base import kind_of
-from . import bonds, kinds, segment, strangers, vlans
+from . import bonds, hsr, kinds, segment, strangers, vlans
 from .bridge import bridge_in
 from .packet import BROADCAST
 from .path import Got, Lost, Step, at, ip_line
@@ -92,7 +92,7 @@ class Wire:
         if peer is not None and peer.up is False:
             return ""  # told at the peer
         # What others carry, or has ports, is told by these.
-        own = link.link is None and not kind_of(link).accepts_ports()
+        own = link.link is None and not kind_of(link).accepts_ports() and not kind_of(link).slaves(link)
         if own and not self.host.facts(link.netns, link.name).carrier:
             return "%s has no carrier" % at(*link.ref)
         return ""
@@ -128,8 +128,11 @@ class Wire:
         if master is None or kind_of(master).accepts_ports() != "frames":
             master = None
         uppers = self.state.uppers(link)
+        ring = next((upper for upper in uppers if upper.kind == "hsr"), None)
         if master is not None and master.kind == "bond":
             yield from bonds.receive(self, link, master, frame, trail)
+        elif ring is not None:
+            yield from hsr.receive(self, link, ring, frame, trail)
         elif frame.tags:
             yield from kinds.tagged(self, link, master, uppers, frame, trail)
         elif master is not None:
@@ -157,14 +160,20 @@ class Wire:
         """Whether a link takes a frame for its namespace."""
         if frame.asks:
             if self.walk.owns(link, frame.asks, frame.smac):
-                yield Got(link.netns, link.name, frame, trail)
+                yield self.got(link, frame, trail)
             elif not self.blind and kind_of(link).is_tap():
                 yield Got(link.netns, link.name, frame, trail, away=True)
             return
         if link.l3 or not frame.dmac or frame.dmac in (link.address, BROADCAST) or int(frame.dmac[:2], 16) & 1:
-            yield Got(link.netns, link.name, frame, trail)
+            yield self.got(link, frame, trail)
             return
         if not self.blind:
             text = "the frame is for the MAC address %s, but that of %s is %s"
             reason = text % (frame.dmac, at(*link.ref), link.address)
             yield self.lost(link, "foreign", reason, trail)
+
+    def got(self, link, frame, trail):
+        """The end at a link that takes a frame, unless this has a tag which only a link of kind hsr takes off."""
+        if frame.hsr and not self.blind:
+            return hsr.no_member(self, link, frame, trail)
+        return Got(link.netns, link.name, frame, trail)

@@ -1,0 +1,95 @@
+# Copyright (c) 2026 virtnet developers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Frames of HSR and PRP: they leave by each link on which one stands, and in a ring each gives on what it has got."""
+
+from __future__ import annotations
+
+from .._core.values import replace
+from .._kinds.base import kind_of
+from .._kinds.hsr import HSR
+from .packet import HSR_TAGS
+from .path import at, inside_line, ip_line
+
+NAMES = {
+    0: "without a tag of HSR",
+    HSR_TAGS[0]: "with a tag of HSR version 1",
+    HSR_TAGS[1]: "with one of HSR version 0",
+}
+
+
+def ports_of(wire, link):
+    found = [wire.state.link((link.netns, name)) for dummy, name in kind_of(link).slaves(link)]
+    return [port for port in found if port is not None]
+
+
+def tag_of(link):
+    """The tag of the frames that one sends; 0 for PRP, whose trailer hides nothing."""
+    attrs = dict(link.attrs)
+    return HSR_TAGS[0 if attrs.get("version") else 1] if attrs.get("proto") == HSR else 0
+
+
+def takes(link, tag):
+    """Whether one takes frames with a tag: PRP takes those without, version 0 of HSR also those of version 1."""
+    own = tag_of(link)
+    old = tag == HSR_TAGS[1] and dict(link.attrs).get("version") == 1
+    return bool(own) == bool(tag) and not old
+
+
+def send(wire, link, frame, trail):
+    """The ends of a frame that one sends."""
+    ports = ports_of(wire, link)
+    running = [port for port in ports if port.up is not False and wire.host.facts(port.netns, port.name).carrier]
+    if not running and not wire.blind:
+        text = ", ".join("%s %s" % (port.name, "is down" if port.up is False else "has no carrier") for port in ports)
+        cures = [ip_line(port.netns, "link", "set", "dev", port.name, "up") for port in ports if port.up is False]
+        reason = "nothing leaves by %s: %s" % (at(*link.ref), text or "it has no links")
+        yield wire.lost(link, "hsr", reason, trail, (*link.ref, "out"), remedies=cures)
+        return
+    for port in ports if wire.blind else running:
+        copy = replace(frame, hsr=tag_of(link))
+        yield from wire.transmit(port, copy, trail, "%s sends it by each of its links" % link.name)
+
+
+def receive(wire, port, link, frame, trail):
+    """The ends of a frame that came to a link on which one stands."""
+    if frame.smac and frame.smac == link.address:
+        return
+    tag = tag_of(link)
+    if not wire.blind and not takes(link, frame.hsr):
+        yield refused(wire, port, link, frame, trail)
+        return
+    yield from wire.receive(link, replace(frame, hsr=0), trail)
+    if not tag or frame.dmac == link.address:
+        return
+    for other in ports_of(wire, link):
+        if other is not port:
+            yield from wire.transmit(other, frame, trail, "%s gives it on" % link.name)
+
+
+def refused(wire, port, link, frame, trail):
+    """The loss of a frame that one does not take."""
+    attrs = dict(link.attrs)
+    name = "HSR version %d" % (attrs.get("version") or 0) if attrs.get("proto") == HSR else "PRP"
+    reason = "%s (%s) does not take what comes %s" % (at(*link.ref), name, NAMES[frame.hsr])
+    checks = [
+        ip_line(link.netns, "-d", "link", "show", "dev", link.name),
+        inside_line(port.netns, "tcpdump", "-eni", port.name),
+    ]
+    meant = frame.dmac == link.address or (frame.asks and wire.walk.owns(link, frame.asks, frame.smac))
+    return wire.lost(link, "hsr", reason, trail, (*(link if meant else port).ref, "in"), checks)
+
+
+def no_member(wire, link, frame, trail):
+    """The loss of a frame with a tag at a link that knows of none."""
+    reason = "%s does not take what comes %s: no link of kind hsr stands on it" % (at(*link.ref), NAMES[frame.hsr])
+    return wire.lost(link, "hsr", reason, trail, (*link.ref, "in"))
+
+
+def places(wire, steps):
+    """The places where the copies come by that those on the way send."""
+    for step in steps:
+        link = wire.state.link((step.netns, step.dev))
+        if link is not None and link.kind == "hsr" and step.way == "out" and step.frame is not None:
+            wire.passed.clear()
+            list(wire.transmit(link, step.frame, ()))
+            yield from ((*ref, way) for ref, way, dummy in wire.passed)
