@@ -159,8 +159,9 @@ def unanswered(walk, netns, packet, last, evidence):
     if not asked or (heard and known(walk, netns, answer.dev, nexthop)):
         return None
     one = (answers or asked)[-1]
-    rest = walk.resume(one)[1] if not answers else None
-    if rest is not None:
+    rest = walk.resume(one)[1]
+    # Of an answer it is not known for whom it is.
+    if rest is not None and not (answers and rest.code in ("nobody", *DULL)):
         return rest
     words = ["nft", "list", "ruleset"], ["tcpdump", "-eni", one.dev, "arp or icmp6"]
     checks = [inside_line(one.netns, *line) for line in words]
