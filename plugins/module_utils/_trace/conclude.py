@@ -150,7 +150,7 @@ def unanswered(walk, netns, packet, last, evidence):
     answer = walk.host.route(netns, packet, iif, "")
     nexthop = answer.via or packet.dst
     if nobody_there(walk, netns, answer.dev, nexthop):
-        return neighbours.nobody(walk, walk.state.link((netns, answer.dev)), packet, nexthop)
+        return walk.doubled(neighbours.nobody(walk, walk.state.link((netns, answer.dev)), packet, nexthop))
     asked, answers = questions(walk, nexthop, last.when if last is not None else 0, evidence)
     firewall = by_rule_for(evidence, nexthop) if not known(walk, netns, answer.dev, nexthop) else None
     if firewall is not None:
@@ -196,10 +196,12 @@ def nobody_there(walk, netns, dev, nexthop):
 
 
 def spared(walk, last):
-    """The loss of the copy of a frame, where the other one went to where nothing is seen any more."""
-    if last.way != "out" or not walk.spared:
+    """The loss of a copy at another port of the bridge, where this one went to where nothing is seen any more."""
+    link = walk.state.link((last.netns, last.dev)) if last.way == "out" else None
+    ports = walk.state.ports.get(("link", last.netns, link.master), ()) if link is not None and link.master else ()
+    lost = next((one for one in walk.spared if ("link", one.netns, one.dev) in ports), None)
+    if lost is None:
         return None
-    lost = walk.spared[0]
     lost.reason += "; the frame went to %s, and nothing comes back" % at(last.netns, last.dev)
     return lost
 
