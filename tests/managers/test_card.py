@@ -120,7 +120,7 @@ def test_absent(host, lan, seen, module):
     routes = host.sh("ip route show default; ip -6 route show default")
     answers(pings)
     for gateway in (GATEWAY, GATEWAY6):
-        assert "default via %s dev vec0" % gateway in routes, "a default route is gone: %s" % routes
+        assert "default via %s dev " % gateway in routes, "a default route is gone: %s" % routes
     assert lan.reaches(host), "from beyond the gateway the host is not reached"
     seen("refused" if there else "the card has its addresses and routes again")
 
