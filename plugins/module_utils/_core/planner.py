@@ -114,17 +114,11 @@ class Planner:
         self.step(Change(have, after))
         self.reassert(kept)
 
-    def remove(self, resource):
+    def remove(self, resource, later=()):
+        """Take it away, and put back what falls with it, but for what is planned later."""
         if resource.key in self.state:
             resource.before_removal(self)
-            kept = resource.collateral(self.state, None)
-            self.step(Change(resource, None))
-            self.reassert(kept)
-
-    def drop(self, resource):
-        """Take away for now what is planned later, and put back only what is not."""
-        if resource.key in self.state:
-            kept = [r for r in resource.collateral(self.state, None) if r.key not in self.present]
+            kept = [r for r in resource.collateral(self.state, None) if r.key not in later]
             self.step(Change(resource, None))
             self.reassert(kept)
 

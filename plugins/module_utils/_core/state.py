@@ -78,6 +78,10 @@ class State:
         """The links on a link: its upper links."""
         return [r for r in self.on(link.key) if r.sort == "link"]
 
+    def master_of(self, port):
+        """The link of which this one is a port; None without one."""
+        return self.link((port.netns, port.master)) if port is not None and port.master else None
+
     def ports_of(self, master):
         """The ports of a link, in the order of their names."""
         return [self.items[key] for key in sorted(self.ports.get(master.key, ()))]

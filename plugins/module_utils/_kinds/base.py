@@ -330,7 +330,7 @@ def kind_of(link):
 
 def port_kind(state, link):
     """The kind of what the link is a port of."""
-    master = state.link((link.netns, link.master)) if link.master else None
+    master = state.master_of(link)
     return kind_of(master) if master else PLAIN
 
 

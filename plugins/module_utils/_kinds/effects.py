@@ -99,7 +99,7 @@ def fall_with(state, event):
 
 def tell_carrier(state, port):
     """A master has no carrier when the last of its ports has lost it."""
-    master = state.link((port.netns, port.master)) if port.master else None
+    master = state.master_of(port)
     if master is not None and kind_of(master).accepts_ports() == "frames":
         others = [other for other in state.ports_of(master) if other.key != port.key]
         if not any(has_carrier(state, other) for other in others):
@@ -108,7 +108,7 @@ def tell_carrier(state, port):
 
 def tell_master(state, port):
     """A bridge takes its MAC address and MTU from its ports."""
-    master = state.link((port.netns, port.master)) if port.master else None
+    master = state.master_of(port)
     if master is not None:
         kind_of(master).follow_port(state, master)
 

@@ -169,14 +169,11 @@ class Address(OnLink):
         if any(r.network == self.network and r.key not in wanted and not r.secondary for r in there):
             return have  # to what others made since then it has to be a secondary
         pairs = [(r, wanted[r.key]) for r in there if r.key in wanted]
-        if (
-            have
-            and have.like == self.like
-            and not any(have.is_before(r) and meant.is_before(self) for r, meant in pairs)
-        ):
+        misplaced = any(have.is_before(r) and meant.is_before(self) for r, meant in pairs) if have else True
+        if not misplaced and have.like == self.like:
             return have
         for r in [*filter(None, [have]), *(r for r, meant in pairs if self.is_before(meant))]:
-            planner.drop(r)
+            planner.remove(r, later=planner.present)
         return None
 
     def is_before(self, other):
@@ -215,12 +212,13 @@ class Address(OnLink):
             return
         if before is not None:
             before.predict_removal(state)
-        last = max((r.position for r in self.others(state)), default=-1)
-        state.add(replace(self, secondary=self.is_secondary(state), position=last + 1))
+        others = self.others(state)
+        last = max((r.position for r in others), default=-1)
+        state.add(replace(self, secondary=self.is_secondary(others), position=last + 1))
 
-    def is_secondary(self, state):
-        others = [a for a in self.others(state) if a.family == self.family and not a.secondary]
-        return ":" not in self.address and any(a.network == self.network for a in others)
+    def is_secondary(self, others):
+        near = [a for a in others if a.family == self.family and not a.secondary]
+        return ":" not in self.address and any(a.network == self.network for a in near)
 
     def others(self, state):
         """The other addresses of the link."""

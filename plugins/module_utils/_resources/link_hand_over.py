@@ -35,7 +35,7 @@ def address_of_port(planner, want):
 def addresses_to_move(planner, want, have):
     """What a port gives to its master, which has the addresses as well before the link is its port."""
     state = planner.state
-    master = state.link((want.netns, want.master)) if want.master else None
+    master = state.master_of(want)
     if have is None or master is None or kind_of(master).accepts_ports() == "any" or planner.rolls_back:
         return []
     near = movable(state, have)

@@ -58,7 +58,7 @@ def predict_new(state, after):
 def predict_change(state, before, after):
     base, old_master = before.after_move(after), port_kind(state, before)
     moved = before.ref != after.ref or before.master != after.master
-    master = state.link((after.netns, after.master)) if after.master else None
+    master = state.master_of(after)
     if master is not None and before.master != after.master:
         kind_of(master).first_port(state, master)
     pinned = frozenset(n for n in ("address", "mtu") if getattr(after, n) not in (None, getattr(base, n)))
@@ -127,7 +127,7 @@ def leave_bridge(state, key):
 
 
 def lose_port(state, port):
-    master = state.link((port.netns, port.master)) if port.master else None
+    master = state.master_of(port)
     if master is not None:
         kind_of(master).lost_port(state, master, port)
 

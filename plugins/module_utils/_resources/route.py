@@ -315,7 +315,7 @@ class Route(Resource):
     def tables_of(self, state, dev):
         """The table of the kernel's own routes of a link."""
         link = state.link((self.netns, dev))
-        master = state.link((self.netns, link.master)) if link is not None and link.master else None
+        master = state.master_of(link)
         return dict(master.attrs).get("table", MAIN) if master is not None and master.kind == "vrf" else MAIN
 
     def accepted(self, state):

@@ -113,7 +113,7 @@ def bridge_of(state, link):
     """The bridge that a link is, or of which it is a port; what nothing is known of is taken for one."""
     if link.kind is None or link.kind == "bridge":
         return link
-    master = state.link((link.netns, link.master)) if link.master else None
+    master = state.master_of(link)
     return master if master is not None and master.kind in (None, "bridge") else None
 
 

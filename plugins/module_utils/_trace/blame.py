@@ -7,7 +7,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 from .._core.values import replace
-from .path import Lost, around, at, inside_line, ip_line
+from .path import Lost, around, at, inside_line, ip_line, set_up
 from .selectors import fits
 
 NOWHERE = ("blackhole", "unreachable", "prohibit", "throw")
@@ -146,7 +146,7 @@ def down_link(walk, netns, iif, packet, error):
             if link is not None and link.up is False and vital and r.ip != packet.dst:
                 text = "%s is down, and with it the route to %s has gone"
                 checks = [ip_line(netns, "link", "show", "dev", link.name)]
-                cure = [ip_line(netns, "link", "set", "dev", link.name, "up")]
+                cure = [set_up(link)]
                 return Lost(netns, link.name, "down", text % (at(netns, link.name), packet.dst), checks, cure)
     return None
 

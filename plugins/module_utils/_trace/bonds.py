@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .path import at, inside_line, ip_line
+from .path import at, inside_line, ip_line, set_up
 
 
 def send(wire, link, frame, trail):
@@ -41,7 +41,7 @@ def no_port(wire, link, ports, trail):
         return wire.lost(link, "bond", reason, trail, (*link.ref, "out"), checks_of(link), cures)
     text = ", ".join(state_of_port(wire, port) for port in ports) or "it has no ports"
     reason = "%s (mode %s) has no active port: %s" % (at(*link.ref), mode_of(link), text)
-    cures = [ip_line(port.netns, "link", "set", "dev", port.name, "up") for port in ports if port.up is False]
+    cures = [set_up(port) for port in ports if port.up is False]
     return wire.lost(link, "bond", reason, trail, (*link.ref, "out"), remedies=cures)
 
 
@@ -91,6 +91,6 @@ def cures_of(wire, bond, port):
     """What brings a dead port back, and what makes the bond see that."""
     peer = wire.state.link(port.peer) if port is not None and port.peer else None
     down = [one for one in (port, peer) if one is not None and one.up is False]
-    cures = [ip_line(one.netns, "link", "set", "dev", one.name, "up") for one in down]
+    cures = [set_up(one) for one in down]
     watch = port is not None and not dict(bond.attrs).get("miimon")
     return cures + [ip_line(bond.netns, "link", "set", "dev", bond.name, "type", "bond", "miimon", "100")] * watch

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .packet import BROADCAST
-from .path import at, ip_line
+from .path import at, ip_line, set_up
 
 
 def spelled(netns, *words):
@@ -17,7 +17,7 @@ def bridge_in(wire, port, bridge, frame, trail):
     facts = wire.host.facts(port.netns, port.name)
     checks = [spelled(port.netns, "-d", "link", "show", "dev", port.name)]
     if bridge.up is False and not wire.blind:
-        remedies = [ip_line(bridge.netns, "link", "set", "dev", bridge.name, "up")]
+        remedies = [set_up(bridge)]
         reason = "the bridge %s is down" % at(*bridge.ref)
         yield wire.lost(bridge, "down", reason, trail, (*port.ref, "in"), remedies=remedies)
         return
@@ -188,7 +188,7 @@ def held_back(wire, port, out, bridge, frame, trail, vid):
     checks = [spelled(out.netns, "-d", "link", "show", "dev", out.name)]
     beyond = (*out.ref, "out")
     if out.up is False:
-        remedies = [ip_line(out.netns, "link", "set", "dev", out.name, "up")]
+        remedies = [set_up(out)]
         reason = "the port %s of %s is down" % (at(*out.ref), bridge.name)
         return wire.lost(out, "down", reason, trail, beyond, checks, remedies)
     if port is not None and mine.get("isolated") and dict(port.port).get("isolated"):

@@ -8,7 +8,7 @@ from .._core.values import replace
 from .._kinds.base import kind_of
 from .._kinds.hsr import HSR
 from .packet import HSR_TAGS
-from .path import at, inside_line, ip_line
+from .path import at, inside_line, ip_line, set_up
 
 NAMES = {
     0: "without a tag of HSR",
@@ -41,7 +41,7 @@ def send(wire, link, frame, trail):
     running = [port for port in ports if port.up is not False and wire.host.facts(port.netns, port.name).carrier]
     if not running and not wire.blind:
         text = ", ".join("%s %s" % (port.name, "is down" if port.up is False else "has no carrier") for port in ports)
-        cures = [ip_line(port.netns, "link", "set", "dev", port.name, "up") for port in ports if port.up is False]
+        cures = [set_up(port) for port in ports if port.up is False]
         reason = "nothing leaves by %s: %s" % (at(*link.ref), text or "it has no links")
         yield wire.lost(link, "hsr", reason, trail, (*link.ref, "out"), remedies=cures)
         return

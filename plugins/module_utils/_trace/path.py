@@ -98,6 +98,11 @@ def ip_line(netns, *words, program="ip"):
     return line(ip(netns, *words, program=program))
 
 
+def set_up(link):
+    """The line that sets a link up."""
+    return ip_line(link.netns, "link", "set", "dev", link.name, "up")
+
+
 def inside_line(netns, *words):
     """A line for any other program there."""
     return line([*inside(netns), *words])

@@ -98,7 +98,7 @@ def bridge_beside(wire, link, own, theirs):
 
 def bridge_of(wire, link):
     """The bridge that a link is, or is a port of."""
-    one = wire.state.link((link.netns, link.master)) if link.master else link
+    one = wire.state.master_of(link) if link.master else link
     return one if one is not None and one.kind == "bridge" else None
 
 

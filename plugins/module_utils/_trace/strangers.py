@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .._kinds.base import PLAIN, kind_of
-from .path import Got, Lost, at, inside_line, ip_line
+from .path import Got, Lost, at, inside_line, ip_line, set_up
 
 
 def is_one(master):
@@ -21,13 +21,9 @@ def receive(wire, link, master, frame, trail):
     far = next((port for port in ports if is_for(wire, wire.state.link(port.peer), frame)), None)
     if far is not None and far.up is False:
         reason = "%s, another port of %s, is down" % (at(*far.ref), master.name)
-        yield wire.lost(far, "down", reason, trail, remedies=[up(far)])
+        yield wire.lost(far, "down", reason, trail, remedies=[set_up(far)])
     elif not wire.blind:
         yield Got(link.netns, link.name, frame, trail, away=True)
-
-
-def up(link):
-    return ip_line(link.netns, "link", "set", "dev", link.name, "up")
 
 
 def is_for(wire, link, frame):
@@ -40,7 +36,7 @@ def is_for(wire, link, frame):
 def kept(walk, last):
     """The loss of a frame that came to a port and was seen nowhere else."""
     link = walk.state.link((last.netns, last.dev))
-    master = walk.state.link((link.netns, link.master)) if link is not None and link.master else None
+    master = walk.state.master_of(link)
     if last.way != "in" or not is_one(master):
         return None
     reason = "it comes to %s, a port of %s (%s), which does not pass it on" % (at(*link.ref), master.name, master.kind)

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from .._core.words import NOBODY
 from .._kinds.vxlan import is_group
 from .packet import BROADCAST, Packet
-from .path import Got, Lost, at, deeper, inside_line, ip_line
+from .path import Got, Lost, at, deeper, inside_line, ip_line, set_up
 
 # Of each kind, the protocol of its outer packets, and the bytes that these are longer.
 KINDS = {
@@ -96,7 +96,7 @@ def outer(link, frame, target):
 
 def not_too_big(wire, link, packet, frame, home):
     """As a port of a bridge a tunnel refuses what would have to be fragmented outside, and tells its sender."""
-    master = wire.state.link((link.netns, link.master)) if link.master else None
+    master = wire.state.master_of(link)
     inner = frame.packet
     if link.kind not in OVER_UDP or master is None or inner is None or not (inner.dont_fragment or inner.six):
         return
@@ -189,7 +189,7 @@ def decapsulated(wire, netns, packet, frame, trail, sender=None):
         remedies = alike(link, option, mine)
         if code == "down":
             reason = "%s, the other end of the tunnel, is down" % at(*link.ref)
-            remedies = [ip_line(link.netns, "link", "set", "dev", link.name, "up")]
+            remedies = [set_up(link)]
         yield wire.lost(link, "tunnel", reason, trail, remedies=remedies)
     else:
         text = "no tunnel in %s takes the outer packet %s (%s)"

@@ -51,7 +51,7 @@ def pvid(wire, port):
 
 def filtered(wire, link):
     """Whether a link is a port of a bridge that knows VLANs."""
-    bridge = wire.state.link((link.netns, link.master)) if link is not None and link.master else None
+    bridge = wire.state.master_of(link)
     return bridge is not None and bridge.kind == "bridge" and filtering(bridge)
 
 

@@ -8,7 +8,7 @@ from .._kinds.base import kind_of
 from . import bonds, hsr, kinds, segment, strangers, vlans
 from .bridge import bridge_in
 from .packet import BROADCAST
-from .path import Got, Lost, Step, at, ip_line
+from .path import Got, Lost, Step, at, ip_line, set_up
 
 DEPTH = 60
 
@@ -69,7 +69,7 @@ class Wire:
         trail += (Step(link.netns, link.name, "out", frame=frame, text=text),)
         reason = self.down(link)
         if reason and not self.blind:
-            remedies = [] if link.up is not False else [ip_line(link.netns, "link", "set", "dev", link.name, "up")]
+            remedies = [] if link.up is not False else [set_up(link)]
             yield self.lost(link, "down", reason, trail, (*link.ref, "out"), remedies=remedies)
             return
         yield from kinds.to_own_uppers(self, link, frame, trail)
@@ -121,7 +121,7 @@ class Wire:
             yield self.lost_at_end(link, trail)
             return
         trail += (Step(link.netns, link.name, "in", frame=frame, text=text),)
-        master = self.state.link((link.netns, link.master)) if link.master else None
+        master = self.state.master_of(link)
         if strangers.is_one(master):
             yield from strangers.receive(self, link, master, frame, trail)
             return
@@ -143,7 +143,7 @@ class Wire:
     def lost_at_end(self, link, trail):
         by = trail[-1] if trail else None
         more = ", the peer of %s" % at(by.netns, by.dev) if by and link.peer == (by.netns, by.dev) else ""
-        remedies = [ip_line(link.netns, "link", "set", "dev", link.name, "up")]
+        remedies = [set_up(link)]
         return self.lost(
             link, "down", "%s%s is down" % (at(*link.ref), more), trail, (*link.ref, "in"), remedies=remedies
         )
