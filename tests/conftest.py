@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -314,6 +314,21 @@ def environment():
     """Of a module's process: it finds the collection, and what this one was given."""
     path = [str(Path(__file__).parents[1] / ".venv/collections"), os.environ.get("PYTHONPATH", "")]
     return dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, path)))
+
+
+@contextmanager
+def failing(step):
+    """The step of this number, from 0, fails on every kernel; those before and after it do not."""
+    execute, left = Kernel.execute, iter(range(step, -1, -1))
+
+    def fails(self, change):
+        if next(left, None) == 0:
+            raise OSError(5, "Input/output error")
+        execute(self, change)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Kernel, "execute", fails)
+        yield
 
 
 def run(module, check=False, prefix=(), **params):

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import OPTIONS, snapshot
+from conftest import OPTIONS, failing, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _task
 from ansible_collections.virtnet.linux.plugins.module_utils._core.desired import Desired
@@ -88,25 +88,16 @@ def steps(host):
     return len(plan(wish(), host.observe()))
 
 
-def test_every_step_that_fails_is_undone(host, monkeypatch):
+def test_every_step_that_fails_is_undone(host):
     count = steps(host)
     assert count > 12
-    execute = Kernel.execute
     for broken in range(count):
         host.clear()
         host.shell(BEFORE)
         before = snapshot(host.observe())
-        kernel, left = Kernel(), iter(range(broken, -1, -1))
-
-        def fails(self, change, left=left):
-            if next(left, None) == 0:
-                raise OSError(5, "Input/output error")
-            execute(self, change)
-
-        monkeypatch.setattr(Kernel, "execute", fails)
-        with pytest.raises(_task.Failed) as failed:
+        kernel = Kernel()
+        with failing(broken), pytest.raises(_task.Failed) as failed:
             attempt(kernel)
-        monkeypatch.setattr(Kernel, "execute", execute)
         kernel.close()
         text = str(failed.value)
         assert "step %d of %d" % (broken + 1, count) in text and "Input/output error; everything was put back" in text
@@ -202,29 +193,21 @@ LEAVING = [
 
 @pytest.mark.parametrize("promotes", [0, 1])
 @pytest.mark.parametrize("module, params", LEAVING, ids=["primaries", "others", "handed over"])
-def test_addresses_are_put_back_in_their_order(host, monkeypatch, module, params, promotes):
+def test_addresses_are_put_back_in_their_order(host, module, params, promotes):
     spec, rules, build = OPTIONS[module]
     it = build(ArgumentSpecValidator(spec, **rules).validate(params).validated_parameters, None)
-    execute = Kernel.execute
     for broken in range(100):
         host.clear()
         host.shell(ORDERED, "ip netns exec f1 sysctl -qw net.ipv4.conf.va.promote_secondaries=%d" % promotes)
         before = order(host)
-        kernel, left = Kernel(), iter(range(broken, -1, -1))
-
-        def fails(self, change, left=left):
-            if next(left, None) == 0:
-                raise OSError(5, "Input/output error")
-            execute(self, change)
-
-        monkeypatch.setattr(Kernel, "execute", fails)
+        kernel = Kernel()
         try:
-            _task.carry_out(kernel, it, False)
+            with failing(broken):
+                _task.carry_out(kernel, it, False)
             break
         except _task.Failed as e:
             assert "everything was put back" in str(e)
         finally:
-            monkeypatch.setattr(Kernel, "execute", execute)
             kernel.close()
         assert order(host) == before, broken
     assert broken > 1

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import KINDS, OPTIONS, environment, example, needing, run, snapshot
+from conftest import KINDS, OPTIONS, environment, example, failing, needing, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _task
 from ansible_collections.virtnet.linux.plugins.module_utils._core.planner import Planner
@@ -275,27 +275,19 @@ def test_a_damaged_record_is_one_sentence(host):
     assert snapshot(host.observe(topologies=[])) == before
 
 
-def test_every_step_that_fails_is_undone(host, monkeypatch):
+def test_every_step_that_fails_is_undone(host):
     host.shell(STRANGERS)
     settled(LAB)
-    before, execute, broken = snapshot(host.observe()), Kernel.execute, 0
+    before, broken = snapshot(host.observe()), 0
     while True:
-        kernel, left = Kernel(), iter(range(broken, -1, -1))
-
-        def fails(self, change, left=left):
-            if next(left, None) == 0:
-                raise OSError(5, "Input/output error")
-            execute(self, change)
-
-        monkeypatch.setattr(Kernel, "execute", fails)
-        text = ""
+        kernel, text = Kernel(), ""
         try:
-            steps = attempt(NEXT, kernel)[0]
+            with failing(broken):
+                steps = attempt(NEXT, kernel)[0]
             break
         except _task.Failed as failed:
             text = str(failed)
         finally:
-            monkeypatch.setattr(Kernel, "execute", execute)
             kernel.close()
         assert "step %d of " % (broken + 1) in text and "Input/output error; everything was put back" in text
         assert snapshot(host.observe()) == before, text
