@@ -12,7 +12,7 @@ import struct
 from contextlib import suppress
 
 from .._namespaces import libc
-from .._trace.packet import Sighting, frame_of, innermost
+from .._trace.packet import HSR_TAGS, Sighting, frame_of, innermost
 
 SOL_PACKET, AUXDATA, ATTACH_FILTER, TIMESTAMPNS, RCVBUFFORCE = 263, 8, 26, 35, 33
 OUTGOING, OTHERHOST, VLAN_VALID = 4, 3, 0x10
@@ -58,7 +58,7 @@ def program(marks):
     it = Program()
     it.add(LOAD_HALF, PROTOCOL)
     it.add(EQUAL, 0x0806, "yes")
-    it.add(EQUAL, 0x892F, "hsr")
+    it.add(EQUAL, HSR_TAGS[0], "hsr")
     it.add(EQUAL, 0x86DD, 0, "token")
     it.longer(41, "token")
     it.add(LOAD_BYTE, NET + 6)
