@@ -157,6 +157,26 @@ class Host:
         ):
             assert time.monotonic() < end
 
+    def rest(self):
+        """Wait for what the kernel tells a little late: the carriers of links, and whose the addresses are."""
+        end = time.monotonic() + 20
+        while any(self.told_late("" if where == "" else "-n " + where) for where in ["", *listed("/run/netns")]):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    def told_late(self, where):
+        """What ip(8) tells of one namespace that is about to change by itself."""
+        shows = "link show", "address show", "-4 route show table all"
+        links, addresses, routes = [json.loads(self.output("ip -j %s %s" % (where, show)) or "[]") for show in shows]
+        carrier = {link["ifname"]: "LOWER_UP" in link["flags"] for link in links if "UP" in link["flags"]}
+        states = {link["ifname"]: link["operstate"] in ("UP", "UNKNOWN") for link in links}
+        sought = [one for link in addresses if carrier.get(link.get("ifname")) for one in link["addr_info"]]
+        return (
+            [name for name in carrier if carrier[name] != states[name]]
+            + [route for route in routes if carrier.get(route.get("dev")) is ("linkdown" in route.get("flags", []))]
+            + [one for one in sought if one.get("tentative") and not one.get("dadfailed")]
+        )
+
     def output(self, line):
         return subprocess.run(
             ["bash", "-c", line], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -35,6 +35,7 @@ def neighbours(host):
 
 
 def routes(host):
+    host.rest()
     return [line.split() for line in host.output("ip -n w1 route show 172.16.0.0/12").splitlines()]
 
 
@@ -164,8 +165,10 @@ def test_what_is_of_ipv6_goes_where_the_mtu_is_too_small_for_it(host, module, mo
 
 def test_no_address_of_ipv6_is_handed_to_a_bridge_whose_mtu_is_too_small_for_it(host):
     host.shell(SIX)
+    host.rest()
     before = host.output("ip -n w1 address; ip -n w1 -6 route")
     for check in (True, False):
         said = run("linux_bridge", check, netns="w1", name="br0", mtu=576, ports=["e0"], take_over_addresses=True)
         assert said["failed"] and "IPv6 takes no less than 1280" in said["msg"], said
+    host.rest()
     assert host.output("ip -n w1 address; ip -n w1 -6 route") == before

@@ -77,8 +77,10 @@ LOOK += (
 def test_it_runs_again_in_silence(booting):
     """On a host that runs nobody notices; then after a boot, and again."""
     persistent("t", *EVERYTHING, links=LINKS)
+    booting.rest()
     before = booting.output(LOOK)
     assert ended(start()) == (0, "")
+    booting.rest()
     assert booting.output(LOOK) == before
     target = snapshot(booting.observe(), chance=False)
     booting.clear()

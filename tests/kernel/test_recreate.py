@@ -22,6 +22,7 @@ FRESH = {"ifindex", "link_index", "link", "stats", "stats64"}
 
 def raw(host, *devs):
     """What ip(8) and sysctl(8) tell of these links."""
+    host.rest()
     links = json.loads(host.output("ip -n w1 -d -j link show"))
     found = {link["ifname"]: {k: v for k, v in link.items() if k not in FRESH} for link in links}
     values = host.output("ip netns exec w1 sysctl -a --pattern 'net.ipv[46].conf.(%s)[.]'" % "|".join(devs))

@@ -212,10 +212,13 @@ def test_a_master_takes_over_routes_that_stand_beside_each_other(box, twins):
     box.shell("ip -n box link add br0 up type bridge; ip -n box address add 192.0.2.10/24 dev card")
     for number, twin in enumerate(twins):
         box.shell("ip -n box route append default via 192.0.2.%d dev card metric 100 %s" % (number + 1, twin))
+    box.rest()
     before = box.output("ip -n box route show default")
     wet = run("linux_bridge", netns="box", name="br0", ports=[{"name": "card"}], take_over_addresses=True)
+    box.rest()
     assert box.output("ip -n box route show default") == before.replace("dev card", "dev br0")
     box.shell(*wet["rollback_commands"])
+    box.rest()
     assert box.output("ip -n box route show default") == before
 
 
