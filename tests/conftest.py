@@ -170,10 +170,11 @@ class Host:
         links, addresses, routes = [json.loads(self.output("ip -j %s %s" % (where, show)) or "[]") for show in shows]
         carrier = {link["ifname"]: "LOWER_UP" in link["flags"] for link in links if "UP" in link["flags"]}
         states = {link["ifname"]: link["operstate"] in ("UP", "UNKNOWN") for link in links}
+        off = [route for route in routes if route.get("type") != "local"]  # those stay as they are
         sought = [one for link in addresses if carrier.get(link.get("ifname")) for one in link["addr_info"]]
         return (
             [name for name in carrier if carrier[name] != states[name]]
-            + [route for route in routes if carrier.get(route.get("dev")) is ("linkdown" in route.get("flags", []))]
+            + [route for route in off if carrier.get(route.get("dev")) is ("linkdown" in route["flags"])]
             + [one for one in sought if one.get("tentative") and not one.get("dadfailed")]
         )
 

@@ -21,6 +21,7 @@ from ._core.desired import Observation
 from ._core.options import LOCK_TIMEOUT, spelled_out
 from ._core.planner import plan, predicted
 from ._core.prerequisites import assume, missing, not_found
+from ._core.resource import fall
 from ._core.values import Refused, place, replace, sentence
 from ._legible import legible
 from ._namespaces import NEEDS_ROOT, controller
@@ -90,7 +91,7 @@ def carry_out(kernel, desired, dry, confirm=None):
     to_read = observation(desired)
     before = kernel.observe(to_read)
     steps = None if missing(desired, before) else planned(desired, before)
-    more = to_read.joined(touched([change for change in steps or () if change.before is not None], before))
+    more = to_read.joined(touched(steps or (), before))
     if more != to_read:
         to_read, steps = more, None
         before = kernel.observe(to_read)
@@ -120,7 +121,12 @@ def observation(desired):
 
 def touched(changes, before):
     """What few tasks need and these changes can touch, if anything."""
-    told = [change.before.disturbs(change.after) for change in changes if change.before.key in before]
+    told = []
+    for change in changes:
+        if change.before is not None and change.before.key in before:
+            told.append(change.before.disturbs(change.after))
+        elif change.after is not None and change.after.joins(before):
+            told.append((True, False))
     if not any(on_demand for on_demand, uppers in told):
         return Observation()
     return Observation(uppers=any(uppers for on_demand, uppers in told), sorts=frozenset(_rooms.ON_DEMAND))
@@ -271,7 +277,7 @@ def spelled(change):
 
 def report(desired, before, steps, after, warn, more=()):
     """What a task returns. It has done its work: what fails from here on is told, and undoes nothing."""
-    out = dict(changed=bool(steps))
+    out, after = dict(changed=bool(steps)), at_rest(after)
     for line in more:
         warn(line)
     for part in (warnings, told, way_back):
@@ -280,6 +286,15 @@ def report(desired, before, steps, after, warn, more=()):
         except Exception as e:
             warn("the task was carried out; a part of its result is missing: %s" % sentence(e))
     return out
+
+
+def at_rest(state):
+    """It without what the kernel takes away by itself in the next second."""
+    going = [r for r in state if r.goes_later(state)]
+    state = state.copy() if going else state
+    for r in going:
+        fall(state, r)
+    return state
 
 
 def warnings(desired, before, steps, after, warn):
@@ -327,7 +342,7 @@ def way_back(desired, before, steps, after, warn):
     from ._core.rollback import rollback
 
     refused = {}
-    back = rollback(steps, before, predicted(before, steps), refused)
+    back = rollback(steps, before, at_rest(predicted(before, steps)), refused)
     made = {change.after.key for change in back if change.before is None}
     lost = [text for r in before if r.key in made and r.key not in after for text in r.lost_anew()]
     for reason in (*refused.values(), *lost):

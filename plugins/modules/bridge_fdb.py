@@ -68,8 +68,8 @@ options:
   extern_learn:
     description:
       - Whether the entry counts as learned by a control plane, for instance of EVPN; a new one does not.
-      - To change it the entry is made anew. The several destinations of one address have it in common, so there it is
-        refused.
+      - To change it the entry is made anew. The several destinations of one address have it in common, so a further one
+        is as those that are there, and another value is refused.
     type: bool
 seealso:
   - module: virtnet.linux.bridge_mdb

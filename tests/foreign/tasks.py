@@ -772,7 +772,7 @@ def one_link_less(view):
             if value["kind"] in ("vrf", "bond", "team"):
                 allowed += [about(ns, key[2])]
                 allowed.append(lambda d: d[0][0] in ("route", "rule", "addr") and d[0][1] == ns)
-    return Task("one", "a link less", "link", {"netns": ns, "name": dev, "state": "absent"}, allowed)
+    return Task("one", "a link less", "link", {"netns": ns, "name": dev, "state": "absent"}, allowed, remade=places)
 
 
 def one_bridge(view):

@@ -70,15 +70,86 @@ def test_a_neighbour_of_others_becomes_one_for_good(host):
     assert found["10.0.0.6"]["lladdr"] == "02:00:00:ff:00:09" and "managed" not in found["10.0.0.6"]
 
 
-def test_a_bridge_with_another_mac_address_knows_its_neighbours(host):
-    host.shell(PAIR, "ip -n w1 link add b0 up type bridge; ip -n w1 link add v0 type veth peer name v1")
-    host.shell("ip -n w1 link set v1 up master b0", "ip -n w1 link set v0 up")
-    host.shell("ip -n w1 neighbour add 10.0.9.7 lladdr 02:00:00:ff:00:07 dev b0 nud permanent")
-    mac = json.loads(host.output("ip -n w1 -j link show b0"))[0]["address"]
-    host.shell("ip -n w1 link set e0p address 00:00:00:00:00:01")
-    assert run("link", netns="w1", name="e0p", master="b0")["changed"]
-    assert json.loads(host.output("ip -n w1 -j link show b0"))[0]["address"] != mac
-    assert "10.0.9.7" in host.output("ip -n w1 neighbour show dev b0")
+# A bridge has the least of the MAC addresses of its ports, and forgets its neighbours with it.
+FOLLOWS = """
+ip netns add w1; ip netns add w2; ip -n w1 link add br0 up type bridge; ip -n w1 link add i1 address 00:00:00:00:00:01 type ifb
+ip -n w1 link add i0 address 02:00:00:00:00:02 up type ifb; ip -n w1 link set i0 master br0
+ip -n w1 tuntap add mode tap name t0; ip -n w1 link set t0 up master br0 address 02:00:00:00:00:05
+ip -n w1 neighbour add 10.0.9.7 lladdr 02:00:00:ff:00:07 dev br0 nud permanent
+"""
+LEAST = dict(netns="w1", address="00:00:00:00:00:01", master="br0")
+PORTS = {
+    "goes": ("link", dict(netns="w1", name="i0", state="absent")),
+    "moves": ("link", dict(netns="w2", from_netns="w1", name="i0")),
+    "is made": ("tuntap", dict(LEAST, name="t1", mode="tap")),
+    "is made with its peer": ("veth", dict(LEAST, name="v0", peer=dict(name="v1"))),
+    "is the peer": ("veth", dict(netns="w2", name="v1", peer=dict(LEAST, name="v0"))),
+    "is made anew": ("linux_bridge", dict(netns="w1", name="i0", recreate=True)),
+    "is taken by it": ("linux_bridge", dict(netns="w1", name="br0", ports=["i1"])),
+    "joins it": ("link", dict(netns="w1", name="i1", master="br0")),
+    "has another address": ("link", dict(netns="w1", name="t0", address="00:00:00:00:00:01")),
+    "is of a topology": (
+        "topology",
+        dict(
+            name="t",
+            nodes=[dict(name="w1", loopback=False, links=[dict(LEAST, netns=None, name="t1", kind="tap")])],
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", PORTS)
+def test_a_bridge_keeps_its_neighbours_when_a_port(host, what):
+    host.shell(FOLLOWS)
+    look = "ip -n w1 neighbour show nud permanent"
+    before, mac = host.output(look), host.output("ip -n w1 link show br0").split()[-3]
+    module, options = PORTS[what]
+    foretold = run(module, check=True, **options)
+    done = run(module, **options)
+    assert done["changed"] and done["commands"] == foretold["commands"], (done, foretold)
+    assert host.output("ip -n w1 link show br0").split()[-3] != mac
+    assert host.output(look) == before
+    host.shell(*done["rollback_commands"])
+    assert host.output(look) == before
+
+
+@pytest.mark.needs("vlan")
+def test_what_is_on_a_bridge_keeps_its_neighbours(host):
+    host.shell(FOLLOWS, "ip -n w1 link add link br0 name v7 up type vlan id 7")
+    host.shell("ip -n w1 neighbour add 10.7.9.7 lladdr 02:00:00:ff:00:08 dev v7 nud permanent")
+    assert run("link", netns="w1", name="i0", state="absent")["changed"]
+    assert host.output("ip -n w1 neighbour show nud permanent").count("PERMANENT") == 2
+
+
+CARRIER = """
+ip netns add w1; ip netns add w2; ip -n w1 link add br0 address 02:00:00:00:00:01 up type bridge
+ip -n w1 link add i0 up type ifb; ip -n w1 link set i0 master br0
+ip -n w1 link add i1 type ifb; ip -n w1 link set i1 master br0; ip -n w1 address add 10.0.0.1/24 dev br0
+"""
+HELD = "ip -n w1 nexthop add id 1 via 10.0.0.2 dev br0; ip -n w1 route add 10.9.0.0/16 nhid 1"
+LAST_PORT = {
+    "goes": dict(netns="w1", name="i0", state="absent"),
+    "leaves": dict(netns="w1", name="i0", master=""),
+    "goes down": dict(netns="w1", name="i0", up=False),
+    "moves": dict(netns="w2", from_netns="w1", name="i0"),
+}
+
+
+@pytest.mark.parametrize("up", [False, True])
+@pytest.mark.parametrize("what", LAST_PORT)
+def test_nexthops_of_a_bridge_fall_with_its_carrier(host, what, up):
+    """The kernel takes none back without one: that is told."""
+    host.shell(CARRIER, "ip -n w1 link set i1 up" if up else "true", HELD)
+    foretold = run("link", check=True, **LAST_PORT[what])
+    done = run("link", **LAST_PORT[what])
+    host.rest()
+    assert host.output("ip -n w1 nexthop").count("via") == up
+    lost = "nexthop 1 in network namespace w1 goes with the carrier of br0"
+    for said in (foretold, done):
+        assert (lost in str(said.get("warnings"))) is not up, said
+    assert not run("link", **LAST_PORT[what])["changed"]
+    host.shell(*done["rollback_commands"])
+    assert "10.9.0.0/16 nhid 1" in host.output("ip -n w1 route")
 
 
 def test_routes_beside_each_other_come_back_in_their_order(host):
@@ -172,3 +243,23 @@ def test_no_address_of_ipv6_is_handed_to_a_bridge_whose_mtu_is_too_small_for_it(
         assert said["failed"] and "IPv6 takes no less than 1280" in said["msg"], said
     host.rest()
     assert host.output("ip -n w1 address; ip -n w1 -6 route") == before
+
+
+def test_the_several_destinations_of_an_address_are_from_a_control_plane_together(host):
+    host.shell("ip netns add w1; ip -n w1 link add x0 type vxlan id 107 dstport 8472 local 192.0.2.1")
+    entry = dict(netns="w1", dev="x0", lladdr="00:00:00:00:00:00", self=True)
+    for more in (dict(dst="192.0.2.5", extern_learn=True), dict(dst="192.0.2.6", extern_learn=True), dict(dst="192.0.2.7")):
+        foretold = run("bridge_fdb", check=True, **entry, **more)
+        done = run("bridge_fdb", **entry, **more)
+        assert done["changed"] and done["commands"] == foretold["commands"], done
+        assert not run("bridge_fdb", **entry, **more)["changed"]
+    said = run("bridge_fdb", **entry, dst="192.0.2.7", extern_learn=False)
+    assert said["failed"] and "00:00:00:00:00:00 on x0 has other destinations" in said["msg"]
+    before = sorted(host.output("bridge -n w1 fdb show dev x0").splitlines())
+    assert sum("extern_learn" in line for line in before) == 3
+    told = run("topology_info", netns=["w1"])
+    fed = run("topology", check=True, name="fed", nodes=told["nodes"], links=told["links"])
+    assert [line for line in fed["commands"] if "/run/virtnet" not in line] == [], fed
+    gone = run("bridge_fdb", **entry, dst="192.0.2.6", state="absent")
+    host.shell(*gone["rollback_commands"])
+    assert sorted(host.output("bridge -n w1 fdb show dev x0").splitlines()) == before

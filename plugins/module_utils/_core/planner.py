@@ -42,6 +42,7 @@ class Planner:
     def __init__(self, desired, observed, refused=None):
         self.desired, self.observed, self.state, self.steps = desired, observed, observed.copy(), []
         self.refused, self.memo = refused, {}  # what a resource looks up more than once
+        self.shaken = {}  # what may have fallen aside
         self.present = State(desired.present)
         self.absent = {r.key for r in desired.absent + desired.prune}
         self.sweeps = defaultdict(set)
@@ -68,6 +69,8 @@ class Planner:
             done = len(self.steps)
             for want in present:
                 self.attempt(self.plan_one, want, want)
+            shaken, self.shaken = self.shaken, {}
+            self.reassert(shaken.values())
             for r in late.values():
                 self.attempt(r.prune, r, self)
             self.remove_strangers()
@@ -106,6 +109,7 @@ class Planner:
 
     def step(self, change):
         self.steps.append(change)
+        self.shaken.update((r.key, r) for r in change.target.shakes(self.state, change))
         predict(self.state, change)
 
     def set(self, have, after):

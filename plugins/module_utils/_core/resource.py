@@ -168,9 +168,17 @@ class Resource(Value):
         """What the kernel may drop as a side effect when this becomes `after`."""
         return []
 
+    def shakes(self, state, change):
+        """What the kernel may drop elsewhere by a step of it; it is made sure of when all else is planned."""
+        return ()
+
     def survives(self, event):
         """Whether it stays when its link changes; see link_predict.Event."""
         return True
+
+    def goes_later(self, state):
+        """Whether the kernel is about to take it away by itself."""
+        return False
 
     def takes_along(self, state, held):
         """The keys of what falls with it; `held`: its namespace lives on without its name."""
@@ -218,6 +226,10 @@ class Resource(Value):
     def disturbs(self, after):
         """Whether a step that changes it can be noticed by what is read on demand: (by such, by upper links)."""
         return False, False
+
+    def joins(self, state):
+        """What is there already and has it as a part, once it is made."""
+        return None
 
     def is_anew(self, after):
         """Whether another is in its place."""

@@ -85,7 +85,9 @@ def lose_carrier(state, link):
 def has_carrier(state, link):
     """As far as one can tell."""
     far = state.link(link.peer) if link.peer else None
-    return link.up is not False and (far is None or far.up is not False)
+    if link.up is False or (far is not None and far.up is False):
+        return False
+    return kind_of(link).accepts_ports() != "frames" or any(has_carrier(state, port) for port in state.ports_of(link))
 
 
 def fall_with(state, event):

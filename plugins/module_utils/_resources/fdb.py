@@ -101,6 +101,7 @@ class FdbEntry(OnLink):
         link = planner.state.link((self.netns, self.dev))
         want = self.settled(link)
         have = planner.state.get(want.key)
+        want = want.in_step(planner, have)
         want.check(planner, link, have)
         after = have and have.overlay(want)
         if have and have.extern_learn != after.extern_learn:
@@ -109,6 +110,18 @@ class FdbEntry(OnLink):
             planner.step(Change(None, after))
             return
         super(FdbEntry, want).plan(planner, have)
+
+    def in_step(self, planner, have):
+        """It as the other destinations of its address: to the kernel all are from a control plane, or none."""
+        near = planner.state.on(("link", self.netns, self.dev)) if self.several else []
+        parts = ("sort", "lladdr", "self_", "src_vni")
+        told = [r for r in near if all((getattr(r, n, 0) or 0) == (getattr(self, n) or 0) for n in parts) and r != have]
+        if not told or (self.extern_learn is not None and self.extern_learn == bool(told[0].extern_learn)):
+            return self
+        if self.extern_learn is None or planner.rolls_back:
+            return replace(self, extern_learn=told[0].extern_learn)
+        text = "%s on %s has other destinations, which have it in common: take them away first"
+        raise Refused("extern_learn", text % (self.lladdr, self.dev))
 
     def settled(self, link):
         """It as the kernel tells it: what the vxlan has anyway it leaves out; what is a bridge's own is local."""
@@ -220,8 +233,6 @@ def desired(p, host_):
     via = p["via"] and link_name("via", p["via"])
     entry = FdbEntry(netns, dev, address, vlan, own, p["local"], dst, via=via, **numbers)
     entry = replace(entry, sticky=p["sticky"], extern_learn=p["extern_learn"])
-    if entry.several and p["extern_learn"] is not None:
-        raise Refused("extern_learn", "the several destinations of %s have it in common" % address)
     return these(p, "entries", [entry])
 
 

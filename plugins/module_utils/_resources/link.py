@@ -238,6 +238,9 @@ class Link(Resource):
     def collateral(self, state, after):
         return load("_resources", "link_predict").collateral(state, self, after)
 
+    def shakes(self, state, change):
+        return load("_resources", "link_predict").shakes(state, change)
+
     def survives(self, event):
         return event.follow(self)
 
@@ -298,6 +301,9 @@ class Link(Resource):
         told = any(getattr(self, f) != getattr(after, f) for f in names) or bool(self.up and not after.up)
         told = told or drops_ipv6(self, after)
         return told, any(getattr(self, f) != getattr(after, f) for f in DISTURBING)
+
+    def joins(self, state):
+        return state.master_of(self)
 
     def warnings(self, after, targets):
         """A link whose attributes change with those of another one."""

@@ -180,6 +180,15 @@ class Nexthop(Resource):
         left = tuple(pair for pair in self.group or () if pair[0] != gone.id) if gone.sort == self.sort else ()
         return replace(self, group=left) if left else None
 
+    def goes_later(self, state):
+        link = state.link((self.netns, self.dev)) if self.dev else None
+        return link is not None and not has_carrier(state, link)
+
+    def warnings(self, after, targets):
+        if self.key not in targets and self.goes_later(after):
+            text = "nexthop %d in %s goes with the carrier of %s, and the kernel takes none until that has one again"
+            yield text % (self.id, place(self.netns), self.dev)
+
     def predict(self, state, before):
         if before is not None and not before.stays(self):
             before.predict_removal(state)
