@@ -222,6 +222,36 @@ def test_a_master_takes_over_routes_that_stand_beside_each_other(box, twins):
     assert box.output("ip -n box route show default") == before
 
 
+# By a card, past it, and to nowhere: e0 has no IPv4 address.
+WAYS = {
+    "A": "via inet6 2001:db8:4::57 dev e0",
+    "B": "dev e0 scope link",
+    "C": "via 10.0.1.9 dev e1",
+    "D": "",
+    "E": "via inet6 2001:db8:4::58 dev e0",
+}
+
+
+@pytest.mark.parametrize("order", ["AC", "CA", "ABC", "CABD", "DAEC", "CAEBD"])
+def test_routes_keep_their_places_when_a_master_takes_them_over(host, order):
+    host.shell("ip netns add w1; ip -n w1 link add e0 up type veth peer name p0; ip -n w1 link set p0 up")
+    host.shell("ip -n w1 link add e1 up type veth peer name p1; ip -n w1 address add 10.0.1.1/24 dev e1")
+    host.shell("ip -n w1 link set p1 up; ip -n w1 address add 2001:db8:4::d/64 nodad dev e0")
+    for way in order:
+        kind = "" if WAYS[way] else "blackhole"
+        host.shell("ip -n w1 route append %s 198.51.100.0/24 metric 1 %s" % (kind, WAYS[way]))
+    look, task = "ip -n w1 route show 198.51.100.0/24", dict(netns="w1", name="br7", ports=["e0"])
+    host.rest()
+    before = host.output(look)
+    foretold, done = [run("linux_bridge", check=check, take_over_addresses=True, **task) for check in (True, False)]
+    assert foretold["commands"] == done["commands"]
+    host.rest()
+    assert host.output(look) == before.replace("e0", "br7")
+    host.shell(*done["rollback_commands"])
+    host.rest()
+    assert host.output(look) == before
+
+
 def test_a_task_that_is_stopped_while_it_waits_says_so(box):
     import fcntl
     import signal

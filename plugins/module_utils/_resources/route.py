@@ -180,12 +180,17 @@ class Route(Resource):
 
     def pass_to(self, planner, after):
         """The steps by which it becomes one on another link, its place among those of its identity the same."""
-        if len(self.same(planner.state)) == 1:
+        same = self.same(planner.state)
+        if len(same) == 1:
             planner.step(Change(self, after))
             return
-        # Each goes behind those that are still to come.
-        planner.step(Change(None, replace(after, position=AFTER)))
+        first = same[0] == self and ":" not in self.dest
+        planner.step(Change(None, replace(after, position=BEFORE if first else AFTER)))
         planner.step(Change(self, None))
+        # The kernel has no word for a place between two.
+        for r in [r for r in same if r.position > self.position and not (first or ":" in self.dest)]:
+            planner.step(Change(planner.state.get(r.key), None))
+            planner.step(Change(None, replace(r, position=AFTER)))
 
     def put_in_place(self, planner, meant, same):
         """The steps to it before those of its identity, as it is to be in use; on the way back, to where it was."""
@@ -329,7 +334,7 @@ class Route(Resource):
             return all(takes_ipv6(state, self.netns, hop.dev) for hop in hops)
         addresses = [a for a in state.within(self.netns, "address") if ":" not in a.address]
         devs, own = {a.dev for a in addresses}, {a.ip for a in addresses}
-        near = all(hop.dev in devs for hop in hops) or self.type != "unicast"
+        near = all(hop.dev in devs or "." not in (hop.via or "") for hop in hops) or self.type != "unicast"
         return near and (not self.src or self.src in own)
 
     def is_near(self, state, hop):
@@ -371,7 +376,9 @@ class Route(Resource):
         if verb == "add" and self.position != ALONE:
             verb = "append" if ":" in self.dest or self.position == AFTER else "prepend"
         head = ip(self.netns, *["-6"] * (":" in self.dest), "route", verb)
-        line = [head + self.words(verb == "delete")]
+        # Without its scope one that has no gateway would stand for the first by its link.
+        exact = verb == "delete" and self.position > 0 and self.is_direct
+        line = [head + self.words(verb == "delete") + ["scope", self.scope or "link"] * exact]
         if self.waits and verb != "delete":
             look = ip(self.netns, "-6", "address", "show", "tentative", "to", self.src)
             return ["while %s | grep -q .; do sleep 0.1; done" % " ".join(look), *line]
