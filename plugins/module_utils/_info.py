@@ -65,16 +65,18 @@ def as_task(state, link):
 def as_options(state, link, spec):
     """Those of a link's fields and attributes that a module has options for."""
     kind, peer = kind_of(link), state.link(link.peer) if link.peer else None
-    peer = peer if peer is not None and peer.is_told(state) else None
+    peer = peer if is_named(state, peer) else None
     found = plain_fields(link)
     found.update(dict(address=own_mac(link), addresses=plain_addresses(state, link), altnames=altnames(state, link)))
     found.update({row.name: row.shown(dict(link.attrs)[row.name]) for row in kind.attrs})
-    if link.link and state.link(link.link):
+    if link.link and is_named(state, state.link(link.link)):
         found.update(link=link.link[1], link_netns=link.link[0])
+    if link.master and not is_named(state, state.master_of(link)):
+        found["master"] = None
     if peer:
         found["peer"] = as_options(state, peer, spec["peer"]["options"]) if "peer" in spec else None
     if "ports" in spec:
-        ports = sorted((state.get(key) for key in state.ports[link.key]), key=lambda port: port.index)
+        ports = sorted(filter(partial(is_named, state), state.ports_of(link)), key=lambda port: port.index)
         found["ports"] = [as_port(state, port, spec["ports"]["options"]) for port in ports]
     if "peers" in spec:
         found["peers"] = [r.as_options() for r in state.on(link.key) if r.sort == "wireguard_peer"]
@@ -82,6 +84,11 @@ def as_options(state, link, spec):
     if modes(kind.maker):
         found["mode"] = kind.name
     return {option: value for option, value in found.items() if option in spec and value is not None}
+
+
+def is_named(state, link):
+    """Whether it is there, and an option can say its name."""
+    return link is not None and link.is_told(state)
 
 
 def plain_fields(link):

@@ -72,7 +72,8 @@ def test_a_neighbour_of_others_becomes_one_for_good(host):
 
 # A bridge has the least of the MAC addresses of its ports, and forgets its neighbours with it.
 FOLLOWS = """
-ip netns add w1; ip netns add w2; ip -n w1 link add br0 up type bridge; ip -n w1 link add i1 address 00:00:00:00:00:01 type ifb
+ip netns add w1; ip netns add w2; ip -n w1 link add br0 up type bridge
+ip -n w1 link add i1 address 00:00:00:00:00:01 type ifb
 ip -n w1 link add i0 address 02:00:00:00:00:02 up type ifb; ip -n w1 link set i0 master br0
 ip -n w1 tuntap add mode tap name t0; ip -n w1 link set t0 up master br0 address 02:00:00:00:00:05
 ip -n w1 neighbour add 10.0.9.7 lladdr 02:00:00:ff:00:07 dev br0 nud permanent
@@ -248,7 +249,11 @@ def test_no_address_of_ipv6_is_handed_to_a_bridge_whose_mtu_is_too_small_for_it(
 def test_the_several_destinations_of_an_address_are_from_a_control_plane_together(host):
     host.shell("ip netns add w1; ip -n w1 link add x0 type vxlan id 107 dstport 8472 local 192.0.2.1")
     entry = dict(netns="w1", dev="x0", lladdr="00:00:00:00:00:00", self=True)
-    for more in (dict(dst="192.0.2.5", extern_learn=True), dict(dst="192.0.2.6", extern_learn=True), dict(dst="192.0.2.7")):
+    for more in (
+        dict(dst="192.0.2.5", extern_learn=True),
+        dict(dst="192.0.2.6", extern_learn=True),
+        dict(dst="192.0.2.7"),
+    ):
         foretold = run("bridge_fdb", check=True, **entry, **more)
         done = run("bridge_fdb", **entry, **more)
         assert done["changed"] and done["commands"] == foretold["commands"], done

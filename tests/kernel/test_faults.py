@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from conftest import OPTIONS, failing, snapshot
+from conftest import OPTIONS, failing, run, snapshot
 
 from ansible_collections.virtnet.linux.plugins.module_utils import _task
 from ansible_collections.virtnet.linux.plugins.module_utils._core.desired import Desired
@@ -217,3 +217,53 @@ def order(host):
     """The addresses of a link in their order, with which are secondary, and the routes."""
     lines = host.output("ip -n f1 -4 -o address show dev va").splitlines()
     return [(line.split()[3], "secondary" in line) for line in lines], host.output("ip -n f1 -4 route show table all")
+
+
+ENDING = """
+ip netns add f1; ip -n f1 link add br0 address 02:00:00:00:00:09 up type bridge
+ip -n f1 link add va up type veth peer name vb; ip -n f1 link set vb up
+ip -n f1 address add 2001:db8:3::12/64 nodad valid_lft 9999 preferred_lft 9000 dev va
+ip -n f1 address add 2001:db8:4::12/64 nodad dev va; ip -n f1 -6 route add 2001:db8:5::/48 via 2001:db8:3::1
+"""
+# A bridge has a link-local address since it had a carrier.
+SIX = "(ip -n f1 -6 route; ip -n f1 -6 -o address) | grep -v 'br0.*fe80\\|fe80.*br0' | sed -E 's/[0-9]+sec//g' | sort"
+PASSING = {
+    "alone": ("address", dict(netns="f1", dev="va", address=["2001:db8:3::12/64"], state="absent")),
+    "handed over": ("linux_bridge", dict(netns="f1", name="br0", ports=[dict(name="va")], take_over_addresses=True)),
+}
+
+
+@pytest.mark.parametrize("what", PASSING)
+def test_an_address_for_a_while_goes_with_the_route_to_its_network(host, what):
+    """The kernel keeps that route until it ends, and packets would go by it."""
+    module, params = PASSING[what]
+    spec, rules, build = OPTIONS[module]
+    it = build(ArgumentSpecValidator(spec, **rules).validate(params).validated_parameters, None)
+    for broken in range(100):
+        host.clear()
+        host.shell(ENDING)
+        host.rest()
+        before, kernel = host.output(SIX), Kernel()
+        try:
+            with failing(broken):
+                _task.carry_out(kernel, it, False)
+            break
+        except _task.Failed as e:
+            assert "everything was put back" in str(e)
+        finally:
+            kernel.close()
+        host.rest()
+        assert host.output(SIX) == before, broken
+    assert broken > 1 and "2001:db8:3::/64 dev va" not in host.output(SIX)
+
+
+def test_the_way_back_leaves_no_route_of_an_address_for_a_while(host):
+    host.shell(ENDING)
+    host.rest()
+    before = host.output(SIX)
+    module, params = PASSING["handed over"]
+    for check in (True, False):
+        said = run(module, check, **params)
+    host.shell(*said["rollback_commands"])
+    host.rest()
+    assert host.output(SIX) == before

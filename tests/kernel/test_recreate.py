@@ -130,6 +130,12 @@ def test_what_is_not_described_is_there_in_the_link_made_anew(host):
     assert now == dict(before, mode="active-backup")
 
 
+def test_a_vxlan_made_anew_has_what_the_kernel_takes_of_all_it_tells(host):
+    host.shell("ip netns add w1; ip -n w1 link add vx0 type vxlan id 528 dstport 8472 local 192.0.2.1 gbp remcsumtx")
+    assert run("vxlan", netns="w1", name="vx0", id=7777, dstport=8472, recreate=True)["changed"]
+    assert "remcsumtx gbp" in host.output("ip -n w1 -d link show vx0")
+
+
 LOWERS = """
 ip link add va address 02:00:00:00:00:08 up type veth peer name vb; ip link set vb up
 ip link add vc address 02:00:00:00:00:09 up mtu 1300 type veth peer name vd

@@ -270,6 +270,22 @@ def test_a_task_that_is_stopped_while_it_waits_says_so(box):
     task.wait()
 
 
+ODD = r"""
+ip netns add w1; d="$(printf 'd\351')"; b="$(printf 'b\351')"; e="$(printf 'e\351')"
+ip -n w1 link add "$d" type veth peer name p0; ip -n w1 link add link "$d" name m0 type macvlan
+ip -n w1 link add "$b" type bridge; ip -n w1 link set p0 master "$b"; ip -n w1 link add b1 type bridge
+ip -n w1 link add "$e" type veth peer name p1; ip -n w1 link set "$e" master b1; ip -n w1 link set p1 master b1
+"""
+
+
+def test_links_beside_those_with_names_that_are_no_text_are_fed_back(host):
+    host.shell(ODD)
+    said = run("topology_info", netns=["w1"])
+    assert len([one for one in said["not_described"] if one["missing"] == "all, for its name"]) == 3
+    fed = run("topology", name="fed", nodes=said["nodes"], links=said["links"])
+    assert [line for line in fed["commands"] if "/run/virtnet" not in line] == [], fed
+
+
 def test_routes_beside_each_other_are_fed_back(host):
     host.shell("ip netns add n1; ip -n n1 link set lo up; ip -n n1 route append blackhole 172.16.0.0/12 metric 100")
     host.shell(

@@ -124,6 +124,7 @@ class Planner:
             resource.before_removal(self)
             kept = [r for r in resource.collateral(self.state, None) if r.key not in later]
             self.step(Change(resource, None))
+            resource.after_removal(self)
             self.reassert(kept)
 
     def reassert(self, resources):

@@ -117,6 +117,9 @@ class Resource(Value):
     def before_removal(self, planner):
         """The steps that must come before it is taken away."""
 
+    def after_removal(self, planner):
+        """The steps that take away what the kernel leaves of it."""
+
     def to_record(self, observed, made):
         """It as a topology remembers it that is about to make it; None for what is there already."""
         return self if self.key not in observed else None

@@ -14,6 +14,7 @@ from .._core.rows import Flag, Row, parsed
 from .._core.values import Aside, Refused, replace
 from .._core.words import family_of, host, interface, ip, link_name, netns_name, unique
 from .._kinds.effects import check_mtu, takes_ipv6
+from .._rooms import load
 
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 FLAGS = "IFA_FLAGS=8:uint32"
@@ -195,6 +196,13 @@ class Address(OnLink):
         given = port is not None and port.master and planner.allows("take_over_addresses", port)
         return bool(given) and replace(self, dev=port.master).key in planner.present
 
+    def after_removal(self, planner):
+        """The way to the network of one that was not for ever: packets would still go by that."""
+        near = planner.state.on(("link", self.netns, self.dev)) if ":" in self.address else []
+        for r in near if all(a.network != self.network for a in self.others(planner.state)) else ():
+            if r.sort == "route" and r.made_by_kernel and r.expires and r.dest == str(self.network):
+                planner.step(Change(r, None))
+
     def as_snapshot(self, back):
         elsewhere = [r for r in back.now.within(self.netns, self.sort) if r.ip == self.ip and r.dev != self.dev]
         return replace(self, unique=bool(elsewhere))
@@ -215,6 +223,15 @@ class Address(OnLink):
         others = self.others(state)
         last = max((r.position for r in others), default=-1)
         state.add(replace(self, secondary=self.is_secondary(others), position=last + 1))
+        if ":" in self.address and self.valid_lft not in (None, FOREVER) and not self.noprefixroute:
+            state.add(self.connected(state))
+
+    def connected(self, state):
+        """The route to its network, which the kernel makes, and keeps when one that is not for ever goes."""
+        room, dest = load("_resources", "route"), str(self.network)
+        hops, more = (room.Hop(dev=self.dev),), dict(proto="kernel", by_itself=True, expires=self.valid_lft)
+        route = room.Route(self.netns, dest, metric=self.metric or 256, type="unicast", hops=hops, **more)
+        return replace(route, table=route.tables_of(state, self.dev))
 
     def is_secondary(self, others):
         near = [a for a in others if a.family == self.family and not a.secondary]

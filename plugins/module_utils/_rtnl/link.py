@@ -286,7 +286,7 @@ def add(kernel, change):
         start = kernel.netlink(target.link[0])
         attrs.append((LINK, start.index(target.link[1])))
         attrs += [(NET_NS_FD, kernel.file(target.netns))] if start is not here else []
-    more = link_rest.of_kind(target) if kind.underlay else b""
+    more = link_rest.of_kind(target) if kind.underlay else []
     send_typed(start, ACK | CREATE | EXCL, attrs, header, kind, typed, data, more)
 
 
@@ -321,7 +321,7 @@ def set_link(kernel, change):
         # The MTU of a tunnel is worked out anew unless it is sent.
         kept = [("IFLA_MTU=4:uint32", target.mtu)] if kind.full_update else []
         data = b"".join(packed(*pair) for pair in typed)
-        more = link_rest.of_kind(target) if kind.full_update else b""
+        more = link_rest.of_kind(target) if kind.full_update else []
         send_typed(here, ACK, kept, dict(index=index), kind, typed, data, more)
     here.indexes.pop(before.name, None)
 
@@ -403,11 +403,14 @@ def lacks(kind):
 
 def send_typed(here, flags, attrs, header, kind, typed, data, more):
     """Tell the kernel of a link with its kind's options, and with what is not described if that goes with them."""
-    try:
-        return send(here, flags, [*attrs, link_info(kind.name, data + more)], header, kind, typed)
-    except OSError:
-        if not more:
-            raise
+    # There are some that the kernel tells and does not take, or not beside the others.
+    fewer = [more[:n] + more[n + 1 :] for n in range(len(more))] if len(more) > 1 else []
+    for some in [more, *fewer] if more else ():
+        try:
+            return send(here, flags, [*attrs, link_info(kind.name, data + b"".join(some))], header, kind, typed)
+        except OSError as e:
+            if e.errno == errno.EEXIST:
+                raise
     return send(here, flags, [*attrs, link_info(kind.name, data)], header, kind, typed)
 
 
