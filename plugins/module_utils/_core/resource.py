@@ -231,8 +231,8 @@ class Resource(Value):
         return False, False
 
     def joins(self, state):
-        """What is there already and has it as a part, once it is made."""
-        return None
+        """Whether it becomes a part of what is there already."""
+        return False
 
     def is_anew(self, after):
         """Whether another is in its place."""

@@ -303,7 +303,7 @@ class Link(Resource):
         return told, any(getattr(self, f) != getattr(after, f) for f in DISTURBING)
 
     def joins(self, state):
-        return state.master_of(self)
+        return state.master_of(self) is not None
 
     def warnings(self, after, targets):
         """A link whose attributes change with those of another one."""
