@@ -184,7 +184,7 @@ def told(pid, number):
 
 def sleeping(pid):
     try:
-        with open("/proc/%d/stat" % pid) as f:
+        with open("/proc/%d/stat" % pid, errors="surrogateescape") as f:
             return f.read().rpartition(")")[2].split()[0] == "S"
     except OSError:
         return None

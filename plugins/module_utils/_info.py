@@ -66,13 +66,12 @@ def as_options(state, link, spec):
     """Those of a link's fields and attributes that a module has options for."""
     kind, peer = kind_of(link), state.link(link.peer) if link.peer else None
     peer = peer if is_named(state, peer) else None
-    found = plain_fields(link)
-    found.update(dict(address=own_mac(link), addresses=plain_addresses(state, link), altnames=altnames(state, link)))
+    found = plain_fields(state, link)
+    found.update(dict(address=own_mac(link), addresses=plain_addresses(state, link)))
+    found.update(altnames=[name for name in altnames(state, link) if is_utf8(name)])
     found.update({row.name: row.shown(dict(link.attrs)[row.name]) for row in kind.attrs})
     if link.link and is_named(state, state.link(link.link)):
         found.update(link=link.link[1], link_netns=link.link[0])
-    if link.master and not is_named(state, state.master_of(link)):
-        found["master"] = None
     if peer:
         found["peer"] = as_options(state, peer, spec["peer"]["options"]) if "peer" in spec else None
     if "ports" in spec:
@@ -87,14 +86,22 @@ def as_options(state, link, spec):
 
 
 def is_named(state, link):
-    """Whether it is there, and an option can say its name."""
-    return link is not None and link.is_told(state)
+    """Whether it is there, and options can say where and what it is."""
+    return link is not None and link.is_told(state) and (not link.netns or is_netns_name(link.netns))
 
 
-def plain_fields(link):
-    """What it has whatever its kind; an alias that is no text cannot be given."""
+def is_netns_name(text):
+    try:
+        return is_utf8(text) and netns_name("netns", text) == text
+    except Refused:
+        return False
+
+
+def plain_fields(state, link):
+    """What it has whatever its kind; an alias or master that is no text cannot be given."""
     found = {name: getattr(link, name) for name in ("netns", "name", "up", *(row.name for row in link.ROWS))}
-    return found if is_utf8(link.alias or "") else dict(found, alias=None)
+    odd = dict(alias=not is_utf8(link.alias or ""), master=link.master and not is_named(state, state.master_of(link)))
+    return {name: None if odd.get(name) else value for name, value in found.items()}
 
 
 def as_port(state, port, spec):

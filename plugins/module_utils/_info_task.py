@@ -9,8 +9,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from . import _rooms
 from ._core.desired import Change, Observation
 from ._core.values import Refused, replace
-from ._core.words import is_utf8, netns_name
-from ._info import NODES, SPEC, as_task, describe, far_end, sought
+from ._info import NODES, SPEC, as_task, describe, far_end, is_netns_name, sought
 from ._probe_task import perform
 from ._rtnl.link_rest import of_new
 from ._rtnl.netlink import NoPyroute2
@@ -101,13 +100,6 @@ def spaces_of(p, kernel, record):
     there = [netns for netns in sorted(spaces) if not netns or kernel.path(netns)]
     odd = [netns for netns in there if not is_netns_name(netns)]
     return [netns for netns in there if netns not in odd], odd
-
-
-def is_netns_name(text):
-    try:
-        return is_utf8(text) and netns_name("netns", text) == text
-    except Refused:
-        return False
 
 
 def shown(state, link):

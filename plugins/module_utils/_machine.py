@@ -78,7 +78,7 @@ def process(name):
 
 def dying(pid):
     """Whether a process has ended but for some of its threads."""
-    with suppress(OSError), open("/proc/%s/stat" % pid) as f:
+    with suppress(OSError), open("/proc/%s/stat" % pid, errors="surrogateescape") as f:
         return f.read().rpartition(")")[2].split()[0] in "ZX"
     return False
 
@@ -118,7 +118,7 @@ def taps_of(pid):
     """The taps that a process has open and that are still there."""
     found = set()
     for path in glob.glob("/proc/%s/fdinfo/*" % pid):
-        with suppress(OSError), open(path) as f:
+        with suppress(OSError), open(path, errors="surrogateescape") as f:
             found.update(re.findall(r"^iff:\t(\S+)", f.read(), re.MULTILINE))
     return found
 

@@ -45,7 +45,7 @@ def controller():
                 told = [value for value in f.read().split(b"\0") if value.startswith(b"SSH_CONNECTION=")]
             if told:
                 return told[0].decode().split()[2].split("%")[0]
-            with open("/proc/%d/stat" % pid) as f:
+            with open("/proc/%d/stat" % pid, errors="surrogateescape") as f:
                 pid = int(f.read().rpartition(")")[2].split()[1])
     return ""
 

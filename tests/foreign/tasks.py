@@ -707,6 +707,11 @@ def one_space(view):
     return Task("one", "a namespace less", "netns", {"name": ["w2"], "state": "absent"}, allowed)
 
 
+def known_for_a_while(places):
+    """A link that loses its carrier keeps only the neighbours that are known for good."""
+    return lambda d: d[0][0] == "neigh" and d[0][1:3] in places and is_gone(d) and d[2]["state"] != 0x80
+
+
 def gone_with(view, ns, dev):
     """What may differ when a link goes."""
     value = view.things.get(("link", ns, dev), {})
@@ -719,8 +724,8 @@ def gone_with(view, ns, dev):
         allowed.append(
             lambda d: d[0][0] == "link" and d[0][1:] in near and (d[1] in FOLLOWS or str(d[1]).startswith("bond."))
         )
-        # Without its last port it has no carrier, and keeps only who is known for good.
-        allowed.append(lambda d: d[0][0] == "neigh" and d[0][1:3] in near and is_gone(d) and d[2]["state"] != 0x80)
+        # Without its last port it has no carrier.
+        allowed.append(known_for_a_while(near))
         # Its own address changes with the lowest of its ports, and what follows from that address.
         allowed.append(lambda d: d[0][0] == "fdb" and d[0][1] == ns)
         allowed.append(lambda d: d[0][0] in ("vlan", "vlan options") and d[0][1:3] == (ns, master) and is_gone(d))
@@ -784,7 +789,9 @@ def one_bridge(view):
         [("ageing_time", 12300), ("priority", 8192), ("group_fwd_mask", 16384), ("hello_time", 300), ("max_age", 1000)]
     )
     params = {"netns": ns, "name": dev, "up": bool(value["flags"] & UP), word: given}
-    allowed = [words("link", ns, dev, only=[word])]
+    # Without a port that is up it has a carrier until the kernel looks for one.
+    live = [port for dummy, port in view.of("link", ns) if port.get("master") == dev and port["flags"] & UP]
+    allowed = [words("link", ns, dev, only=[word])] + [known_for_a_while({(ns, dev)})] * (not live)
     return Task("one", "an option of a bridge", "linux_bridge", params, allowed, changes=None)
 
 
@@ -835,7 +842,7 @@ def move(view):
     peer = view.peer(ns, value)
     if peer:
         allowed.append(lambda d: d[0] == ("link", *peer) and d[1] in ("link", "flags"))
-        allowed += [kernel_routes(peer[0], False), kernel_routes(peer[0])]
+        allowed += [kernel_routes(peer[0], False), kernel_routes(peer[0]), known_for_a_while({peer})]
     for place in places:
         # They go down with it, and lose what a link loses that is down.
         allowed += [about(*place)]

@@ -275,15 +275,18 @@ ip netns add w1; d="$(printf 'd\351')"; b="$(printf 'b\351')"; e="$(printf 'e\35
 ip -n w1 link add "$d" type veth peer name p0; ip -n w1 link add link "$d" name m0 type macvlan
 ip -n w1 link add "$b" type bridge; ip -n w1 link set p0 master "$b"; ip -n w1 link add b1 type bridge
 ip -n w1 link add "$e" type veth peer name p1; ip -n w1 link set "$e" master b1; ip -n w1 link set p1 master b1
+ip -n w1 link property add dev b1 altname "$(printf '\377long')"; ip netns add "$(printf 'n\351')"
+ip -n w1 link add p2 type veth peer name p3 netns "$(printf 'n\351')"
 """
 
 
 def test_links_beside_those_with_names_that_are_no_text_are_fed_back(host):
     host.shell(ODD)
     said = run("topology_info", netns=["w1"])
-    assert len([one for one in said["not_described"] if one["missing"] == "all, for its name"]) == 3
+    assert len([one for one in said["not_described"] if one["missing"] == "all, for its name"]) == 4
     fed = run("topology", name="fed", nodes=said["nodes"], links=said["links"])
     assert [line for line in fed["commands"] if "/run/virtnet" not in line] == [], fed
+    assert run("netns", name=["w2"])["changed"]
 
 
 def test_routes_beside_each_other_are_fed_back(host):

@@ -371,6 +371,9 @@ class AltName(OnLink):
     def key(self):
         return ("altname", self.netns, self.dev, self.name)
 
+    def not_described(self):
+        return [] if words.is_utf8(self.name) else ["all, for its name"]
+
     def commands(self, change):
         verb = "del" if change.verb == "delete" else "add"
         return [words.ip(self.netns, "link", "property", verb, "dev", self.dev, "altname", self.name)]

@@ -121,8 +121,7 @@ class Route(Resource):
 
     def same(self, state):
         """Those that the kernel keeps beside this one, or in its place, in their order."""
-        near = state.having(self.sort, self.netns, self.dest)
-        return sorted(filter(self.is_like, near), key=lambda r: r.position)
+        return sorted(filter(self.is_like, state.having(self.sort, self.netns, self.dest)), key=lambda r: r.position)
 
     def in_common(self):
         return [(self.sort, self.netns, word) for word in (self.dest, self.src) if word]
@@ -252,8 +251,7 @@ class Route(Resource):
         if ":" not in (self.src or ""):
             return self
         found = [a for a in planner.state.within(self.netns, "address") if a.ip == self.src and not a.unique]
-        new = any(a.key not in planner.observed and not a.nodad for a in found)
-        return replace(self, waits=new)
+        return replace(self, waits=any(a.key not in planner.observed and not a.nodad for a in found))
 
     def is_connected(self, same):
         """Whether the kernel's own route to a connected network is what is desired."""
@@ -372,6 +370,9 @@ class Route(Resource):
         return self.key not in news[: len(lost)]
 
     def commands(self, change):
+        if change.verb == "delete" and self.by_itself and self.proto == "kernel":
+            # Newer kernels have taken it away with its address: to flush nothing is no error.
+            return [ip(self.netns, "-6", "route", "flush", self.dest, "dev", self.hops[0].dev, "proto", "kernel")]
         verb = "replace" if change.verb == "set" else change.verb
         if verb == "add" and self.position != ALONE:
             verb = "append" if ":" in self.dest or self.position == AFTER else "prepend"

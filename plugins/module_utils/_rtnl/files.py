@@ -40,12 +40,12 @@ def feed(argv, text):
 
 
 def read(path):
-    with open(path) as f:
+    with open(path, errors="surrogateescape") as f:
         return f.read()
 
 
 def write(path, text):
     """All of it or nothing."""
-    with open(path + ".new", "w") as f:
+    with open(path + ".new", "w", errors="surrogateescape") as f:
         f.write(text)
     os.replace(path + ".new", path)

@@ -403,9 +403,9 @@ def lacks(kind):
 
 def send_typed(here, flags, attrs, header, kind, typed, data, more):
     """Tell the kernel of a link with its kind's options, and with what is not described if that goes with them."""
-    # There are some that the kernel tells and does not take, or not beside the others.
-    fewer = [more[:n] + more[n + 1 :] for n in range(len(more))] if len(more) > 1 else []
-    for some in [more, *fewer] if more else ():
+    # There are some that the kernel tells and does not take, or not beside the others: the newest more often than not.
+    fewer = [more[:n] + more[n + 1 :] for n in range(len(more))] + [more[:n] for n in range(len(more) - 2, 0, -1)]
+    for some in filter(None, [more, *fewer]):
         try:
             return send(here, flags, [*attrs, link_info(kind.name, data + b"".join(some))], header, kind, typed)
         except OSError as e:

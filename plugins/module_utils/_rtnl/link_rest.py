@@ -74,7 +74,7 @@ def made(scratch, name, kind, data, more):
 
 def of_kind(link):
     """Its kind's attributes that are not described, where the kernel resets or refuses what a later message says."""
-    return [attribute(number, raw) for part, number, raw in link.raw if part == "data"]
+    return [attribute(number, raw) for part, number, raw in sorted(link.raw) if part == "data"]
 
 
 def put_back(kernel, change):

@@ -42,7 +42,7 @@ def nft_tables():
 def legacy_tables(family, hidden=()):
     """The tables of the kernel's own iptables; to ask its program would make some. `hidden` where nobody may know."""
     try:
-        with open("/proc/thread-self/net/%s_tables_names" % NFT_FAMILY[family]) as f:
+        with open("/proc/thread-self/net/%s_tables_names" % NFT_FAMILY[family], errors="surrogateescape") as f:
             return f.read().split()
     except PermissionError:
         return hidden  # in the user namespace of an ordinary user

@@ -58,7 +58,7 @@ def share_netns_dir():
 def is_shared(path):
     """Whether what is mounted below a path is so in every mount namespace: mount_namespaces(7)."""
     found = ""
-    with open("/proc/thread-self/mountinfo") as f:
+    with open("/proc/thread-self/mountinfo", errors="surrogateescape") as f:
         for words in map(str.split, f):
             # Of those on one place the last one is seen.
             if (path + "/").startswith(words[4].rstrip("/") + "/") and len(words[4]) >= len(found):
@@ -73,7 +73,9 @@ def mount(target):
     try:
         if not target.path:
             check(libc.unshare(CLONE_NEWNET))
-        check(libc.mount((target.path or "/proc/thread-self/ns/net").encode(), path.encode(), b"none", MS_BIND, None))
+        check(
+            libc.mount((target.path or "/proc/thread-self/ns/net").encode(), os.fsencode(path), b"none", MS_BIND, None)
+        )
     except OSError:
         os.unlink(path)
         raise
@@ -85,7 +87,7 @@ def mount(target):
 def delete(kernel, name):
     kernel.leaving.expect(name)
     kernel.forget(name)
-    check(libc.umount2(("%s/%s" % (NETNS_DIR, name)).encode(), MNT_DETACH))
+    check(libc.umount2(os.fsencode("%s/%s" % (NETNS_DIR, name)), MNT_DETACH))
     os.unlink("%s/%s" % (NETNS_DIR, name))
 
 

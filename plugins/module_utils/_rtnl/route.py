@@ -158,7 +158,12 @@ def hop_of(family, parts, dev, weight, flags, rest=()):
 
 def write(kernel, change):
     if change.verb == "delete":
-        send(kernel, change.before, DELROUTE, 0)
+        try:
+            send(kernel, change.before, DELROUTE, 0)
+        except OSError as e:
+            # Newer kernels take their own away with its address.
+            if not (change.before.made_by_kernel and e.errno == errno.ESRCH):
+                raise
         return
     route = change.after
     how = CREATE | (REPLACE if change.verb == "set" else EXCL)
