@@ -508,11 +508,6 @@ BAD = [
         dict(FDB, dev="vx4", self=True, dst="2001:db8::1"),
         "dst: vx4 sends to IPv4, by its remote and local",
     ),
-    (
-        "bridge_fdb",
-        dict(FDB, self=True, lladdr="00:00:00:00:00:00", dst="192.0.2.2", extern_learn=True),
-        "extern_learn: the several destinations of 00:00:00:00:00:00 have it in common",
-    ),
     ("bridge_fdb", dict(FDB, local=True, sticky=True), "sticky: an address of this host is behind no port"),
     ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", vlan=5), "vlan: it is for a bridge"),
     ("bridge_fdb", dict(FDB, self=True, dst="192.0.2.2", vni=2**24), "vni: "),
