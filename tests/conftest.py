@@ -5,6 +5,7 @@ import base64
 import importlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -160,12 +161,12 @@ class Host:
     def rest(self):
         """Wait for what the kernel tells a little late: the carriers of links, and whose the addresses are."""
         end = time.monotonic() + 20
-        while any(self.told_late("" if where == "" else "-n " + where) for where in ["", *listed("/run/netns")]):
+        while any(map(self.told_late, ["", *("-n " + shlex.quote(name) for name in listed("/run/netns"))])):
             assert time.monotonic() < end
             time.sleep(0.05)
 
     def told_late(self, where):
-        """What ip(8) tells of one namespace that is about to change by itself."""
+        """What ip(8), with these words for a namespace, tells that is about to change by itself."""
         shows = "link show", "address show", "-4 route show table all"
         links, addresses, routes = [json.loads(self.output("ip -j %s %s" % (where, show)) or "[]") for show in shows]
         carrier = {link["ifname"]: "LOWER_UP" in link["flags"] for link in links if "UP" in link["flags"]}

@@ -18,6 +18,7 @@ from base64 import b64encode
 
 from ._core.values import Refused
 from ._core.words import link_name, netns_name, unique, within
+from ._namespaces import process_stat
 from ._reach import PROBE, address, fitting, manner_of
 
 HOME = "/run/virtnet-linux"
@@ -184,8 +185,7 @@ def told(pid, number):
 
 def sleeping(pid):
     try:
-        with open("/proc/%d/stat" % pid, errors="surrogateescape") as f:
-            return f.read().rpartition(")")[2].split()[0] == "S"
+        return process_stat(pid)[0] == "S"
     except OSError:
         return None
 

@@ -22,6 +22,7 @@ from contextlib import suppress
 
 from ._core.values import RUN_DIR, Refused
 from ._machine_options import DEFAULTS, given
+from ._namespaces import process_stat
 
 HOME = RUN_DIR + "/machines"
 SIOCGIFHWADDR = 0x8927
@@ -78,8 +79,8 @@ def process(name):
 
 def dying(pid):
     """Whether a process has ended but for some of its threads."""
-    with suppress(OSError), open("/proc/%s/stat" % pid, errors="surrogateescape") as f:
-        return f.read().rpartition(")")[2].split()[0] in "ZX"
+    with suppress(OSError):
+        return pid is not None and process_stat(pid)[0] in "ZX"
     return False
 
 

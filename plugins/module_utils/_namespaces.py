@@ -36,6 +36,12 @@ def is_namespace(path):
         return False
 
 
+def process_stat(pid):
+    """The words of /proc/PID/stat from the state on: before them stands a name of whatever bytes."""
+    with open("/proc/%d/stat" % pid, errors="surrogateescape") as f:
+        return f.read().rpartition(")")[2].split()
+
+
 def controller():
     """The address of this host by which its task came over SSH; sudo(8) keeps that from the task, not from all."""
     pid = os.getpid()
@@ -45,8 +51,7 @@ def controller():
                 told = [value for value in f.read().split(b"\0") if value.startswith(b"SSH_CONNECTION=")]
             if told:
                 return told[0].decode().split()[2].split("%")[0]
-            with open("/proc/%d/stat" % pid, errors="surrogateescape") as f:
-                pid = int(f.read().rpartition(")")[2].split()[1])
+            pid = int(process_stat(pid)[1])
     return ""
 
 

@@ -277,7 +277,7 @@ def spelled(change):
 
 def report(desired, before, steps, after, warn, more=()):
     """What a task returns. It has done its work: what fails from here on is told, and undoes nothing."""
-    out, after = dict(changed=bool(steps)), at_rest(after)
+    out = dict(changed=bool(steps))
     for line in more:
         warn(line)
     for part in (warnings, told, way_back):
@@ -327,8 +327,9 @@ def told(desired, before, steps, after, warn):
     if steps:
         from ._core.rollback import affected_keys
 
-        keys = affected_keys(steps, before, after)
-        diff = dict(before=shown(before, keys, steps, after), after=shown(after, keys, steps, before))
+        then = at_rest(after)
+        keys = affected_keys(steps, before, then)
+        diff = dict(before=shown(before, keys, steps, then), after=shown(then, keys, steps, before))
     return dict(
         commands=[line for change in steps for line in commands(change)],
         diff=diff,

@@ -101,7 +101,7 @@ class FdbEntry(OnLink):
         link = planner.state.link((self.netns, self.dev))
         want = self.settled(link)
         have = planner.state.get(want.key)
-        want = want.in_step(planner, have)
+        want = want.in_step(planner)
         want.check(planner, link, have)
         after = have and have.overlay(want)
         if have and have.extern_learn != after.extern_learn:
@@ -111,11 +111,11 @@ class FdbEntry(OnLink):
             return
         super(FdbEntry, want).plan(planner, have)
 
-    def in_step(self, planner, have):
+    def in_step(self, planner):
         """It as the other destinations of its address: to the kernel all are from a control plane, or none."""
         near = planner.state.on(("link", self.netns, self.dev)) if self.several else []
-        parts = ("sort", "lladdr", "self_", "src_vni")
-        told = [r for r in near if all((getattr(r, n, 0) or 0) == (getattr(self, n) or 0) for n in parts) and r != have]
+        # What follows in the key is the way.
+        told = [r for r in near if r.key[:-1] == self.key[:-1] and r.key != self.key]
         if not told or (self.extern_learn is not None and self.extern_learn == bool(told[0].extern_learn)):
             return self
         if self.extern_learn is None or planner.rolls_back:
