@@ -375,7 +375,9 @@ def one_attribute(view):
         if value.get("kind") not in kinds or value.get("master") or view.uppers(ns, dev) or value["type"] != 1:
             return None
         params["address"] = "02:00:00:ee:00:01"
-        allowed = [words(*key, only=["address"]), lambda d: d[0][0] == "fdb" and d[0][1:3] == (ns, dev)]
+        # A macvlan's is a station of the link under it as well.
+        places = [(ns, dev), (ns, value.get("link"))]
+        allowed = [words(*key, only=["address"]), lambda d: d[0][0] == "fdb" and d[0][1:3] in places]
     return Task("one", "the %s of a link" % word, "link", params, allowed)
 
 
@@ -427,6 +429,8 @@ def one_address_less(view):
     allowed.append(
         lambda d: d[0] == ("addr order", ns, dev) and d[1] != "order" and (d[2] == [address] or d[3] is None)
     )
+    # A secondary address can take the place of a primary one.
+    allowed.append(lambda d: d[0][:3] == ("addr", ns, dev) and d[1] == "flags" and d[2] == d[3] | 1)
     # Neighbours fall with the last IPv4 address.
     if net.version == 4 and len(view.things["addr order", ns, dev]) == 1:
         allowed += [lambda d: d[0][0] in ("neigh", "route", "link") and is_gone(d) and d[0][1] == ns]
@@ -528,6 +532,9 @@ def one_master(view):
         lambda d: d[0][0] == "link" and d[0][1:] in over and (d[1] in FOLLOWS or str(d[1]).startswith("bond."))
     )
     allowed.append(lambda d: d[0][0] in ("fdb", "vlan", "vlan options") and d[0][1] == ns and is_new(d))
+    # A bridge takes the least address of its ports.
+    own = view.things["link", ns, master].get("address")
+    allowed.append(lambda d: d[0][0] == "fdb" and d[0][1] == ns and d[0][3] == own and is_gone(d))
     if view.things["link", ns, master].get("master"):
         allowed += gone_with(view, ns, master)
     if kind == "vrf":
@@ -843,6 +850,8 @@ def move(view):
     if peer:
         allowed.append(lambda d: d[0] == ("link", *peer) and d[1] in ("link", "flags"))
         allowed += [kernel_routes(peer[0], False), kernel_routes(peer[0]), known_for_a_while({peer})]
+    if value["mtu"] < 1280 and value.get("master"):
+        allowed.append(about(ns, value["master"]))  # it may have IPv6 now
     for place in places:
         # They go down with it, and lose what a link loses that is down.
         allowed += [about(*place)]
@@ -902,8 +911,10 @@ def recreate(view):
         allowed = [
             # With all of the lower link's packets goes its address.
             words(*key, only=["macvlan.1", "address"]),
-            lambda d: d[0] == ("link", ns, value["link"]) and d[1] in ("promiscuity",),
+            # The kernel forgets who asked for all groups when it is deleted while it has all packets.
+            lambda d: d[0] == ("link", ns, value["link"]) and d[1] in ("promiscuity", "allmulti"),
             lambda d: d[0][0] == "fdb" and is_gone(d) and d[0][3] == value["address"],
+            words("link", ns, value.get("master"), only=["address"]),
         ]
         module = "macvlan"
     else:

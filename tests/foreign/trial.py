@@ -16,6 +16,7 @@ from hosts import compared, run, settled
 STEPS = int(os.environ.get("STEPS") or "3")  # of a task, at how many it is made to fail
 SHRINKS = int(os.environ.get("SHRINKS") or "25")  # how often a network that shows a fault is tried with fewer lines
 PASSING = re.compile(r"(valid_lft|preferred_lft|expires) \d+")
+CARRIED = re.compile(r"\w+")
 STEP = re.compile(r"^step \d+ of \d+ \(.*?\) failed: ", re.DOTALL)
 
 
@@ -73,7 +74,8 @@ def named(d, result):
     key = d[0]
     token = {"addr": 3, "route": 4, "neigh": 3, "fdb": 3, "nft": 3, "rule": 3}.get(key[0], 2)
     token = str(key[token]).partition("/")[0] if len(key) > token else "?"
-    return token in text
+    carrier = any("link %s " % dev in text and "carrier)" in text for dev in CARRIED.findall(repr(d)))
+    return token in text or (carrier and key[0] in ("addr", "route"))
 
 
 def sure(task):
@@ -164,7 +166,7 @@ def changing(task, before, draw, thorough, failures):
             return
         if compared(before)[0]:
             # What it told that it could not put back is no fault of the next one.
-            before = settled()
+            before, dry = settled(), run(task.module, task.params, check=True)[0]
     result = run(task.module, task.params)[0]
     yield from after(task, before, dry, result)
 

@@ -120,6 +120,8 @@ PORT = listing(
 )
 # The spanning tree and its timers, counters, and the pad.
 MOVING = {"bridge": {*range(10, 20), 40, 47, 48}, "port": {1, *range(13, 25), 26, 35, 36, 38, 41}}
+TOPOLOGY_CHANGE = 14
+LINK_SCOPE = 253
 # Attributes of kinds that are an index of a link.
 INDEX = {"vxlan": {3}, "bond": {11}, "hsr": {1, 2, 8}}
 INDEX.update(
@@ -268,6 +270,8 @@ class Space:
                 continue
             word = BRIDGE[n - 1] if kind == "bridge" and n <= len(BRIDGE) else "%s.%d" % (kind, n)
             out[word] = self.dev(u32(data)) if n in INDEX.get(kind, ()) and len(data) == 4 else raw(data)
+        if kind == "bridge" and number(dict(attributes(parts[2])).get(TOPOLOGY_CHANGE, b"\0")):
+            out["ageing_time"] = Unknown()  # that of the change, for a while
         slave = text(parts.get(4, b""))
         if slave:
             out["slave kind"] = slave
@@ -320,7 +324,8 @@ class Space:
         if flags & 0x01 and family == socket.AF_INET6:
             return
         self.put(("addr", self.name, dev, "%s/%d" % (ip(local), length), ip(peer) if peer != local else ""), value)
-        if family == socket.AF_INET:
+        # Link-local ones have a place of their own behind the others.
+        if value["scope"] != LINK_SCOPE or family == socket.AF_INET:
             self.add(("addr order", self.name, dev), "%s/%d" % (ip(local), length))
 
     def hops(self, data):
@@ -692,6 +697,15 @@ def kernel_made(address):
     return not address or address[0] >= 224 or address == bytes(len(address)) or address[:1] == b"\x7f"
 
 
+class Unknown:
+    """What the kernel does not tell now: equal to all."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
 class Lifetime:
     """Seconds that pass: equal to what it may have become after a while."""
 
@@ -842,6 +856,10 @@ def of_the_kernel(difference, after):
         return all(
             any(k[1:3] == (key[1], d) and k[3].startswith(LINK_LOCAL) for k in after if k[0] == "addr") for d in devs
         )
+    if key[0] == "route" and key[2:4] == ("ipv6", 255) and not old:
+        # By an address of a link without a carrier it can be reached itself some time later.
+        address = key[4].partition("/")[0]
+        return any(k[:2] == ("addr", key[1]) and k[3].partition("/")[0] == address for k in after)
     if key[0] == "fdb" and new is None and old["state"] == 128 and old.get("flags") == 0:
         # Of a port's own address, or of its bridge's: it is known by that and the VLAN.
         return any(k[0] == "fdb" and k[1] == key[1] and k[3:5] == key[3:5] for k in after)
@@ -910,7 +928,19 @@ def relinked(ns, value, links):
     if not isinstance(value, dict):
         return value
     out = dict(value)
-    for word in ("master", "oif", "dev", "link", "port.backup_port", "hsr.1", "hsr.2", "hsr.8", "vxlan.3", "bond.11"):
+    for word in (
+        "master",
+        "oif",
+        "dev",
+        "link",
+        "port.backup_port",
+        "hsr.1",
+        "hsr.2",
+        "hsr.8",
+        "vxlan.3",
+        "bond.11",
+        "attr8",
+    ):
         if isinstance(out.get(word), str) and (ns, out[word]) in links:
             out[word] = links[ns, out[word]][1]
         far = tuple(str(out.get(word)).split(":", 1))

@@ -268,3 +268,11 @@ def test_the_several_destinations_of_an_address_are_from_a_control_plane_togethe
     gone = run("bridge_fdb", **entry, dst="192.0.2.6", state="absent")
     host.shell(*gone["rollback_commands"])
     assert sorted(host.output("bridge -n w1 fdb show dev x0").splitlines()) == before
+
+
+def test_a_carrier_that_no_message_gives_back_is_told(host):
+    """A bridge without a port has one as long as nobody gives it an address, and with it a link-local one."""
+    host.shell("ip netns add w1; ip -n w1 link add br0 up type bridge")
+    host.rest()
+    said = run("linux_bridge", netns="w1", name="br0", recreate=True, address="02:00:00:00:00:01", ports=["lo"])
+    assert said["failed"] and "could not put back: link br0 in w1 (carrier)" in said["msg"], said

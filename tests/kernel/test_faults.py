@@ -247,7 +247,7 @@ def six(host):
     """What is of IPv6 there; a bridge has a link-local address since it had a carrier."""
     host.rest()
     show = "(ip -n f1 -6 route; ip -n f1 -6 -o address) | grep -v 'br0.*fe80\\|fe80.*br0'"
-    return host.output(show + " | sed -E 's/[0-9]+sec//g' | sort")
+    return host.output(show + " | sed -E 's/^[0-9]+: //; s/[0-9]+sec//g' | sort")
 
 
 @pytest.mark.parametrize("what", PASSING)
@@ -263,3 +263,45 @@ def test_the_way_back_leaves_no_route_of_an_address_for_a_while(host):
     module, params = PASSING["handed over"]
     host.shell(*run(module, **params)["rollback_commands"])
     assert six(host) == before
+
+
+SIX = """
+ip netns add f1; ip netns exec f1 sysctl -qw net.ipv6.conf.default.accept_dad=0
+ip -n f1 link add br0 address 02:00:00:00:00:09 up type bridge
+ip -n f1 link add va type veth peer name vb; ip -n f1 link set vb up; ip -n f1 link set va up
+ip -n f1 address add 2001:db8:1::1/64 nodad dev va; ip -n f1 address add 2001:db8:2::2/64 nodad dev va
+ip -n f1 address add 2001:db8:1::3/64 nodad dev va; ip -n f1 -6 route add default via 2001:db8:2::fe dev va
+ip -n f1 link set va addrgenmode none
+ip -n f1 -6 route add broadcast 2001:db8:9::/48 table local proto kernel dev va
+"""
+IN_ORDER = {
+    "two of them": (
+        "address",
+        dict(netns="f1", dev="va", address=["2001:db8:1::1/64", "2001:db8:2::2/64"], state="absent"),
+    ),
+    "handed over": ("linux_bridge", dict(netns="f1", name="br0", ports=[{"name": "va"}], take_over_addresses=True)),
+    "renamed": ("veth", dict(netns="f1", name="vb", peer={"name": "vc", "netns": "f1"})),
+    "another kind": ("linux_bridge", dict(netns="f1", name="va", recreate=True)),
+}
+
+
+@pytest.mark.parametrize("what", IN_ORDER)
+def test_addresses_of_ipv6_are_put_back_in_their_order(host, what):
+    """The first one is a packet's source; a link-local one may be there that the kernel would not make again."""
+    each_step_fails(host, *IN_ORDER[what], ordered_six, SIX)
+
+
+def ordered_six(host):
+    rest = six(host)
+    told = host.output("ip -n f1 -6 -o address show dev va").splitlines()
+    local = host.output("ip -n f1 -6 route show table local | grep -v 'dev br0' | sort")
+    return [line.split()[3] for line in told], rest, local
+
+
+DOWN = "ip netns add f1; ip -n f1 link add va type bridge; ip -n f1 address add 2001:db8:1::1/64 dev va"
+
+
+def test_an_address_of_a_link_that_is_down_is_put_back_as_it_was(host):
+    """The kernel has no route to itself by it before the link is up."""
+    params = dict(netns="f1", name="va", recreate=True, addresses=["192.0.2.1/24"])
+    each_step_fails(host, "ifb", params, ordered_six, DOWN)

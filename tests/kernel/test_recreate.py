@@ -66,6 +66,29 @@ def test_a_link_made_anew_keeps_what_others_gave_it(host):
     assert sorted(then ^ sysctls) == []
 
 
+def test_what_only_a_link_that_is_there_takes(host):
+    host.shell(
+        "ip netns add w1; ip -n w1 link add low type veth peer name e0; ip -n w1 link add m0 link low type macvlan",
+        "ip -n w1 link set m0 protodown on; ip -n w1 link set m0 protodown_reason 3 on",
+        "ip -n w1 link set m0 protodown_reason 5 on; ip -n w1 link set m0 up mode dormant",
+    )
+    before = raw(host, "m0")
+    assert before[0]["m0"]["proto_down_reason"] == ["3", "5"]
+    missing = {one["missing"] for one in run("link_info", netns="w1", name="m0")["not_described"]}
+    assert missing == {"linkmode, protodown, protodown_reason"}
+    said = run("link", netns="w1", name="m0", state="absent")
+    host.shell(*said["rollback_commands"])
+    assert raw(host, "m0") == before
+    assert run("macvlan", netns="w1", name="m0", link="low", mode="private", recreate=True)["changed"]
+    for now, then in zip(raw(host, "m0")[0]["m0"].items(), before[0]["m0"].items()):
+        assert now == then or now[0] == "linkinfo"
+    said = run("linux_bridge", netns="w1", name="m0", recreate=True, ports=[{"name": "lo"}])
+    assert said["failed"] and "everything was put back" in said["msg"], said
+    assert raw(host, "m0")[0]["m0"]["proto_down_reason"] == ["3", "5"]
+    assert run("macvlan", netns="w1", name="m0", link="low", mode="private", up=False)["changed"]
+    assert not run("macvlan", netns="w1", name="m0", link="low", mode="private", up=False)["changed"]
+
+
 def test_a_port_made_anew_is_the_port_that_it_was(host):
     host.shell(
         "ip netns add w1; ip -n w1 link add low type veth peer name other; ip -n w1 link add br0 type bridge",

@@ -159,7 +159,7 @@ class Address(OnLink):
     def plan(self, planner, have):
         if have is None and ":" in self.address:
             check_mtu(planner, self)
-        if planner.rolls_back and ":" not in self.address:
+        if planner.rolls_back:
             have = self.in_its_place(planner, have)
         super(Address, self if have else self.shortened()).plan(planner, have)
 
@@ -167,7 +167,8 @@ class Address(OnLink):
         """What is there of it, unless it goes for now, and what is to come after it: the kernel adds at the end."""
         wanted = {r.key: r for r in self.others(planner.present) if r.family == self.family}
         there = self.others(planner.state)
-        if any(r.network == self.network and r.key not in wanted and not r.secondary for r in there):
+        theirs = [r for r in there if r.network == self.network and r.key not in wanted and not r.secondary]
+        if theirs and ":" not in self.address:
             return have  # to what others made since then it has to be a secondary
         pairs = [(r, wanted[r.key]) for r in there if r.key in wanted]
         misplaced = any(have.is_before(r) and meant.is_before(self) for r, meant in pairs) if have else True
@@ -205,7 +206,7 @@ class Address(OnLink):
 
     def as_snapshot(self, back):
         elsewhere = [r for r in back.now.within(self.netns, self.sort) if r.ip == self.ip and r.dev != self.dev]
-        return replace(self, unique=bool(elsewhere))
+        return self.known(back.there) if elsewhere else self
 
     def stays(self, after):
         """Whether the kernel changes it in place to this; else it goes and comes again."""
@@ -257,7 +258,12 @@ class Address(OnLink):
 
     def reassert(self, planner):
         if planner.can_be(self):
-            planner.step(Change(self, replace(self, unique=True)))
+            planner.step(Change(self, self.known(planner.state)))
+
+    def known(self, state):
+        """It as it was this host's a moment ago; on a link that is down the kernel looks for nobody who has it."""
+        link = state.link((self.netns, self.dev))
+        return replace(self, unique=link is None or link.up is not False)
 
     def accepted(self, state):
         return ":" not in self.address or takes_ipv6(state, self.netns, self.dev)

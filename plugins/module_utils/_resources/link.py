@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any, Optional, Tuple
 
 from .._core import words
@@ -61,6 +62,27 @@ class Flag(Row):
         return {}
 
 
+class Later(Row):
+    """What a new link does not take: it is told of it when it is there."""
+
+    def orders(self, value):
+        """The words for ip(8), one command after the other."""
+        return [self.ip_args(value, None)]
+
+
+class Reasons(Later):
+    """A number of which each bit is a reason of somebody, with a mask."""
+
+    def decode(self, raw):
+        return struct.unpack("=I", raw[-4:])[0] if raw else self.default
+
+    def encode(self, value, old):
+        return {self.nla: struct.pack("=HHIHHI", 8, 1, value, 8, 2, value)}
+
+    def orders(self, value):
+        return [[self.name, str(bit), "on"] for bit in range(32) if value >> bit & 1]
+
+
 class Link(Resource):
     """A link: ip-link(8)."""
 
@@ -116,7 +138,12 @@ class Link(Resource):
     )
 
     # What others set and no option is for: it comes back with the link.
+    LATER = (
+        Later("protodown", "IFLA_PROTO_DOWN=39:uint8", "onoff", default=False),
+        Reasons("protodown_reason", "IFLA_PROTO_DOWN_REASON=55:bytes", "int", default=0),
+    )
     REST = (
+        *LATER,
         Row("gso_max_size", "IFLA_GSO_MAX_SIZE=41:uint32", "int", default=65536),
         Row("gso_max_segs", "IFLA_GSO_MAX_SEGS=40:uint32", "int", default=65535),
         Row("gro_max_size", "IFLA_GRO_MAX_SIZE=58:uint32", "int", default=65536),
@@ -127,6 +154,7 @@ class Link(Resource):
         Row("numrxqueues", "IFLA_NUM_RX_QUEUES=32:uint32", "int", default=1),
         Flag("multicast", "", "onoff", bit=0x1000),
         Flag("dynamic", "", "onoff", default=False, bit=0x8000),
+        Row("linkmode", "IFLA_LINKMODE=17:uint8", "str", {"default": 0, "dormant": 1}, "default", ip_word="mode"),
         Flag("trailers", "", "onoff", default=True, bit=0x20, off=True),
     )
 

@@ -81,7 +81,7 @@ def give_address(planner, card, master):
 def give_addresses(planner, near, start, to):
     """The other link has the addresses as well."""
     for r in sorted((r for r in near if r.sort == "address"), key=lambda r: r.position):
-        there = replace(r.renamed(start.ref, to.ref), label="", unique=True)
+        there = replace(r.renamed(start.ref, to.ref), label="").known(planner.state)
         if there.key not in planner.state:
             if ":" in there.address:
                 check_mtu(planner, there)
@@ -99,8 +99,9 @@ def move(planner, near, start, to):
         if there.accepted(planner.state):
             planner.state.get(r.key).pass_to(planner, there)
     planner.absent |= {r.key for r in addresses}
-    # Not every host lets secondaries go with their primary: net.ipv4.conf.*.promote_secondaries.
-    for r in sorted(addresses, key=lambda r: not r.secondary):
+    # Not every host lets secondaries go with their primary: net.ipv4.conf.*.promote_secondaries. The last one first,
+    # so that what comes back after a failure has its place again.
+    for r in sorted(addresses, key=lambda r: (not r.secondary, -r.position)):
         planner.remove(r)
 
 

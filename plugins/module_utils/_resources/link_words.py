@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from shlex import quote
 
-from .._core.rows import ip_args
+from .._core.rows import changed, ip_args
 from .._core.words import HOME, ip, shell
 from .._kinds.base import kind_named, kind_of
 from .._kinds.effects import drops_ipv6
@@ -14,6 +14,7 @@ from . import link_conf
 from .link import Link
 
 ROWS = [row for row in Link.ROWS if row.name != "addrgenmode"]
+AT_ONCE = [row for row in Link.REST if row not in Link.LATER]
 
 
 def commands(link, step):
@@ -39,6 +40,7 @@ def commands(link, step):
             out.append(ip(link.netns, "link", "set", "dev", link.name, *sent))
     if base is not None and dict(link.attrs).get("primary") == "" != dict(base.attrs)["primary"]:
         out.append(shell(link.netns, "echo > /sys/class/net/%s/bonding/primary" % quote(link.name)))
+    out += later_commands(link, base)
     if link.conf and not (base and base.conf):
         out += link_conf.commands(link)
     return out + port_commands(link, base) + kind.more_commands(link, step)
@@ -47,7 +49,7 @@ def commands(link, step):
 def common_words(step):
     news = dict(step.changed_fields("up", *(row.name for row in ROWS)))
     words = [word for row in ROWS if row.name in news for word in row.ip_args(news[row.name], None)]
-    words += ip_args(Link.REST, step.base.rest if step.base else (), step.target.rest)
+    words += ip_args(AT_ONCE, step.base.rest if step.base else (), step.target.rest)
     return words + (["up" if news["up"] else "down"] if "up" in news else [])
 
 
@@ -67,6 +69,12 @@ def of_peer(typed, more=()):
     at = typed.index("peer") if "peer" in typed else len(typed)
     far = [word for word in typed[at:] if word != "peer"] + list(more)
     return typed[:at] + (["peer"] + far if far else [])
+
+
+def later_commands(link, base):
+    later = changed(Link.LATER, base.rest if base else (), link.rest)
+    orders = [words for row, value, dummy in later for words in row.orders(value)]
+    return [ip(link.netns, "link", "set", "dev", link.name, *words) for words in orders]
 
 
 def port_commands(link, base):

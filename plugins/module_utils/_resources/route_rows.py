@@ -14,6 +14,7 @@ from .._core.words import host
 MAIN, LOCAL = 254, 255
 TABLES = {"main": MAIN, "default": 253, "local": LOCAL}
 SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+OWN_TYPES = {2: (2, 3), 10: (1, 2, 4, 5)}  # by family, of those that the kernel makes in the table local
 TYPES = {
     "unicast": 1,
     "local": 2,

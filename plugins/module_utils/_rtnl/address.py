@@ -8,6 +8,7 @@ import socket
 import struct
 
 from .._core.rows import changed, encoded
+from .._core.values import replace
 from .._kinds.effects import IPV6_LEAST
 from .._resources.address import FOREVER, LIFETIMES, SCOPES, Address
 from .link import read_links
@@ -30,6 +31,8 @@ def read(kernel, name, links):
         if m[4] in netlink.names:
             dev = netlink.names[m[4]]
             it = address_of(name, m, dict(nested(answer, 8)), dev, netlink.macs.get(m[4]), dev in netlink.l3)
+            if it.proto == "kernel" and it.address.startswith("fe80:") and dev in netlink.silent:
+                it = replace(it, proto=None)  # it would make no other
             if not it.noprefixroute:
                 netlink.prefixes.add((dev, str(it.network)))
             # Of IPv6 there is a route to the peer in any case.

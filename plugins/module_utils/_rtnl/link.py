@@ -49,6 +49,8 @@ MODES = {number: word for word, number in ADDRGENMODES.items()}
 FLAGS = [row for row in Link.ROWS if isinstance(row, Flag)]
 ONE_QUEUE = ("bridge", "dummy", "vlan", "vxlan", "macvlan", "macvtap", "ipvlan", "geneve")  # unless more are asked for
 REST_FLAGS = [row for row in Link.REST if isinstance(row, Flag)]
+AT_ONCE = [row for row in Link.REST if row not in Link.LATER]
+REFUSALS = (errno.EINVAL, errno.EOPNOTSUPP, errno.ERANGE, errno.EPERM, errno.EBUSY)  # of an attribute
 SENT = [row for row in Link.ROWS if row.nla and row.name != "master"]
 ADDRESS, NAME, MTU, LOWER, MASTER, TXQLEN, LINKINFO, ALIAS, LINK_NETNSID, PROP_LIST = 1, 3, 4, 5, 10, 13, 18, 20, 37, 52
 GROUP, PROMOTE_SECONDARIES = 27, 20
@@ -90,7 +92,7 @@ def links_there(kernel, name):
     messages = [(head.unpack_from(answer), dict(nested(answer, 16))) for answer in answers]
     netlink.names = names = {m[2]: text(parts[NAME]) for m, parts in messages}
     netlink.indexes = {v: k for k, v in names.items()}
-    netlink.macs, netlink.l3 = {}, set()
+    netlink.macs, netlink.l3, netlink.silent = {}, set(), set()
     with kernel.inside(name), open("/proc/sys/net/ipv4/conf/all/promote_secondaries") as f:
         all_promote = f.read() != "0\n"
     links, others, usual = [], [], devconf.usual(netlink)
@@ -108,6 +110,8 @@ def links_there(kernel, name):
         links.append((link, (nsid, far or 0) if known else None))
         if link.no_mac:
             netlink.l3.add(link.name)
+        if link.addrgenmode == "none":
+            netlink.silent.add(link.name)
         for dummy, raw in nested(parts[PROP_LIST]) if PROP_LIST in parts else ():
             others.append(AltName(name, link.name, text(raw)))
     return links, others
@@ -163,7 +167,8 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
 
 def rest_of(kind, get, flags, ethernet):
     """What a link has that no option is for, and that is not as of a new one."""
-    found = {row.name: get(row.nla) for row in Link.REST if row.nla and (ethernet or row.name != "broadcast")}
+    rows = [row for row in Link.REST if row.nla and (ethernet or row.name != "broadcast")]
+    found = {row.name: None if get(row.nla) is None else row.read(get) for row in rows}
     found.update((row.name, row.read_flags(flags)) for row in REST_FLAGS)
     usual = {row.name: row.default for row in Link.REST}
     for word in ("gso", "gro"):
@@ -251,7 +256,7 @@ def common(here, change):
     attrs = [(row.nla, news[row.name]) for row in SENT if row.name in news]
     if "master" in news:
         attrs.append(("IFLA_MASTER=10:uint32", here.index(news["master"]) if news["master"] else 0))
-    rest = list(changed(Link.REST, change.base.rest if change.base else (), change.target.rest))
+    rest = list(changed(AT_ONCE, change.base.rest if change.base else (), change.target.rest))
     flags.update((row.bit, v != row.off) for row, v, dummy in rest if row in REST_FLAGS)
     attrs += encoded(rest)
     head = dict(flags=sum(bit for bit, on in flags.items() if on), change=sum(flags))
@@ -374,11 +379,14 @@ def finish(kernel, change):
     fresh = base is None or base.master != target.master
     rows = kind_named(target.slave_kind).port if target.slave_kind else ()
     data = encoded(changed(rows, () if fresh else base.port, target.port, fresh))
+    here = kernel.netlink(target.netns)
     if data:
-        here = kernel.netlink(target.netns)
         data = b"".join(packed(*pair) for pair in numbered(here, data))
         info = attribute(4, target.slave_kind.encode() + b"\0") + attribute(5, data)
         here.ask("link", NEWLINK, ACK, [(LINKINFO, info)], index=here.index(target.name))
+    later = encoded(changed(Link.LATER, base.rest if base else (), target.rest))
+    if later:
+        here.ask("link", NEWLINK, ACK, later, index=here.index(target.name))
     room = kind_of(target).out_of_band()
     if room:
         _rooms.load("_rtnl", room).write_link(kernel, change)
@@ -409,7 +417,7 @@ def send_typed(here, flags, attrs, header, kind, typed, data, more):
         try:
             return send(here, flags, [*attrs, link_info(kind.name, data + b"".join(some))], header, kind, typed)
         except OSError as e:
-            if e.errno == errno.EEXIST:
+            if e.errno not in REFUSALS:
                 raise
     return send(here, flags, [*attrs, link_info(kind.name, data)], header, kind, typed)
 

@@ -197,7 +197,7 @@ class Netlink:
         self.socket.setsockopt(270, 11, 1)  # SOL_NETLINK, NETLINK_EXT_ACK: errors come with the kernel's own sentence
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.indexes, self.names, self.macs, self.sequence = {}, {}, {}, 0
-        self.l3 = set()  # the links without a MAC address
+        self.l3, self.silent = set(), set()  # the links without a MAC address, and those to which it gives no address
         self.heard = {}  # the answers of dumps, by verb and question
 
     def ask(self, form, verb, how, attrs=(), **header):

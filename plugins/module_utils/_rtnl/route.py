@@ -11,7 +11,7 @@ import time
 
 from .._core.words import family_of
 from .._resources.route import AFTER, ALONE, Route
-from .._resources.route_rows import LOCAL, NOWHERE, PROTOS, SCOPES, TYPES, Hop
+from .._resources.route_rows import LOCAL, NOWHERE, OWN_TYPES, PROTOS, SCOPES, TYPES, Hop
 from .netlink import (
     ACK,
     APPEND,
@@ -62,7 +62,7 @@ def route_of(netns, answer, netlink, position):
     head = dict(zip(words, head.unpack_from(answer)))
     family, kind, flags = head["family"], WORDS["type"].get(head["type"]), head["flags"]
     # Most are in the table local.
-    if family not in FAMILIES or flags & CLONED or kind is None or (head["table"] == LOCAL and head["proto"] == 2):
+    if family not in FAMILIES or flags & CLONED or kind is None or is_own(head):
         return None
     parts = dict(nested(answer, 12))
     get = getter(parts)
@@ -87,6 +87,11 @@ def route_of(netns, answer, netlink, position):
         **{row.name: row.read(getter(metrics)) for row in METRIC_ROWS},
     )
     return Route(**dict(route.__dict__, by_itself=is_by_itself(route, netlink)))
+
+
+def is_own(head):
+    """Whether it is one of the kernel's in the table local: others use its word."""
+    return head["table"] == LOCAL and head["proto"] == 2 and head["type"] in OWN_TYPES[head["family"]]
 
 
 def is_blackhole(netlink, number):
@@ -121,7 +126,9 @@ def is_by_itself(route, netlink):
     """Whether the kernel made it: the words `kernel` and `ra` others use as well."""
     if route.proto == "redirect" or (route.proto == "ra" and route.expires):
         return True
-    if route.proto != "kernel":
+    own = TYPES[route.type] in (1, *OWN_TYPES[socket.AF_INET6 if ":" in route.dest else socket.AF_INET])
+    nowhere = route.type == "unreachable" and route.metric == 2**32 - 1
+    if route.proto != "kernel" or not (own or nowhere):
         return False
     (dev,) = [hop.dev for hop in route.hops] if len(route.hops) == 1 else [None]
     if route.type != "unicast" or dev is None or route.hops[0].via or route.dest.startswith(("fe80:", "ff00:")):

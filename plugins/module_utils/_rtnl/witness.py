@@ -11,6 +11,7 @@ import socket
 import struct
 import time
 
+from .._resources.route_rows import OWN_TYPES
 from .netlink import (
     GETADDR,
     GETLINK,
@@ -51,6 +52,7 @@ LINK_MOVES = {3, 6, 7, 14, 16, 23, 30, 33, 35, 37, 42, 44, 47, 48, 50, 51, 54, 5
 # The spanning tree and its timers, counters; what a bond finds out; a sequence number; how full a queue is.
 KIND_MOVES = {"bridge": {*range(10, 20), 40, 47, 48}, "bond": {2, 23}, "hsr": {5}, "macvlan": {8}, "macvtap": {8}}
 PORT_MOVES = {"bridge": {1, *range(13, 25), 26, 35, 36, 38, 41}, "bond": {1, 2, 3, 6, 7, 8}}
+AGEING, TOPOLOGY_CHANGE = 4, 14
 # The attributes that are the index of a link.
 TUNNELS = (
     "gre",
@@ -68,6 +70,7 @@ TUNNELS = (
 )
 ON = dict({kind: {1} for kind in TUNNELS}, vxlan={3}, bond={11}, hsr={1, 2, 8})
 RUNNING = 0x40 | 0x10000 | 0x20000 | 0x40000  # IFF_RUNNING, IFF_LOWER_UP, IFF_DORMANT, IFF_ECHO
+LOWER_UP = 0x10000
 DEAD = 0x31 | 0x4000 | 0x8000 | 0x10000 | 0x20000000  # RTNH_F_DEAD and what else follows the link, or the card
 TENTATIVE = 0x40 | 0x04 | 0x08  # with IFA_F_OPTIMISTIC, IFA_F_DADFAILED
 IN_ORDER = ("route", "rule", "IPv6 rule")  # of those with one key the first is taken
@@ -80,6 +83,8 @@ class Witness:
 
     def __init__(self, heard):
         self.things, self.names = {}, {0: ""}
+        self.silent = set()  # the links on which the kernel makes no address
+        self.carriers = {}  # of bridges: without a port it follows nothing, and no message sets it
         # That of links comes first: it has their names.
         for verb, body in sorted(heard):
             for head, parts in messages(FORMS[verb], heard[verb, body]) if verb in FORMS else ():
@@ -97,6 +102,7 @@ class Witness:
             self.add("VLANs of", (self.dev(head["index"]),), {"vlans": parts.get(26)})
             return
         name = self.names[head["index"]] = name_of(parts[3])
+        self.silent |= {head["index"]} if dict(confs(parts.get(26, b""))).get("addrgenmode") == b"\1" else set()
         found = {"flags": head["flags"] & ~RUNNING}
         for number, raw in parts.items():
             word = WORDS["link"].get(number, "IFLA_%d" % number)
@@ -111,9 +117,13 @@ class Witness:
                 found[word] = None if number == 5 and 37 in parts else raw
             elif number not in LINK_MOVES:
                 found[word] = raw
+        if found.get("kind") == "bridge":
+            self.carriers[name] = bool(head["flags"] & LOWER_UP)
         self.add("link", (name,), found)
 
     def of_kind(self, found, info):
+        bridge = dict(nested(info.get(2, b""))) if name_of(info.get(1, b"")) == "bridge" else {}
+        changes = any(bridge.get(TOPOLOGY_CHANGE, b""))  # meanwhile it tells another ageing time
         for place, part, moves in ((1, 2, KIND_MOVES), (4, 5, PORT_MOVES)):
             kind = name_of(info.get(place, b""))
             found["kind" if place == 1 else "port of a"] = kind
@@ -121,11 +131,13 @@ class Witness:
                 if number not in moves.get(kind, ()):
                     index = place == 1 and number in ON.get(kind, ())
                     found["%s.%d" % (kind, number)] = ("dev", U32.unpack(raw)[0]) if index else raw
+        found.update({"bridge.%d" % AGEING: Unknown()} if changes else {})
 
     def address(self, head, parts):
         local = parts.get(2, parts.get(1, b""))
         flags = U32.unpack(parts[8])[0] if 8 in parts else head["flags"]
-        if (head["family"] == socket.AF_INET6 and flags & 1) or parts.get(11) in BY_ITSELF:
+        own = parts.get(11) in BY_ITSELF and head["index"] not in self.silent
+        if (head["family"] == socket.AF_INET6 and flags & 1) or own:
             return  # temporary ones, and its own, the kernel makes and ends
         found = {"flags": flags & ~TENTATIVE, "scope": head["scope"]}
         for number, raw in parts.items():
@@ -141,7 +153,8 @@ class Witness:
 
     def route(self, head, parts):
         table = U32.unpack(parts[15])[0] if 15 in parts else head["table"]
-        if head["flags"] & 0x200 or (table == 255 and head["proto"] == 2):
+        own = table == 255 and head["proto"] == 2 and head["type"] in OWN_TYPES[head["family"]]
+        if head["flags"] & 0x200 or own:
             return  # a cached one, or the kernel's for its own addresses
         found = {"proto": head["proto"], "scope": head["scope"], "type": head["type"], "flags": head["flags"] & ~DEAD}
         for number, raw in parts.items():
@@ -225,6 +238,9 @@ class Witness:
         for found in self.things.values():
             for one in found:
                 one.update({word: self.named(word, value) for word, value in one.items()})
+        masters = {found[0].get("master") for key, found in self.things.items() if key[0] == "link"}
+        for name in self.carriers.keys() - masters:
+            self.things["link", name][0]["carrier"] = self.carriers[name]
         return self.things
 
     def named(self, word, value):
@@ -235,6 +251,15 @@ class Witness:
         if word == "nexthop":
             return [(self.dev(hop[0][1]), *hop[1:]) for hop in value]
         return value
+
+
+class Unknown:
+    """What the kernel does not tell now: equal to whatever it is."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
 
 
 class Until:
@@ -298,10 +323,10 @@ def difference(key, old, new):
 
 
 def in_order(things, others):
-    """By link, those of its IPv4 addresses that others have as well: the first one speaks for it."""
+    """By link, those of its addresses that others have as well: the first one speaks for it."""
     found = {}
     for key in things:
-        if key[0] == "address" and ":" not in str(key[1]) and key in others:
+        if key[0] == "address" and not str(key[1]).startswith("fe80:") and key in others:
             found.setdefault(key[-1], []).append(key)
     return found
 
