@@ -849,7 +849,8 @@ def move(view):
     peer = view.peer(ns, value)
     if peer:
         allowed.append(lambda d: d[0] == ("link", *peer) and d[1] in ("link", "flags"))
-        allowed += [kernel_routes(peer[0], False), kernel_routes(peer[0]), known_for_a_while({peer})]
+        allowed += [kernel_routes(peer[0], False), kernel_routes(peer[0])]
+        allowed.append(known_for_a_while({peer, *view.uppers(*peer)}))
     if value["mtu"] < 1280 and value.get("master"):
         allowed.append(about(ns, value["master"]))  # it may have IPv6 now
     for place in places:

@@ -315,6 +315,7 @@ ip -n n1 link set d0 gso_max_size 20000
 ip -n n1 address add 192.0.2.1/24 dev d0
 ip -n n1 neighbour add 192.0.2.7 lladdr 02:00:00:00:00:07 dev d0 nud permanent extern_learn
 ip -n n1 route add 198.51.100.0/24 via 192.0.2.9 congctl reno
+ip -n n1 tuntap add t0 mode tun; ip -n n1 neighbour add 2001:db8::8 dev t0 nud permanent
 ip netns exec n1 nft add table inet filter
 ip -n n1 link add br0 type bridge mcast_query_interval 5000; ip -n n1 link add p0 master br0 type veth peer name p1
 ip -n n1 addrlabel add prefix 2001:db8::/32 label 99
@@ -332,6 +333,7 @@ def test_what_has_no_option_is_named(host):
     assert {(one["thing"], one["missing"]) for one in said} >= {
         ("link d0", "gso_max_size"),
         ("neighbour d0 192.0.2.7", "nud permanent extern_learn"),
+        ("neighbour t0 2001:db8::8", "nud permanent"),
         ("nft table inet filter", ""),
         ("addrlabel prefix 2001:db8::/32 label 99", ""),
         ("xfrm policy src 10.1.0.0/24 dst 10.2.0.0/24 dir out", ""),

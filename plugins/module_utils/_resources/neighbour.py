@@ -75,10 +75,11 @@ class Neighbour(OnLink):
         return not (event.down or lost or (event.other_mac and not self.proxy))
 
     def is_told(self, state):
-        return not self.held
+        # On a link that knows of no MAC addresses one is known without.
+        return not self.held and (self.proxy or bool(self.lladdr))
 
     def not_described(self):
-        return [" ".join(self.nud())] if self.held else super().not_described()
+        return super().not_described() if self.is_told(None) else [" ".join(self.nud())]
 
     def commands(self, change):
         words = ["proxy"] * self.proxy + [self.address]
