@@ -11,6 +11,7 @@ import socket
 import struct
 import time
 
+from .._resources.link import Link
 from .._resources.route_rows import OWN_TYPES
 from .netlink import (
     GETADDR,
@@ -22,6 +23,7 @@ from .netlink import (
     GETROUTE,
     GETRULE,
     ip,
+    known,
     messages,
     nested,
     next_hops,
@@ -33,16 +35,7 @@ FORMS.update({GETNEXTHOP: "nexthop", GETQDISC: "qdisc", GETNETCONF: "netconf"})
 FOREVER = 0xFFFFFFFF
 U32 = struct.Struct("=I")
 WORDS = {
-    "link": {
-        1: "address",
-        2: "broadcast",
-        4: "mtu",
-        5: "link",
-        10: "master",
-        13: "txqueuelen",
-        20: "alias",
-        27: "group",
-    },
+    "link": {5: "link", **{known(row.nla)[0]: row.name for row in (*Link.ROWS, *Link.REST) if row.nla}},
     "route": {4: "dev", 5: "via", 7: "src", 8: "metrics", 9: "nexthop", 12: "expires"},
     "address": {3: "label", 4: "broadcast", 9: "metric"},
 }
