@@ -859,7 +859,8 @@ def of_the_kernel(difference, after):
     if key[0] == "route" and key[2:4] == ("ipv6", 255) and not old:
         # By an address of a link without a carrier it can be reached itself some time later.
         address = key[4].partition("/")[0]
-        return any(k[:2] == ("addr", key[1]) and k[3].partition("/")[0] == address for k in after)
+        if any(k[:2] == ("addr", key[1]) and k[3].partition("/")[0] == address for k in after):
+            return True
     if key[0] == "fdb" and new is None and old["state"] == 128 and old.get("flags") == 0:
         # Of a port's own address, or of its bridge's: it is known by that and the VLAN.
         return any(k[0] == "fdb" and k[1] == key[1] and k[3:5] == key[3:5] for k in after)
