@@ -535,7 +535,8 @@ def one_master(view):
     # A bridge takes the least address of its ports.
     own = view.things["link", ns, master].get("address")
     allowed.append(lambda d: d[0][0] == "fdb" and d[0][1] == ns and d[0][3] == own and is_gone(d))
-    if view.things["link", ns, master].get("master"):
+    # It takes the least MTU as well, and with one that is too small has no IPv6.
+    if view.things["link", ns, master].get("master") or link[2]["mtu"] < 1280:
         allowed += gone_with(view, ns, master)
     if kind == "vrf":
         # What the kernel makes of its addresses is in another table there.
