@@ -10,7 +10,7 @@ ON_LINK = ("addr", "addr order", "neigh", "fdb", "vlan", "vlan options", "qdisc"
 ON_LINK += ("wireguard", "wireguard peer")
 FOREVER = 0xFFFFFFFF
 KERNEL = 2
-UP = 1
+UP, ALLMULTI = 1, 0x200
 # What of a master follows from its ports.
 FOLLOWS = ["address", "mtu", "ipv6.mtu", "promiscuity", "allmulti", "min mtu", "max mtu", "flags", "gso_max_size"]
 FOLLOWS += ["gso_max_segs", "tso_max_size", "tso_max_segs", "gro_max_size", "gso_ipv4_max_size", "gro_ipv4_max_size"]
@@ -908,13 +908,13 @@ def recreate(view):
             return None
         now = value.get("macvlan.1", "")
         params.update(link=value["link"], mode="private" if now.startswith("08") else "passthru")
-        if params["mode"] == "passthru" and len(view.uppers(ns, value["link"])) > 1:
+        # Of one that has all packets the kernel forgets, when it goes, that it asked for all groups.
+        if params["mode"] == "passthru" and (len(view.uppers(ns, value["link"])) > 1 or value["flags"] & ALLMULTI):
             return None
         allowed = [
             # With all of the lower link's packets goes its address.
             words(*key, only=["macvlan.1", "address"]),
-            # The kernel forgets who asked for all groups when it is deleted while it has all packets.
-            lambda d: d[0] == ("link", ns, value["link"]) and d[1] in ("promiscuity", "allmulti"),
+            lambda d: d[0] == ("link", ns, value["link"]) and d[1] in ("promiscuity",),
             lambda d: d[0][0] == "fdb" and is_gone(d) and d[0][3] == value["address"],
             words("link", ns, value.get("master"), only=["address"]),
         ]
