@@ -739,8 +739,9 @@ def gone_with(view, ns, dev):
         allowed.append(lambda d: d[0][0] in ("vlan", "vlan options") and d[0][1:3] == (ns, master) and is_gone(d))
     # Others count who listens through them.
     allowed.append(lambda d: d[0][0] == "link" and d[0][1] == ns and d[1] in ("promiscuity", "allmulti"))
-    # A group has lost what it was a group of.
+    # A group has lost what it was a group of, or some of it.
     allowed.append(lambda d: d[0][0] == "nexthop" and d[0][1] == ns and is_gone(d) and "attr2" in d[2])
+    allowed.append(lambda d: d[0][0] == "nexthop" and d[0][1] == ns and d[1] == "attr2")
     # Ports that had it as a backup, links that stood on it.
     allowed.append(
         lambda d: d[0][0] == "link" and d[0][1] == ns and d[1] in ("port.backup_port", "link", "mtu", "ipv6.mtu")
