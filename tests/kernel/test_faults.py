@@ -280,7 +280,6 @@ IN_ORDER = {
         dict(netns="f1", dev="va", address=["2001:db8:1::1/64", "2001:db8:2::2/64"], state="absent"),
     ),
     "handed over": ("linux_bridge", dict(netns="f1", name="br0", ports=[{"name": "va"}], take_over_addresses=True)),
-    "renamed": ("veth", dict(netns="f1", name="vb", peer={"name": "vc", "netns": "f1"})),
     "another kind": ("linux_bridge", dict(netns="f1", name="va", recreate=True)),
 }
 
