@@ -114,6 +114,33 @@ def test_a_bridge_keeps_its_neighbours_when_a_port(host, what):
     assert host.output(look) == before
 
 
+ANOTHER = """
+ip netns add w1; ip -n w1 link add e0 address 02:00:00:00:00:01 up type veth peer name e1; ip -n w1 link set e1 up
+ip -n w1 neighbour add 10.0.9.7 lladdr 02:00:00:ff:00:07 dev e0 nud permanent
+ip -n w1 neighbour add 2001:db8::7 lladdr 02:00:00:ff:00:07 dev e0 nud permanent router protocol 9
+ip -n w1 neighbour add proxy 10.0.9.8 dev e0
+"""
+
+
+UPPERS = [pytest.param(kind, marks=pytest.mark.needs(kind.split()[0])) for kind in ("vlan id 7", "ipvlan")]
+
+
+@pytest.mark.parametrize("upper", ["", *UPPERS])
+def test_a_link_keeps_its_neighbours_with_another_mac_address(host, upper):
+    host.shell(ANOTHER)
+    if upper:
+        host.shell("ip -n w1 link add link e0 name u0 up type %s" % upper)
+        host.shell("ip -n w1 neighbour add 10.7.9.7 lladdr 02:00:00:ff:00:08 dev u0 nud permanent")
+    look = "ip -n w1 neighbour show nud permanent; ip -n w1 neighbour show proxy"
+    before = host.output(look)
+    foretold = run("link", check=True, netns="w1", name="e0", address="02:00:00:00:00:02")
+    done = run("link", netns="w1", name="e0", address="02:00:00:00:00:02")
+    assert done["changed"] and done["commands"] == foretold["commands"], (done, foretold)
+    assert host.output(look) == before
+    host.shell(*done["rollback_commands"])
+    assert host.output(look) == before
+
+
 @pytest.mark.needs("vlan")
 def test_what_is_on_a_bridge_keeps_its_neighbours(host):
     host.shell(FOLLOWS, "ip -n w1 link add link br0 name v7 up type vlan id 7")

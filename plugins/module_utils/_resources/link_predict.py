@@ -180,16 +180,21 @@ def collateral(state, before, after):
     if after is None:
         return kind_of(before).collateral(state, before)
     fallen = [r for kind in masters_that_change(state, before, after) for r in kind.port_collateral(state, before)]
-    if before.arp != after.arp and before.netns == after.netns:
-        fallen += [r for r in state.on(before.key) if r.sort == "neighbour"]
+    if (before.arp, before.address) != (after.arp, after.address) and before.netns == after.netns:
+        fallen += neighbours(state, before.key)
     return fallen
+
+
+def neighbours(state, key):
+    """Those on a link, and on its upper links."""
+    return [r for r in state.dependents(key) if r.sort == "neighbour"]
 
 
 def shakes(state, change):
     """A master takes another MAC address, and forgets who is where, as do its upper links."""
     ends = [link for link in (change.before, change.after) if link is not None and link.master]
     masters = {("link", link.netns, link.master) for link in ends if state.within(link.netns, "neighbour")}
-    return [r for key in masters for r in state.dependents(key) if r.sort == "neighbour"]
+    return [r for key in masters for r in neighbours(state, key)]
 
 
 def takes_along(state, link, held):

@@ -50,7 +50,6 @@ FLAGS = [row for row in Link.ROWS if isinstance(row, Flag)]
 ONE_QUEUE = ("bridge", "dummy", "vlan", "vxlan", "macvlan", "macvtap", "ipvlan", "geneve")  # unless more are asked for
 REST_FLAGS = [row for row in Link.REST if isinstance(row, Flag)]
 AT_ONCE = [row for row in Link.REST if row not in Link.LATER]
-REFUSALS = (errno.EINVAL, errno.EOPNOTSUPP, errno.ERANGE, errno.EPERM, errno.EBUSY)  # of an attribute
 SENT = [row for row in Link.ROWS if row.nla and row.name != "master"]
 ADDRESS, NAME, MTU, LOWER, MASTER, TXQLEN, LINKINFO, ALIAS, LINK_NETNSID, PROP_LIST = 1, 3, 4, 5, 10, 13, 18, 20, 37, 52
 GROUP, PROMOTE_SECONDARIES = 27, 20
@@ -417,7 +416,7 @@ def send_typed(here, flags, attrs, header, kind, typed, data, more):
         try:
             return send(here, flags, [*attrs, link_info(kind.name, data + b"".join(some))], header, kind, typed)
         except OSError as e:
-            if e.errno not in REFUSALS:
+            if e.errno not in link_rest.REFUSALS:
                 raise
     return send(here, flags, [*attrs, link_info(kind.name, data)], header, kind, typed)
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import suppress
 from functools import lru_cache
@@ -16,6 +17,7 @@ LINKINFO = 18
 # Of the part of a message: the kind, and its data.
 INFO_KIND, INFO_DATA, INFO_SLAVE_KIND, INFO_SLAVE_DATA = 1, 2, 4, 5
 INET6_TOKEN = 7
+REFUSALS = (errno.EINVAL, errno.EOPNOTSUPP, errno.ERANGE, errno.EPERM, errno.EBUSY)  # of an attribute
 PLAIN = next(iter(KIND_ROOMS))  # a kind that every kernel has, and that becomes a port of whatever has ports
 
 
@@ -90,8 +92,11 @@ def put_back(kernel, change):
     now = rest_in(here.ask("link", GETLINK, 0, index=index)[0])
     for part, number, raw in wanted:
         if (part, number, raw) not in now:
-            with suppress(OSError):
+            try:
                 here.ask("link", NEWLINK, ACK, [message(link, part, attribute(number, raw))], index=index)
+            except OSError as e:
+                if e.errno not in REFUSALS:
+                    raise
 
 
 def message(link, part, data):
