@@ -273,6 +273,7 @@ ip -n f1 address add 2001:db8:1::1/64 nodad dev va; ip -n f1 address add 2001:db
 ip -n f1 address add 2001:db8:1::3/64 nodad dev va; ip -n f1 -6 route add default via 2001:db8:2::fe dev va
 ip -n f1 link set va addrgenmode none
 ip -n f1 -6 route add broadcast 2001:db8:9::/48 table local proto kernel dev va
+ip -n f1 -6 route add 2001:db8:a::/48 via 2001:db8:2::fe proto kernel dev va
 """
 IN_ORDER = {
     "two of them": (

@@ -130,8 +130,12 @@ def is_by_itself(route, netlink):
     nowhere = route.type == "unreachable" and route.metric == 2**32 - 1
     if route.proto != "kernel" or not (own or nowhere):
         return False
-    (dev,) = [hop.dev for hop in route.hops] if len(route.hops) == 1 else [None]
-    if route.type != "unicast" or dev is None or route.hops[0].via or route.dest.startswith(("fe80:", "ff00:")):
+    if route.type != "unicast":
+        return True
+    if len(route.hops) != 1 or route.hops[0].via:
+        return bool(route.expires)
+    dev = route.hops[0].dev
+    if dev is None or route.dest.startswith(("fe80:", "ff00:")):
         return True
     # That of an address's network, or what a router advertisement says of it.
     prefixes = getattr(netlink, "prefixes", None)
