@@ -10,6 +10,7 @@ ON_LINK = ("addr", "addr order", "neigh", "fdb", "vlan", "vlan options", "qdisc"
 ON_LINK += ("wireguard", "wireguard peer")
 FOREVER = 0xFFFFFFFF
 KERNEL = 2
+RING = ("hsr.1", "hsr.2", "hsr.8")
 UP, ALLMULTI = 1, 0x200
 # What of a master follows from its ports.
 FOLLOWS = ["address", "mtu", "ipv6.mtu", "promiscuity", "allmulti", "min mtu", "max mtu", "flags", "gso_max_size"]
@@ -744,7 +745,7 @@ def gone_with(view, ns, dev):
     allowed.append(lambda d: d[0][0] == "nexthop" and d[0][1] == ns and d[1] == "attr2")
     # Ports that had it as a backup, links that stood on it.
     allowed.append(
-        lambda d: d[0][0] == "link" and d[0][1] == ns and d[1] in ("port.backup_port", "link", "mtu", "ipv6.mtu")
+        lambda d: d[0][0] == "link" and d[0][1] == ns and d[1] in ("port.backup_port", "link", "mtu", "ipv6.mtu", *RING)
     )
     # Routes with its addresses as a source, by nexthop objects on it, and what IPv4 loses with a last address.
     hosts = {k[3].partition("/")[0] for k, v in view.of("addr", ns, dev)}

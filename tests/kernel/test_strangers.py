@@ -390,3 +390,16 @@ def test_an_ageing_time_that_stp_hides_is_not_known(host):
     ]
     assert run("linux_bridge", name="br0", ageing_time=12300)["changed"]
     assert not run("linux_bridge", name="br0", ageing_time=12300)["changed"]
+
+
+@pytest.mark.needs("sit")
+def test_a_neighbour_that_is_known_by_the_end_of_a_tunnel_is_named(host):
+    host.shell(
+        "ip netns add w1; ip -n w1 link add s0 up type sit local 192.0.2.1 remote 192.0.2.2",
+        "ip -n w1 neighbour add 2001:db8::4 lladdr 02:00:00:ff dev s0 nud permanent",
+    )
+    told = run("topology_info", netns=["w1"])
+    missing = {one["thing"]: one["missing"] for one in told["not_described"]}
+    assert missing == {"neighbour s0 2001:db8::4": "nud permanent lladdr 02:00:00:ff"}
+    said = run("topology", name="t1", nodes=told["nodes"], links=told["links"])
+    assert [line for line in said["commands"] if "/run/virtnet" not in line] == [], said

@@ -10,7 +10,7 @@ from typing import Any, Optional, Tuple
 from .._core.options import DEV, NETNS, STATE, these
 from .._core.resource import OnLink
 from .._core.values import Refused, replace
-from .._core.words import family_of, host, ip, link_name, lladdr, netns_name
+from .._core.words import family_of, host, ip, is_mac, link_name, lladdr, netns_name
 from .._kinds.effects import check_mtu, takes_ipv6
 
 PROTOCOL, FLAGS_EXT = 12, 15
@@ -75,11 +75,13 @@ class Neighbour(OnLink):
         return not (event.down or lost or (event.other_mac and not self.proxy))
 
     def is_told(self, state):
-        # On a link that knows of no MAC addresses one is known without.
-        return not self.held and (self.proxy or bool(self.lladdr))
+        # On a link that knows of no MAC addresses one is known without, or by the address of a tunnel's other end.
+        return not self.held and (self.proxy or is_mac(self.lladdr or ""))
 
     def not_described(self):
-        return super().not_described() if self.is_told(None) else [" ".join(self.nud())]
+        if self.is_told(None):
+            return super().not_described()
+        return [" ".join(self.nud() + ["lladdr", self.lladdr] * bool(self.lladdr and not self.held))]
 
     def commands(self, change):
         words = ["proxy"] * self.proxy + [self.address]
