@@ -68,7 +68,7 @@ class Address(OnLink):
     broadcast: Optional[str] = None
     label: Optional[str] = None
     scope: Optional[str] = None
-    proto: Optional[str] = Aside()  # "kernel" where the kernel made it by itself, "ra" by a router advertisement
+    proto: Optional[str] = Aside()  # "kernel" where the kernel makes it by itself, "ra" by a router advertisement
     secondary: bool = Aside(False)
     position: int = Aside(0)  # in which order those of a link were made
     unique: bool = Aside(False)  # desired: it was this host's a moment ago, so nobody else has it
@@ -130,7 +130,7 @@ class Address(OnLink):
     @property
     def is_movable(self):
         """Whether it goes with its host to another link: there the kernel makes those of the link itself anew."""
-        return self.proto != "kernel"
+        return self.proto not in ("kernel", "kernel_ll")
 
     def order(self):
         # Those of a link as they are described, or were made: the first is the primary one.

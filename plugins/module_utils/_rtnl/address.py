@@ -32,7 +32,7 @@ def read(kernel, name, links):
             dev = netlink.names[m[4]]
             it = address_of(name, m, dict(nested(answer, 8)), dev, netlink.macs.get(m[4]), dev in netlink.l3)
             if it.proto == "kernel" and it.address.startswith("fe80:") and dev in netlink.silent:
-                it = replace(it, proto=None)  # it would make no other
+                it = replace(it, proto="kernel_ll")  # it would make no other
             if not it.noprefixroute:
                 netlink.prefixes.add((dev, str(it.network)))
             # Of IPv6 there is a route to the peer in any case.
