@@ -50,7 +50,7 @@ def traced(kernel, wishes, dry):
     try:
         for seconds in TRIES:
             found.update(zip(left, results(kernel, lookup, together([wishes[n] for n in left]), dry, seconds)))
-            left = [n for n in left if found[n]["cause"] == "unknown"]
+            left = [n for n in left if found[n]["cause"] in ("unknown", "arp")]
             if dry or not left:
                 break
             # What the kernel does while it looks for a neighbour is over by then.

@@ -60,16 +60,20 @@ def warm(name, most=9):
 
 
 @contextmanager
-def listening(netns, protocol, port, address=""):
-    """Something that listens."""
+def listening(netns, protocol, port, address="", dev=""):
+    """Something that listens, perhaps at one address or by one link alone."""
     spaces = Namespaces()
     sockets = []
-    for family in (socket.AF_INET, socket.AF_INET6)[: 1 if address else 2] if netns is not None else ():
+    of_address = [socket.AF_INET6 if ":" in address else socket.AF_INET]
+    families = of_address if address else (socket.AF_INET, socket.AF_INET6)
+    for family in families if netns is not None else ():
         with spaces.inside(netns):
             kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
             sockets.append(socket.socket(family, kind))
         if family == socket.AF_INET6:
             sockets[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if dev:
+            sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, dev.encode())
         sockets[-1].bind((address, port))
         if protocol == "tcp":
             sockets[-1].listen()
@@ -84,8 +88,8 @@ def listening(netns, protocol, port, address=""):
 def traced(network, more, check=False):
     task = {"timeout": TIMEOUT, **FAULTS[network]["trace"], **more}
     netns = task.pop("listen", None)
-    flows, bound = task.pop("flows", 1), task.pop("bound", "")
-    with listening(netns, task.get("protocol"), task.get("port"), bound):
+    flows, bound, dev = task.pop("flows", 1), task.pop("bound", ""), task.pop("to_dev", "")
+    with listening(netns, task.get("protocol"), task.get("port"), bound, dev):
         for dummy in range(flows):
             found = run("packet_trace", check=check, **task)
             if found.get("verdict") != "delivered":

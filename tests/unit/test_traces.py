@@ -12,6 +12,7 @@ from test_plans import applied, steps_of
 from ansible_collections.virtnet.linux.plugins.module_utils._core.state import State
 from ansible_collections.virtnet.linux.plugins.module_utils._core.values import Refused, replace
 from ansible_collections.virtnet.linux.plugins.module_utils._probe import Answer as Probed
+from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.xfrm import Policy
 from ansible_collections.virtnet.linux.plugins.module_utils._trace import conclude, nat
 from ansible_collections.virtnet.linux.plugins.module_utils._trace.evidence import Evidence, Verdict
 from ansible_collections.virtnet.linux.plugins.module_utils._trace.options import SPEC, asked
@@ -96,7 +97,7 @@ class Model:
     def unready(self, netns, dev, address):
         return ""
 
-    def listens(self, netns, packet, dev):
+    def listens(self, netns, packet, dev, vrf):
         return "%s %s %d" % (netns, packet.protocol, packet.dport) in self.case.get("listens", ())
 
     def translated(self, netns, hook, packet, iif, oif):
@@ -106,6 +107,12 @@ class Model:
 
     def untracked(self, netns, hook, packet, iif, oif):
         return nat.untracked(list(nat.of_iptables(self.case.get("raw", {}).get(netns, ()))), hook, packet, iif, oif)
+
+    def blackholes(self, netns):
+        return set()
+
+    def policies(self, netns):
+        return [Policy(*words) for words in self.case.get("policies", {}).get(netns, ())]
 
     def packet_to(self, address):
         return Packet("", address)
@@ -179,6 +186,27 @@ def test_what_nothing_explains_is_unknown():
     found = told(ROUTED, Evidence(Probed(reason="no reply"), seen, (), {}, ("the rules",)))
     assert (found["cause"], found["where"], found["missing"]) == ("unknown", {"netns": "s", "dev": "pa"}, ["the rules"])
     assert found["reason"] == "it was last seen coming in by pa in s, not on pr in s; nothing says why"
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (("in", "10.1.0.0/24", "0.0.0.0/0", 1, True), "dir in' of b refuses it"),
+        (("in", "0.0.0.0/0", "10.2.0.1/32", 0, False, True), "wants it in IPsec, which it is not"),
+        (("out", "10.2.0.1/32", "10.1.0.1/32", 0, False, True), "for which nothing is agreed on"),
+        (("in", "10.1.0.0/24", "0.0.0.0/0", 17, True), ""),
+        (("in", "10.9.0.0/24", "0.0.0.0/0", 0, True), ""),
+        (("in", "10.1.0.0/24", "0.0.0.0/0"), ""),
+        (("fwd", "0.0.0.0/0", "0.0.0.0/0", 0, True), ""),
+    ],
+)
+def test_a_policy_of_ipsec_is_named_where_nothing_else_explains(policy, said):
+    """Only that of the direction, of the addresses and the protocol."""
+    there = [("a", "a0", "out"), ("s", "pa", "in"), ("s", "pr", "out"), ("r", "r0", "in"), ("r", "r1", "out")]
+    seen = [sighting(when, *place) for when, place in enumerate([*there, ("b", "b0", "in")], 1)]
+    found = told(dict(ROUTED, policies={"b": [policy]}), Evidence(Probed(reason="no reply"), seen, (), {}))
+    assert found["cause"] == ("xfrm" if said else "unknown") and said in found["reason"], found["msg"]
+    assert found["where"] == dict(netns="b", dev="b0")
 
 
 def test_frames_are_read():

@@ -83,10 +83,10 @@ def sent(kernel, names, wishes, manner, taps, tracers, missing):
             break
     verdicts = []
     for tracer in tracers:
-        for family, table, chain, how, handle, number, asked, dev in tracer.read():
+        for family, table, chain, how, handle, number, asked, dev, error in tracer.read():
             spelled = tracer.spelled(family, table, chain, handle) if how == "rule" else ""
             states = not asked and tracer.of_state(family, table)
-            one = Verdict(tracer.netns, family, table, chain, how, handle, spelled, number, states, asked, dev)
+            one = Verdict(tracer.netns, family, table, chain, how, handle, spelled, number, states, asked, dev, error)
             verdicts.append(one)
     risen = {netns: counters.risen(before[netns], after[netns]) for netns in names}
     return [

@@ -7,10 +7,8 @@ from __future__ import annotations
 import errno
 import json
 import re
-import socket
 import struct
 from contextlib import suppress
-from functools import lru_cache
 
 from .._core.values import Value, replace
 from .._core.words import family_of
@@ -18,12 +16,15 @@ from .._trace import nat
 from .._trace.packet import Packet
 from .._trace.path import Answer, Facts
 from . import neighbour as neighbours
+from . import nexthop as nexthops_room
 from . import route as routes_room
 from . import rule as rules_room
+from . import xfrm
 from .files import output
 from .link import LINKINFO, SKIP_STATS
 from .nat import legacy_tables, nft_tables
-from .netlink import DUMP, GETADDR, GETLINK, GETNEIGH, GETROUTE, HEADS, Netlink, getter, ip, nested, next_hops, text
+from .netlink import DUMP, GETADDR, GETLINK, GETNEIGH, GETROUTE, HEADS, getter, ip, nested, next_hops, text
+from .sockets import Sockets
 
 LOOKUP_TABLE, FIB_MATCH = 0x1000, 0x2000
 DEAD = 1 | 0x10  # RTNH_F_DEAD, RTNH_F_LINKDOWN
@@ -38,7 +39,7 @@ NUD = {
     128: "permanent",
 }
 NAT_FAMILIES = (1, 2, 10)  # of nftables: inet, ip, ip6
-BRIDGE, INET_DIAG, DIAG_BY_FAMILY = 7, 4, 20
+BRIDGE = 7
 PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
 PORT_FLAGS = dict(learning=8, broadcasts=30, multicasts=27)
 UP, NOARP, PROMISC, LOWER_UP = 1, 0x80, 0x100, 0x10000
@@ -60,7 +61,7 @@ class Lookup:
 
     def __init__(self, kernel, state):
         self.kernel, self.state = kernel, state
-        self.found, self.diag, self.read_once = {}, {}, {}
+        self.read_once, self.sockets = {}, Sockets(kernel, state)
 
     def once(self, key, find):
         if key not in self.read_once:
@@ -109,6 +110,15 @@ class Lookup:
 
     def routes(self, netns):
         return self.once(("routes", netns), lambda: list(routes_room.read(self.kernel, netns, ())))
+
+    def blackholes(self, netns):
+        """The numbers of the nexthop objects that drop packets."""
+        found = self.once(("nexthops", netns), lambda: list(nexthops_room.read(self.kernel, netns, ())))
+        return {r.id for r in found if r.blackhole}
+
+    def policies(self, netns):
+        """The policies of IPsec."""
+        return self.once(("policies", netns), lambda: xfrm.read(self.kernel, netns))
 
     def rules(self, netns, six):
         found = self.once(("rules", netns), lambda: list(rules_room.read(self.kernel, netns, ())))
@@ -236,55 +246,16 @@ class Lookup:
         """The rule by which the connection of a packet is not tracked; empty if it is."""
         return nat.untracked(self.nat_rules(netns), hook, packet, iif, oif, self.owned(netns, packet.dst))
 
-    def listens(self, netns, packet, dev):
-        """Whether a socket takes a packet; else the address at which one listens on that port, or nothing."""
+    def listens(self, netns, packet, dev, vrf):
+        """Whether a socket takes a packet; else at what one listens on that port, or nothing."""
+        accepts = bool(vrf) and self.sysctl(netns, "ipv4/%s_l3mdev_accept" % packet.protocol) != 0
         try:
-            return self.ask_socket(netns, packet, dev) or self.listed(netns, packet)
+            return self.sockets.takes(netns, packet, dev, vrf, accepts)
         except OSError:
             return None
 
-    def ask_socket(self, netns, packet, dev):
-        if netns not in self.diag:
-            with self.kernel.inside(netns):
-                self.diag[netns] = Netlink(INET_DIAG)
-        family = family_of(packet.dst)
-        ends = [(packet.dport, packet.dst), (packet.sport or 1, packet.src)]
-        # For UDP the kernel takes both ends the other way round.
-        ends = ends[::-1] if packet.protocol == "udp" else ends
-        ports = struct.pack("!HH", *(port for port, dummy in ends))
-        addresses = b"".join(socket.inet_pton(family, address).ljust(16, b"\0") for dummy, address in ends)
-        index = self.state.link((netns, dev)).index if dev else 0
-        body = struct.pack("=BBBxI", family, packet.number, 0, 0xFFFFFFFF)
-        body += ports + addresses + struct.pack("=III", index, 0xFFFFFFFF, 0xFFFFFFFF)
-        try:
-            return bool(self.diag[netns].exchange(DIAG_BY_FAMILY, 0, body))
-        except OSError as e:
-            if e.errno != errno.ENOENT:
-                raise
-            return False
-
-    def listed(self, netns, packet):
-        """What the files of the kernel say, where it does not answer for single sockets."""
-        at, any_listed = [], False
-        with self.kernel.inside(netns):
-            for six in (False, True):
-                try:
-                    with open("/proc/thread-self/net/%s%s" % (packet.protocol, "6" if six else "")) as f:
-                        lines = f.read().splitlines()[1:]
-                except OSError:
-                    continue
-                at += [
-                    where for where, port in map(bound, lines, [packet.protocol] * len(lines)) if port == packet.dport
-                ]
-                any_listed = True
-        for address in at:
-            if address == packet.dst or address == "::" or (address == "0.0.0.0" and not packet.six):  # noqa: S104
-                return True
-        return at[0] if at else False if any_listed else None
-
     def close(self):
-        for netlink in self.diag.values():
-            netlink.socket.close()
+        self.sockets.close()
 
 
 def translations(kernel, netns):
@@ -322,6 +293,7 @@ def answer_of(here, raw):
         get("RTA_PREFSRC=7:ip") or "",
         get("RTA_TABLE=15:uint32") or head["table"],
         mtu=struct.unpack("=I", metrics[2])[0] if 2 in metrics and not learned(parts) else 0,
+        ttl=struct.unpack("=I", metrics[10])[0] if 10 in metrics else 0,
         dead=bool(head["flags"] & DEAD),
     )
 
@@ -359,20 +331,3 @@ def entries_of(here, index):
     for head, parts in here.dump("neighbour", GETNEIGH, family=BRIDGE):
         if head["index"] == index and 2 in parts:
             yield parts[2].hex(":"), ip(parts[1]) if 1 in parts else ""
-
-
-@lru_cache(maxsize=1)
-def little():
-    return struct.pack("=H", 1) == b"\1\0"
-
-
-def bound(line, protocol):
-    """The (address, port) of a socket that takes packets from all; nothing of others."""
-    words = line.split()
-    address, dummy, port = words[1].partition(":")
-    state = words[3]
-    if (protocol == "tcp" and state != "0A") or (protocol == "udp" and state != "07"):
-        return "", 0
-    raw = bytes.fromhex(address)
-    raw = b"".join(raw[n : n + 4][::-1] if little() else raw[n : n + 4] for n in range(0, len(raw), 4))
-    return ip(raw), int(port, 16)

@@ -21,14 +21,17 @@ NEWTABLE, NEWCHAIN, NEWRULE, TRACE, BEGIN, END = 0, 3, 6, 17, 0x10, 0x11
 OWNER, CREATE, APPEND, ACK = 2, 0x400, 0x800, 4
 NETWORK_HEAD, TRANSPORT_HEAD = 8, 9
 KINDS = {1: "policy", 2: "return", 3: "rule"}
-# Where the token is after the transport header: of a probe, and of one that an error quotes.
-# In tunnels there is as much more before it as their heads have: of UDP with vxlan 30, of GRE 4, 8 or 18.
-TOKEN_AT = (8, 8 + 20 + 8, 8 + 40 + 8, 28, 48, 32, 52, 46, 66, 58, 78)
+# Where the network header of what a tunnel carries is after the transport header: of IP, vxlan, and GRE with up to
+# three of a checksum, a key and a number, alone or before a frame.
+INNER_AT = (0, 4, 8, 12, 16, 18, 22, 26, 30)
+# Where the token is after the transport header: of a probe, of one that an error quotes, and of one in a tunnel.
+TOKEN_AT = sorted({8, 8 + 20 + 8, 8 + 40 + 8, *(at + head + 8 for at in INNER_AT for head in (20, 40))})
 
 
-# Where the network header of what a tunnel carries is after the transport header: of IP, GRE with and without a key or
-# frames, and vxlan.
-INNER_AT = (0, 4, 8, 18, 22, 30)
+# By what the heads of vxlan, geneve and GRE that carry frames are known, and where the frame can begin after them.
+# Their IP protocol is not asked for: nft(8) 1.0 and 1.1 die of a list of rules that do.
+FRAMED = ((8, b"\x08\0\0\0", (16,)), (10, b"\x65\x58", (16,)), (2, b"\x65\x58", (4, 8, 12, 16)))
+ASKS = "asks_"
 
 
 def be32(number):
@@ -79,7 +82,8 @@ def protocol_is(number):
 IS_TCP, IS_UDP = protocol_is(6), protocol_is(17)
 IS_ARP = expression("meta", attribute(2, be32(1)), attribute(1, be32(1))) + compared(0, b"\x08\x06")
 # Neighbour solicitation and advertisement: the types 135 and 136.
-IS_DISCOVERY = protocol_is(58) + loaded(0, 1) + compared(5, b"\x87") + compared(3, b"\x88")
+IS_SOUGHT = compared(5, b"\x87") + compared(3, b"\x88")
+IS_DISCOVERY = protocol_is(58) + loaded(0, 1) + IS_SOUGHT
 
 
 def tcp_in(at, first, last):
@@ -88,6 +92,47 @@ def tcp_in(at, first, last):
         carries = equals(at, version) + equals(at + protocol, b"\6")
         for port in (0, 2):
             yield carries + between(at + head + port, first, last) + MARK
+
+
+def asks_in_tunnels():
+    """The rules that mark what carries a question for a neighbour, or the answer."""
+    for offset, known, places in FRAMED:
+        for at in places:
+            carries = equals(offset, known)
+            yield carries + equals(at + 12, b"\x08\x06") + MARK
+            discovery = equals(at + 12, b"\x86\xdd") + equals(at + 20, b"\x3a") + loaded(at + 54, 1) + IS_SOUGHT
+            yield carries + discovery + MARK
+
+
+class Heard:
+    """What the messages of the kernel tell, each by the number of a packet in them."""
+
+    def __init__(self, only):
+        """only: the number of the probe, if it is the only one."""
+        self.only, self.mine, self.asks, self.devs, self.errors, self.dropped = only, {}, {}, {}, set(), {}
+
+    def note(self, parts, number, own, whose, dev):
+        """Whether a packet is of a probe, or asks for a neighbour, and its link."""
+        # With connection tracking a packet has another number in each hook: then its head tells whose it is.
+        (ours, probe), asked = whose, asked_for(parts)
+        self.devs[number] = dev or self.devs.get(number, "")
+        if is_error(parts):
+            self.errors.add(number)
+        if asked:
+            self.asks[number] = asked
+        elif own and 3 in parts and text(parts.get(2, b"")).startswith(ASKS):
+            self.asks.setdefault(number, (b"", False))  # no more of what a tunnel carries is told
+        elif (own or ours) and number not in self.asks:
+            self.mine[number] = self.mine.get(number, self.only) if probe is None else probe
+
+    def note_verdict(self, parts, number, family):
+        """What drops a packet."""
+        if (number in self.mine or number in self.asks) and verdict_of(parts) == 0:
+            handle = int.from_bytes(parts[3], "big") if 3 in parts else 0
+            how = KINDS.get(int.from_bytes(parts.get(4, b""), "big"), "rule")
+            place = family, text(parts.get(1, b"")), text(parts.get(2, b""))
+            about = (None, self.asks[number]) if number in self.asks else (self.mine[number], ())
+            self.dropped[number] = (*place, how, handle, *about, self.devs[number], number in self.errors)
 
 
 class Tracer:
@@ -133,10 +178,12 @@ class Tracer:
                 ("in%d" % n, attribute(1, be32(0)) + name_of(3, dev)) for n, dev in enumerate(self.links.values())
             ]
         priority = struct.pack("!i", PRIORITIES.get(family, -450))
+        if family in ("inet", "ip", "ip6"):
+            chains += [(ASKS + hook, words) for hook, words in chains]
         for chain, hook in chains:
             where = nest(4, hook, attribute(2, priority))
             out.append((NEWCHAIN, number, name + name_of(3, chain) + where + name_of(7, "filter")))
-            for rule in self.rules(family):
+            for rule in asks_in_tunnels() if chain.startswith(ASKS) else self.rules(family):
                 out.append((NEWRULE, number, name + name_of(2, chain) + nest(4, rule)))
         return out
 
@@ -185,38 +232,26 @@ class Tracer:
     def read(self):
         """What dropped probes and questions for neighbours, one for each packet.
 
-        Each is (family, table, chain, kind, handle, number of the probe, what asked_for() says, its link).
+        Each is (family, table, chain, kind, handle, number of the probe, what asked_for() says, its link, and whether
+        it is an ICMP error about the probe).
         """
-        mine, dropped, asks, devs, only = {}, {}, {}, {}, 0 if self.marks.count == 1 else None
+        heard = Heard(0 if self.marks.count == 1 else None)
         while True:
             try:
                 data = self.heard.socket.recv(1 << 16)
             except OSError:  # nothing more; or more than there was room for
                 break
-            kind = struct.unpack_from("=H", data, 4)[0]
-            if kind != SUBSYSTEM | TRACE:
+            if struct.unpack_from("=H", data, 4)[0] != SUBSYSTEM | TRACE:
                 continue
             parts = dict(nested(data, 20))
-            number = parts.get(6)
-            # With connection tracking a packet has another number in each hook: then its head tells whose it is.
-            own, (ours, probe) = text(parts.get(1, b"")) == self.name, self.whose(parts)
-            asked = asked_for(parts)
-            devs[number] = self.link_of(parts) or devs.get(number, "")
-            if asked:
-                asks[number] = asked
-            elif own or ours:
-                mine[number] = mine.get(number, only) if probe is None else probe
+            number, own = parts.get(6), text(parts.get(1, b"")) == self.name
+            heard.note(parts, number, own, self.whose(parts), self.link_of(parts))
             if own:
                 continue
-            if number in mine and number not in asks and any(parts.get(14, b"")):
-                self.given[mine[number]] = int.from_bytes(parts[14], "big")
-            if (number in mine or number in asks) and verdict_of(parts) == 0:
-                handle = int.from_bytes(parts[3], "big") if 3 in parts else 0
-                how = KINDS.get(int.from_bytes(parts.get(4, b""), "big"), "rule")
-                place = NFT_NAMES.get(data[16], str(data[16])), text(parts.get(1, b"")), text(parts.get(2, b""))
-                about = (None, asks[number]) if number in asks else (mine[number], ())
-                dropped[number] = (*place, how, handle, *about, devs[number])
-        return list(dropped.values())
+            if number in heard.mine and number not in heard.asks and any(parts.get(14, b"")):
+                self.given[heard.mine[number]] = int.from_bytes(parts[14], "big")
+            heard.note_verdict(parts, number, NFT_NAMES.get(data[16], str(data[16])))
+        return list(heard.dropped.values())
 
     def whose(self, parts):
         """Whether the head that a message has is of a probe, or of a tunnel in which one can be; the probe's number."""
@@ -262,6 +297,16 @@ def asked_for(parts):
     if network[:1] and network[0] >> 4 == 6 and len(transport) >= 20 and transport[0] in (135, 136):
         return transport[8:20], transport[0] == 136  # no more of it is told
     return ()
+
+
+def is_error(parts):
+    """Whether a packet is an ICMP error, as far as a message has its head."""
+    network, transport = parts.get(NETWORK_HEAD, b""), parts.get(TRANSPORT_HEAD, b"")
+    if len(network) < 20 or not transport:
+        return False
+    if network[0] >> 4 == 6:
+        return network[6] == 58 and transport[0] < 128
+    return network[9] == 1 and transport[0] in (3, 11, 12)
 
 
 def verdict_of(parts):

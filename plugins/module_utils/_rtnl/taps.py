@@ -21,8 +21,10 @@ PROTOCOL = 0xFFFFF000  # SKF_AD_OFF
 LENGTH, LOAD_WORD, LOAD_HALF, LOAD_BYTE, AND, EQUAL, AT_LEAST, RETURN = 0x80, 0x20, 0x28, 0x30, 0x54, 0x15, 0x35, 6
 JUMP = 5
 # Where the payload of a probe can begin after the network header: IPv4 and IPv6 with ICMP or UDP, quoted in an ICMP
-# error, and in tunnels.
-PLAIN, QUOTED, TUNNEL = [28, 48], [56, 96], [20, 24, 28, 36, 38, 40, 42, 44, 50, 58, 70]
+# error, and in tunnels. These are of IP, of UDP with vxlan, and of GRE with up to three of a checksum, a key and a
+# number, alone or before a frame.
+GRE = [ip + 4 * words + frame for ip in (20, 40) for words in (1, 2, 3, 4) for frame in (0, 14)]
+PLAIN, QUOTED, TUNNEL = [28, 48], [56, 96], sorted({20, 40, 50, 70, *GRE})
 HSR = 6  # bytes: its tag
 TAGGED = [p + more for p in PLAIN for more in (4, HSR)]
 OFFSETS = sorted({*PLAIN, *QUOTED, *TAGGED, *(t + p for t in TUNNEL for p in PLAIN)})

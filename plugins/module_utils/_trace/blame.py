@@ -7,6 +7,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 from .._core.values import replace
+from .packet import TTL
 from .path import Lost, around, at, inside_line, ip_line, set_up
 from .selectors import fits
 
@@ -39,7 +40,7 @@ def route_words(answer):
     words = (
         [answer.prefix or "on-link"] + ["via", answer.via] * bool(answer.via) + ["dev", answer.dev] * bool(answer.dev)
     )
-    more = " of table %s" % table_words(answer.table) if answer.table not in (254, 255) else ""
+    more = " of table %s" % table_words(answer.table) if answer.table not in (0, 254, 255) else ""
     return "route %s%s" % (" ".join(words), more)
 
 
@@ -63,11 +64,26 @@ def no_route(walk, netns, iif, packet, answer):
     return Lost(netns, iif, "route", text % (at(netns), packet.dst, error), checks)
 
 
+def taken_on_link(walk, netns, iif, packet, link, lost):
+    """The loss of a packet that is bound to a link, by which the kernel sends it without a route."""
+    found = [r for r in walk.host.rules(netns, packet.six) if r.type in NOWHERE and fits(r, packet, iif, link.name)]
+    why = "the rule %s of %s refuses packets to %s" % (rule_words(found[0]), at(netns), packet.dst) if found else ""
+    why = why or "%s has no route to %s by %s" % (at(netns), packet.dst, link.name)
+    reason = "%s, and the kernel takes it for a neighbour on the link to which it is bound: %s" % (why, lost.reason)
+    six = ["-6"] * packet.six
+    checks = [ip_line(netns, *six, "rule", "show"), ip_line(netns, *six, "route", "get", packet.dst, "oif", link.name)]
+    code = "rule" if found else "route"
+    return Lost(netns, link.name, code, reason, [*checks, *lost.checks], (), None, lost.trail).instead_of(lost)
+
+
 def missing_route(walk, netns, iif, packet, checks):
     vrf = walk.vrf_of(netns, iif) if iif else ""
     unused = None if vrf else no_rule(walk, netns, iif, packet, checks)
     if unused is not None:
         return unused
+    off = without_ipv6(walk, netns, packet, checks) if packet.six else None
+    if off is not None:
+        return off
     where = "%s (VRF %s)" % (at(netns), vrf) if vrf else at(netns)
     reason, cure = "%s has no route to %s" % (where, packet.dst), []
     owners = walk.addresses(None, packet.dst)
@@ -85,6 +101,28 @@ def missing_route(walk, netns, iif, packet, checks):
     if gateway:
         cure = [ip_line(netns, *["-6"] * packet.six, "route", "add", prefix, "via", gateway, *["vrf", vrf] * bool(vrf))]
     return Lost(netns, iif, "route", reason, [*checks, ip_line(netns, *["-6"] * packet.six, "route", "show")], cure)
+
+
+def without_ipv6(walk, netns, packet, checks):
+    """The loss at a link on which IPv6 is off, and with it the route to a network that its neighbours have."""
+    for link in [r for r in walk.state.within(netns, "link") if r.name != "lo" and not r.master]:
+        key = "ipv6/conf/%s/disable_ipv6" % link.name
+        if not walk.host.sysctl(netns, key):
+            continue
+        near = [r for ref in walk.segment(link) for r in walk.state.on(("link", *ref)) if r.sort == "address"]
+        near = [r for r in near if ":" in r.ip and r.netns != netns and not r.ip.startswith("fe80")]
+        if any(ip_address(packet.dst) in r.network or leads(walk, r.netns, packet, r.dev) for r in near):
+            check, cure, word = sysctl_words(netns, key, 0)
+            text = "IPv6 is off on %s (%s is 1), and with it the route to %s has gone"
+            reason = text % (at(*link.ref), word, packet.dst)
+            return Lost(netns, link.name, "disabled", reason, [*checks, check], [cure])
+    return None
+
+
+def leads(walk, netns, packet, dev):
+    """Whether a namespace would send a packet on by another link, or has its destination."""
+    answer = walk.host.route(netns, packet, "", "")
+    return not answer.error and answer.type in ("unicast", "local") and answer.dev != dev
 
 
 def best_route(walk, netns, packet, tables=None):
@@ -128,10 +166,9 @@ def walk_gateway(walk, netns, packet):
                 ip_address(other.ip) in mine.network
                 and mine.network.num_addresses > 1
                 and not other.ip.startswith("fe80")
+                and leads(walk, other.netns, packet, other.dev)
             ):
-                answer = walk.host.route(other.netns, packet, "", "")
-                if not answer.error and answer.type in ("unicast", "local") and answer.dev != other.dev:
-                    return other.ip
+                return other.ip
     return ""
 
 
@@ -173,8 +210,9 @@ def refusing_rule(walk, netns, iif, packet, error):
 
 def rule_words(rule):
     words = ["priority %s" % rule.priority]
-    for name in ("from_", "to", "iif", "oif", "fwmark", "ipproto", "sport", "dport"):
-        words += ["%s %s" % (name.rstrip("_"), getattr(rule, name))] if getattr(rule, name) else []
+    for row in rule.SELECTORS:
+        value = getattr(rule, row.field)
+        words += row.ip_args(value, None) if value else []
     words += [rule.type] if rule.type not in (None, "lookup") else ["table %s" % table_words(rule.table)]
     return "'%s'" % " ".join(words)
 
@@ -198,7 +236,8 @@ def by_rule(netns, iif, packet, answer, rule, lost):
 def refusing_route(walk, netns, iif, packet, error):
     """A route that refuses the packet."""
     address = ip_address(packet.dst)
-    found = [r for r in walk.host.routes(netns) if r.type in NOWHERE and r.type == BY_ERROR.get(error)]
+    dead = walk.host.blackholes(netns) if error == "EINVAL" else ()
+    found = [r for r in walk.host.routes(netns) if refuses(r, dead) == BY_ERROR.get(error) and refuses(r, dead)]
     found = [r for r in found if (":" in r.dest) == packet.six and address in ip_network(r.dest)]
     if not found:
         return None
@@ -206,12 +245,22 @@ def refusing_route(walk, netns, iif, packet, error):
     rule = rule_to(walk, netns, iif, packet, route.table)
     by = ", to which the rule %s leads" % rule_words(rule) if rule else ""
     text = "the route %s %s (table %s%s) of %s refuses packets to %s"
-    reason = text % (route.type, route.dest, table_words(route.table), by, at(netns), packet.dst)
+    kind = refuses(route, dead)
+    words = "%s by nexthop %d" % (kind, route.nhid) if route.nhid else kind
+    reason = text % (words, route.dest, table_words(route.table), by, at(netns), packet.dst)
     table = ["table", str(route.table)] * (route.table != 254)
     six = ["-6"] * packet.six
-    checks = [ip_line(netns, *six, "route", "show", "type", route.type, *table)]
-    cure = [ip_line(netns, *six, "route", "del", route.type, route.dest, *table)]
-    return Lost(netns, iif, "rule" if rule else route.type, reason, checks, cure)
+    checks = [ip_line(netns, *six, "route", "show", "type", kind, *table)]
+    cure = [ip_line(netns, *six, "route", "del", kind, route.dest, *table)]
+    if route.nhid:
+        checks = [ip_line(netns, "nexthop", "show", "id", str(route.nhid))]
+        cure = [ip_line(netns, *six, "route", "del", route.dest, *table)]
+    return Lost(netns, iif, "rule" if rule else kind, reason, checks, cure)
+
+
+def refuses(route, dead):
+    """How a route refuses packets, by itself or by a nexthop object that drops them."""
+    return "blackhole" if route.nhid in dead else route.type if route.type in NOWHERE else None
 
 
 def reverse_path(walk, netns, iif, packet, error):
@@ -277,8 +326,7 @@ def no_forwarding(walk, netns, iif, packet, family):
     if gone is not None:
         return gone
     wide = "ipv4/ip_forward" if family == "ipv4" else "ipv6/conf/all/forwarding"
-    own = "%s/conf/%s/forwarding" % (family, iif)
-    key = own if walk.host.sysctl(netns, wide) else wide
+    key = "ipv4/conf/%s/forwarding" % iif if walk.host.sysctl(netns, wide) else wide
     check, cure, word = sysctl_words(netns, key, 1)
     text = "%s forwards nothing that comes by %s (%s is 0), and %s is none of its addresses"
     return Lost(netns, iif, "forwarding", text % (at(netns), iif, word, packet.dst), [check], [cure])
@@ -311,17 +359,42 @@ def not_ready(walk, netns, iif, packet):
             raise Lost(netns, r.dev, "tentative", reason, checks)
 
 
+def for_all(netns, iif, packet, answer):
+    """The loss of a packet to the broadcast address of a network, which no router sends on."""
+    if answer.type == "broadcast":
+        text = "%s is the broadcast address of a network of %s, and nobody's own"
+        raise Lost(netns, iif, "broadcast", text % (packet.dst, at(netns)), [get_words(netns, iif, packet)])
+
+
 def not_forwarded(walk, netns, iif, packet, answer):
     if packet.six:
-        if not walk.host.sysctl(netns, "ipv6/conf/all/forwarding"):
+        # That of a link says only whether it takes router advertisements; since Linux 6.17 it can be forced.
+        keys = "ipv6/conf/all/forwarding", "ipv6/conf/%s/force_forwarding" % iif
+        if not any(walk.host.sysctl(netns, key) for key in keys):
             raise no_forwarding(walk, netns, iif, packet, "ipv6")
-        own = "ipv6/conf/%s/forwarding" % iif
-        if walk.host.sysctl(netns, own) == 0:
-            raise no_forwarding(walk, netns, iif, packet, "ipv6")
+    if packet.ttl <= 1 and packet.inner is None and packet.reply in walk.ttls:
+        raise short_lived(walk, netns, iif, packet)
     if packet.ttl <= 1:
-        text = "the ttl of the packet ends in %s"
-        checks = [get_words(netns, iif, packet)]
-        raise Lost(netns, iif, "ttl", text % at(netns), checks, ["send with a larger ttl"])
+        outer = packet.inner is not None
+        what = "outer packet %s" % packet.words() if outer else "packet"
+        cures = [] if outer else ["send with a larger ttl"]
+        raise Lost(
+            netns,
+            iif,
+            "ttl",
+            "the ttl of the %s ends in %s" % (what, at(netns)),
+            [get_words(netns, iif, packet)],
+            cures,
+        )
+
+
+def short_lived(walk, netns, iif, packet):
+    """The loss of a packet by the ttl that its sender gives to all."""
+    sender, ttl, key = walk.ttls[packet.reply]
+    check, cure, word = sysctl_words(sender, key, TTL) if key else (get_words(sender, "", packet), None, "by its route")
+    text = "the ttl of the packet ends in %s: %s sends it with %d (%s)"
+    reason = text % (at(netns), at(sender), ttl, word)
+    return Lost(sender, "", "ttl", reason, [check, get_words(netns, iif, packet)], [cure] if cure else [])
 
 
 def loop(trail, netns, iif):

@@ -228,6 +228,9 @@ def vlan_lost(wire, port, bridge, frame, trail, how, vid=None):
     has = "its VLANs are %s, its PVID is %s" % (ranges(vlans) or "none", pvid or "none")
     if vid is None and tagged is None:
         reason = "an untagged frame %s by %s, which has no PVID" % (how, at(*port.ref))
+        other = untagging(wire, port)
+        if other is not None:
+            return stripped(wire, *other, reason, port, trail)
     else:
         text = "a frame of VLAN %d %s by %s, which is not in that VLAN: %s"
         reason = text % (vid or tagged, how, at(*port.ref), has)
@@ -239,6 +242,26 @@ def vlan_lost(wire, port, bridge, frame, trail, how, vid=None):
     return wire.lost(
         port, "vlan", reason, trail, beyond, [spelled(port.netns, "vlan", "show", "dev", port.name)], remedies
     )
+
+
+def untagging(wire, port):
+    """The (port, VLAN) at the other end that sends frames of a VLAN of this one without a tag."""
+    peer = wire.state.link(port.peer) if port.peer else None
+    bridge = wire.state.master_of(peer) if peer is not None else None
+    if bridge is None or bridge.kind != "bridge" or not filtering(bridge):
+        return None
+    mine, theirs = [(wire.host.vlans(one) or ({}, 0))[0] for one in (port, peer)]
+    found = [vid for vid, bare in theirs.items() if bare and mine.get(vid) is False]
+    return (peer, found[0]) if found else None
+
+
+def stripped(wire, peer, vid, reason, port, trail):
+    """The loss of a frame of which the other end took the tag."""
+    text = "%s sends frames of VLAN %d without a tag, %s has that VLAN with one: %s"
+    reason = text % (at(*peer.ref), vid, at(*port.ref), reason)
+    checks = [spelled(one.netns, "vlan", "show", "dev", one.name) for one in (peer, port)]
+    cures = [spelled(peer.netns, "vlan", "add", "dev", peer.name, "vid", str(vid))]
+    return wire.lost(peer, "vlan", reason, trail, (*port.ref, "in"), checks, cures)
 
 
 def ranges(vlans):

@@ -7,8 +7,9 @@ from __future__ import annotations
 from .._core.values import replace
 from .._reach import seen as words_of
 from . import hsr, neighbours, strangers
-from .evidence import by_counters, by_mark, by_rule_for, by_rules, last_of, marked
+from .evidence import by_counters, by_mark, by_rule_for, by_rules, errors_dropped, last_of, marked
 from .hops import direction, hops_of, of_sightings
+from .ipsec import by_policy
 from .path import Lost, Step, at, inside_line
 from .segment import DULL
 from .tell import drawing
@@ -26,7 +27,7 @@ def result(walk, asked, theory, evidence):
         seen = {(one.netns, one.dev, one.way) for one in evidence.seen}
         told = None if evidence.answer.received else found(walk, asked, theory, evidence)
         taken = told is not None and told.code == "silent"
-        told = None if taken else told
+        told = told_with_errors(None if taken else told, evidence)
     verdict = "delivered" if told is None else "lost"
     reason = told.reason if told is not None else arrives(steps, away, evidence)
     differs = list(differences(walk, theory, told, evidence)) if evidence is not None else []
@@ -48,6 +49,14 @@ def result(walk, asked, theory, evidence):
         lines=lines,
         msg="\n".join(lines),
     )
+
+
+def told_with_errors(lost, evidence):
+    """The loss, with what keeps the sender from hearing of it."""
+    dropped = errors_dropped(evidence) if lost is not None and lost.code != "firewall" else ""
+    if dropped:
+        lost.reason += "; the sender does not hear of that: %s" % dropped
+    return lost
 
 
 def without_netns(asked):
@@ -109,19 +118,27 @@ def after_last(walk, last, theory, evidence):
         return rest
     if rest is None and last.packet.protocol == "udp" and all_seen(resumed, evidence):
         return Lost(last.netns, last.dev, "silent", "")
-    return by_evidence(walk, last, resumed, evidence)
+    return by_evidence(walk, last, resumed, foretold, evidence)
 
 
-def by_evidence(walk, last, resumed, evidence):
+def by_evidence(walk, last, resumed, foretold, evidence):
     """The loss behind the place where the probe was last seen, where the look-ups tell none."""
     devs = [last.dev, *(step.dev for step in resumed if step.netns == last.netns)]
+    iif = last.dev if last.way == "in" else ""
     return (
-        by_counters(evidence, last.netns, devs)
-        or unanswered(walk, last.netns, last.packet, last, evidence)
+        by_policy(walk, last.netns, last.packet, iif, by_counters(evidence, last.netns, devs))
+        or explained(unanswered(walk, last.netns, last.packet, last, evidence), foretold)
         or strangers.kept(walk, last)
         or spared(walk, last)
+        or by_error(walk, last, evidence)
         or unknown(last, resumed, evidence)
     )
+
+
+def explained(waiting, foretold):
+    """The loss of a question for a neighbour, told by what the look-ups say of that place, if they do."""
+    there = waiting is not None and waiting.code == "arp" and foretold is not None
+    return foretold if there and (waiting.netns, waiting.dev) == (foretold.netns, foretold.dev) else waiting
 
 
 def taken_by_nobody(walk, last, rest, foretold):
@@ -145,12 +162,10 @@ def resumed_from(walk, last, evidence, steps):
 
 def unanswered(walk, netns, packet, last, evidence):
     """The loss of a packet that waits for a neighbour: where the question for it, or the answer, was last seen."""
-    iif = last.dev if last is not None and last.way == "in" else ""
-    packet = walk.host.translated(netns, "prerouting", packet, iif, "")[0] if iif else packet
-    answer = walk.host.route(netns, packet, iif, "")
+    packet, answer = waiting(walk, netns, packet, last.dev if last is not None and last.way == "in" else "")
     nexthop = answer.via or packet.dst
     if nobody_there(walk, netns, answer.dev, nexthop):
-        return walk.doubled(neighbours.nobody(walk, walk.state.link((netns, answer.dev)), packet, nexthop))
+        return nobody(walk, netns, answer.dev, packet, nexthop)
     asked, answers = questions(walk, nexthop, last.when if last is not None else 0, evidence)
     firewall = by_rule_for(evidence, nexthop) if not known(walk, netns, answer.dev, nexthop) else None
     if firewall is not None:
@@ -158,14 +173,36 @@ def unanswered(walk, netns, packet, last, evidence):
     heard = any(one.netns == netns and one.way == "in" for one in answers)
     if not asked or (heard and known(walk, netns, answer.dev, nexthop)):
         return None
+    return behind_question(walk, netns, packet, answer.dev, nexthop, asked, answers)
+
+
+def behind_question(walk, netns, packet, dev, nexthop, asked, answers):
+    """The loss behind the place where a question for a neighbour, or the answer, was last seen."""
     one = (answers or asked)[-1]
     rest = walk.resume(one)[1]
+    if rest is not None and rest.code == "nobody" and not rest.dev and not answers:
+        return nobody(walk, netns, dev, packet, nexthop, rest.trail)
     # Of an answer it is not known for whom it is.
     if rest is not None and not (answers and rest.code in ("nobody", *DULL)):
         return rest
     words = ["nft", "list", "ruleset"], ["tcpdump", "-eni", one.dev, "arp or icmp6"]
     checks = [inside_line(one.netns, *line) for line in words]
     return Lost(one.netns, one.dev, "arp", last_heard(walk, one, nexthop, answers), checks)
+
+
+def waiting(walk, netns, packet, iif):
+    """The packet that waits in a namespace, which has it by a link or sends it, and the route by which it is to go."""
+    packet = walk.host.translated(netns, "prerouting", packet, iif, "")[0] if iif else packet
+    answer = walk.host.route(netns, packet, iif, "")
+    if iif and answer.type == "local" and not packet.reply and packet.inner is None:
+        # It is the reply that waits.
+        packet = packet.answer()
+        answer = walk.host.route(netns, packet, "", walk.vrf_of(netns, iif))
+    return packet, answer
+
+
+def nobody(walk, netns, dev, packet, nexthop, trail=()):
+    return walk.doubled(neighbours.nobody(walk, walk.state.link((netns, dev)), packet, nexthop, trail))
 
 
 def last_heard(walk, one, nexthop, answers):
@@ -247,6 +284,7 @@ def of_sender(walk, asked, lost, evidence):
     if lost is not None and lost.netns == asked.netns:
         return lost
     counted = by_counters(evidence, asked.netns, [dev for sort, dev, name in evidence.risen.get(asked.netns, {})])
+    counted = by_policy(walk, asked.netns, asked.packet, "", counted)
     if counted is not None or (lost is not None and evidence.answer.reason == "no reply"):
         return counted or lost
     waiting = marked_by_sender(walk, asked, evidence) or unanswered(walk, asked.netns, asked.packet, None, evidence)
@@ -281,6 +319,16 @@ def looped(lost, evidence):
     names = " and ".join(at(place) for place in places[:4])
     reason = "the packet goes round between %s until its ttl is used up" % (names or lost.netns)
     return Lost(lost.netns, lost.dev, "loop", reason, lost.checks)
+
+
+def by_error(walk, last, evidence):
+    """The loss of a packet whose ttl ends where it was last seen, as that namespace says, though it came with more."""
+    said = [one.packet for one in evidence.errors if one.packet.error.startswith("ttl exceeded")]
+    if last.way != "in" or last.packet.ttl < 2 or not any(walk.addresses(last.netns, packet.src) for packet in said):
+        return None
+    text = "the ttl of the packet ends in %s, though it comes there with %d: a rule of its firewall lowers it"
+    checks = [inside_line(last.netns, "nft", "list", "ruleset")]
+    return Lost(last.netns, last.dev, "ttl", text % (at(last.netns), last.packet.ttl), checks)
 
 
 def unknown(last, resumed, evidence):

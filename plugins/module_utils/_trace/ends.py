@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
+from .blame import sysctl_words
 from .path import Lost, around, at, inside_line, ip_line
 
 PRIVATE = [ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")]
@@ -13,7 +14,8 @@ PRIVATE = [ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0
 
 def no_socket(walk, netns, dev, packet):
     """Nothing that listens."""
-    found = walk.host.listens(netns, packet, dev)
+    vrf = walk.vrf_of(netns, dev)
+    found = walk.host.listens(netns, packet, dev, vrf)
     if found is True or found is None:
         return
     kind = packet.protocol
@@ -28,7 +30,14 @@ def no_socket(walk, netns, dev, packet):
             found,
             packet.dst,
         )
-    raise Lost(netns, dev, "socket", reason, checks)
+        reason += " by %s" % dev if vrf or "%" in found else ""
+    cures = []
+    if vrf and found and "%" not in found:
+        key = "ipv4/%s_l3mdev_accept" % kind
+        check, cure, word = sysctl_words(netns, key, 1)
+        reason += ", which is in VRF %s (%s is %d)" % (vrf, word, walk.host.sysctl(netns, key) or 0)
+        checks, cures = [*checks, check], [cure]
+    raise Lost(netns, dev, "socket", reason, checks, cures)
 
 
 def on_the_way_back(walk, lost, end, packet, trail):
@@ -58,11 +67,11 @@ def translated(walk, lost):
             words = ["%s port %d" % end if end[1] else end[0] for end in ends]
             lost.reason += " (%s in %s changed %s to %s)" % (text, at(netns), *words)
             return lost
-        if lost.code == "return" and lost.reason.endswith(after.src) and before.src != after.src:
-            lost.reason = "%s in %s changes the source %s, but %s" % (text, at(netns), before.src, lost.reason)
-            lost.netns, lost.dev, lost.code = netns, "", "nat"
-            lost.checks.append(inside_line(netns, "nft", "-a", "list", "ruleset"))
-            return lost
+        if lost.code in ("return", "nobody") and lost.reason.endswith(" " + after.src) and before.src != after.src:
+            told = lost.reason if lost.code == "return" else "it is lost " + lost.reason
+            reason = "%s in %s changes the source %s, but %s" % (text, at(netns), before.src, told)
+            checks = [*lost.checks, inside_line(netns, "nft", "-a", "list", "ruleset")]
+            return Lost(netns, "", "nat", reason, checks, lost.remedies, None, lost.trail).instead_of(lost)
     return lost
 
 

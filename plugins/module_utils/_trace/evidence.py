@@ -26,6 +26,7 @@ class Verdict(Value):
     # Of a question for a neighbour: the first bytes of its address, and whether it is the answer.
     asked: Tuple[Any, ...] = ()
     dev: str = ""  # by which it came in, or leaves
+    error: bool = False  # of an ICMP error about the probe
 
 
 class Evidence(Value):
@@ -81,10 +82,16 @@ def by_mark(lost, netns, packet):
 
 def by_rules(evidence, place):
     """The loss by a rule, if one dropped the probe; first of all where it was last seen."""
-    verdicts = [v for v in evidence.verdicts if not v.asked]
+    verdicts = [v for v in evidence.verdicts if not v.asked and not v.error]
     found = [v for v in verdicts if v.netns == place]
     found = found or [v for v in verdicts if v.number is not None]
     return by_rule(found[0], "it") if found else None
+
+
+def errors_dropped(evidence):
+    """What rules do with the ICMP errors about the probe, in words."""
+    found = [by_rule(v, "the ICMP error about it") for v in evidence.verdicts if v.error]
+    return "; ".join(dict.fromkeys(lost.reason for lost in found))
 
 
 def by_rule_for(evidence, address):

@@ -63,7 +63,11 @@ def meant(wire, link, frame):
 def apart(wire, link, other, lower, mode, theirs, trail):
     """Two on one link whose modes keep them apart."""
     private = "private" in (mode, theirs)
-    text = "%s and %s, both on %s, are kept apart: mode %s" % (at(*link.ref), at(*other.ref), lower.name, mode)
+    text = "%s and %s, both on %s, are kept apart: mode %s" % (
+        *(at(*one.ref) for one in (link, other)),
+        lower.name,
+        "private" if private else mode,
+    )
     if not private:
         text = NO_HAIRPIN % (at(*link.ref), at(*other.ref), lower.name, mode, lower.name)
     changed = [one for one in (link, other) if dict(one.attrs).get("mode") in ("private", "vepa")]

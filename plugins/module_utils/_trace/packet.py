@@ -11,6 +11,7 @@ from typing import Any, Optional, Tuple
 from .._core.values import Value, replace
 from .._core.words import IP_PROTOCOLS
 
+TTL = 64  # where nothing says another
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 ETHERNET, ARP, IPV4, IPV6, TEB = (1, 772), 0x0806, 0x0800, 0x86DD, 0x6558
 TAGS = (0x8100, 0x88A8)
@@ -28,6 +29,7 @@ ERRORS = {
     (4, 5): "redirect",
     (6, 137): "redirect",
 }
+GRE_FLAGS = {"csum": 0x8000, "seq": 0x1000}
 TUNNEL_PORTS = (4789, 8472, 6081)
 
 
@@ -40,7 +42,7 @@ class Packet(Value):
     sport: Optional[int] = None
     dport: Optional[int] = None
     size: int = 84
-    ttl: int = 64
+    ttl: int = TTL
     mark: int = 0
     dont_fragment: bool = False
     reply: bool = False
@@ -49,6 +51,7 @@ class Packet(Value):
     inner: Any = None  # the packet or frame that it carries
     vni: Optional[int] = None
     key: Optional[int] = None
+    gre: Tuple[str, ...] = ()  # what the head of GRE has beside a key: csum, seq
 
     @property
     def six(self):
@@ -63,7 +66,7 @@ class Packet(Value):
         ends = dict(src=self.dst, dst=self.src, sport=self.dport, dport=self.sport)
         # Whoever replies to a ping of IPv4 lets others fragment it.
         dont = self.dont_fragment and self.protocol != "icmp"
-        return replace(self, reply=not self.reply, ttl=64, mark=0, dont_fragment=dont, **ends)
+        return replace(self, reply=not self.reply, ttl=TTL, mark=0, dont_fragment=dont, **ends)
 
     def words(self):
         ports = [":%s" % port if port else "" for port in (self.sport, self.dport)]
@@ -200,7 +203,8 @@ def in_gre(packet, data, token):
     key = struct.unpack_from("!I", data, at)[0] if flags & 0x2000 else None
     at += 4 * bool(flags & 0x2000) + 4 * bool(flags & 0x1000)
     inner = frame_of(data[at:], 1, 0, None, token) if protocol == TEB else packet_of(data[at:], protocol, token)
-    return replace(packet, inner=inner, key=key)
+    more = tuple(name for name, bit in GRE_FLAGS.items() if flags & bit)
+    return replace(packet, inner=inner, key=key, gre=more)
 
 
 def of_icmp(packet, data, version, token):

@@ -65,6 +65,7 @@ class Answer(Value):
     table: int = 254
     prefix: str = ""
     mtu: int = 0
+    ttl: int = 0
     dead: bool = False
     several: int = 0  # next hops
     hops: Tuple[Tuple[str, str], ...] = ()  # (link, gateway) of each

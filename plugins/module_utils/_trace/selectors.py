@@ -9,11 +9,18 @@ from ipaddress import ip_address, ip_network
 from .._core.words import IP_PROTOCOLS
 
 
-def fits(rule, packet, iif):
-    """Whether a rule fits a packet that came by a link, or of this namespace itself."""
-    if rule.iif and rule.iif != (iif or "lo"):
+def fits(rule, packet, iif, oif=""):
+    """Whether a rule fits a packet that came by a link, or of this namespace itself, which may be bound to one."""
+    # Of conditions that are not described nothing is known.
+    return not rule.strange and meets(rule, packet, iif, oif) is not bool(rule.not_)
+
+
+def meets(rule, packet, iif, oif):
+    """Whether a packet meets the conditions of a rule."""
+    if (rule.iif and rule.iif != (iif or "lo")) or (rule.oif and rule.oif != oif) or rule.tos:
         return False
-    if rule.oif:
+    # What no socket sends, the kernel takes for root's.
+    if rule.uidrange and not in_range(rule.uidrange, 0):
         return False
     for net, address in ((rule.from_, packet.src), (rule.to, packet.dst)):
         if net and (not address or ip_address(address) not in ip_network(net, strict=False)):

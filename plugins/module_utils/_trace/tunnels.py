@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 
 from .._core.words import NOBODY
 from .._kinds.vxlan import is_group
-from .packet import BROADCAST, Packet
+from .packet import BROADCAST, GRE_FLAGS, Packet
 from .path import Got, Lost, at, deeper, inside_line, ip_line, set_up
 
 # Of each kind, the protocol of its outer packets, and the bytes that these are longer.
@@ -78,6 +78,8 @@ def outer(link, frame, target):
     dont = bool(attrs.get("pmtudisc")) or attrs.get("df") == "set"
     vni = attrs.get("id") if link.kind in OVER_UDP else None
     key = attrs.get("okey") if isinstance(attrs.get("okey"), int) else None
+    gre = tuple(name for name in GRE_FLAGS if attrs.get("o" + name))
+    size += 4 * (len(gre) + (key is not None))
     mark = attrs.get("fwmark") or 0
     return Packet(
         attrs.get("local") or "",
@@ -90,6 +92,7 @@ def outer(link, frame, target):
         reply=bool(frame.packet and frame.packet.reply),
         vni=vni,
         key=key,
+        gre=gre,
         **port,
     )
 
@@ -121,20 +124,39 @@ def carry(wire, link, packet, frame, trail, text):
     if is_group(packet.dst):
         yield from to_group(wire, link, packet, frame, trail)
         return
+    if link.ref in wire.walk.carrying:
+        yield in_itself(wire, link, packet, trail)
+        return
     try:
+        wire.walk.carrying.append(link.ref)
         not_too_big(wire, link, packet, frame, home)
         way, (netns, dummy) = wire.walk.way_of(home, packet, (link.link or ("", ""))[1])
     except Lost as lost:
         lost.trail = trail + deeper(lost.trail)
         lost.reason = "the outer packet of %s (%s, %s): %s" % (at(*link.ref), packet.words(), text, lost.reason)
         lost.beyond, lost.outer = lost.beyond or (*link.ref, "out"), True
+        if lost.code == "loop" and (lost.netns, lost.dev) == link.ref:
+            lost.reason = of_itself(link, packet)
         yield lost
         return
+    finally:
+        wire.walk.carrying.remove(link.ref)
     trail += deeper(way)
     if netns is None:
         yield Got(link.netns, link.name, frame, trail, away=True)
         return
     yield from decapsulated(wire, netns, way[-1].frame.packet if way else packet, frame, trail, link)
+
+
+def of_itself(link, packet):
+    return "the outer packet of %s (%s) is to leave by this tunnel itself" % (at(*link.ref), packet.words())
+
+
+def in_itself(wire, link, packet, trail):
+    """The loss of an outer packet whose route leads into the tunnel of which it is."""
+    home = (link.link or (link.netns, ""))[0]
+    checks = [ip_line(home, *["-6"] * packet.six, "route", "get", packet.dst)]
+    return wire.lost(link, "loop", of_itself(link, packet), trail, None, checks)
 
 
 def to_group(wire, link, packet, frame, trail):
@@ -183,9 +205,9 @@ def decapsulated(wire, netns, packet, frame, trail, sender=None):
     pairs = sorted(zip(words, near), key=lambda pair: pair[0][0])
     if pairs:
         (dummy, code, option, theirs, mine), link = pairs[0]
-        ours = "%s has %s" % (at(*sender.ref) if sender is not None else "the packet", "none" if mine is None else mine)
+        ours = "%s has %s" % (at(*sender.ref) if sender is not None else "the packet", spelled(mine))
         text = "no tunnel in %s takes the outer packet %s: %s has %s %s, %s"
-        reason = text % (at(netns), packet.words(), link.name, option, theirs or "none", ours)
+        reason = text % (at(netns), packet.words(), link.name, option, spelled(theirs), ours)
         remedies = alike(link, option, mine)
         if code == "down":
             reason = "%s, the other end of the tunnel, is down" % at(*link.ref)
@@ -198,6 +220,11 @@ def decapsulated(wire, netns, packet, frame, trail, sender=None):
         yield Lost(netns, trail[-1].dev if trail else "", "tunnel", reason, checks, trail=trail)
 
 
+def spelled(value):
+    """The value of an option in a sentence."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else "none" if value in (None, "") else value
+
+
 def alike(link, option, value):
     """Commands that give a tunnel the option of its packets."""
     if link.kind in OVER_UDP:
@@ -205,7 +232,7 @@ def alike(link, option, value):
         words = [word for name, said in {**again, option: value}.items() if said for word in (name, str(said))]
         add = ip_line(link.netns, "link", "add", "name", link.name, "type", link.kind, *words)
         return [ip_line(link.netns, "link", "del", "dev", link.name), add]
-    words = ["no" + option] if value is None else [option, str(value)]
+    words = [option] if value is True else ["no" + option] if value in (None, False) else [option, str(value)]
     return [ip_line(link.netns, "link", "set", "dev", link.name, "type", link.kind, *words)]
 
 
@@ -227,6 +254,15 @@ def misfit(link, packet):
     ikey = attrs.get("ikey") if isinstance(attrs.get("ikey"), int) else None
     if "gre" in link.kind and ikey != packet.key:
         return 1, "key", "ikey", ikey, packet.key
+    return misfit_of_gre(attrs, packet) if "gre" in link.kind else None
+
+
+def misfit_of_gre(attrs, packet):
+    """Checksums have to be at both ends or at none; numbers where one end wants them."""
+    for name in GRE_FLAGS:
+        wants, has = bool(attrs.get("i" + name)), name in packet.gre
+        if wants is not has and (wants or name == "csum"):
+            return 1, name, "i" + name, wants, has
     return None
 
 
@@ -278,14 +314,22 @@ def wireguard_send(wire, link, frame, trail):
         mark=own.get("fwmark") or 0,
     )
     home = (link.link or (link.netns, ""))[0]
+    if link.ref in wire.walk.carrying:
+        yield in_itself(wire, link, outer_packet, trail)
+        return
     try:
+        wire.walk.carrying.append(link.ref)
         way, (netns, dummy) = wire.walk.way_of(home, outer_packet, "")
     except Lost as lost:
         lost.trail = trail + deeper(lost.trail, True)
         lost.reason = "the outer packet of %s (%s): %s" % (at(*link.ref), outer_packet.words(), lost.reason)
         lost.outer = True
+        if lost.code == "loop" and (lost.netns, lost.dev) == link.ref:
+            lost.reason = of_itself(link, outer_packet)
         yield lost
         return
+    finally:
+        wire.walk.carrying.remove(link.ref)
     trail += deeper(way, True)
     if netns is None:
         yield Got(link.netns, link.name, frame, trail, away=True)

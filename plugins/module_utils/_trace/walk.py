@@ -8,8 +8,8 @@ from ipaddress import ip_address
 
 from .._core.values import Value, replace
 from .._kinds.base import kind_of
-from . import blame, ends, neighbours, tunnels, vrfs
-from .packet import BROADCAST, Frame
+from . import blame, doubles, ends, neighbours, tunnels, vrfs
+from .packet import BROADCAST, TTL, Frame
 from .path import NETWORK, Got, Lost, Step, at, inside_line, ip_line
 from .tracking import Tracking
 from .wire import Wire
@@ -29,8 +29,10 @@ class Walk:
 
     def __init__(self, host):
         self.host, self.state = host, host.state
-        self.doubles, self.past, self.ruled, self.also = {}, (), [], []
+        self.doubles, self.twins, self.past, self.ruled, self.also = {}, {}, (), [], []
         self.unled, self.tracking, self.asked = None, Tracking(host), None
+        self.ttls = {}  # by whether it is the reply: (namespace, ttl, sysctl) of one that is sent with its own
+        self.carrying = []  # the tunnels whose outer packets are on their way
         self.spared = []  # the losses of copies, where another one goes to where nothing is seen any more
 
     # The whole way
@@ -58,6 +60,10 @@ class Walk:
             got = wire.best(ends, frame)
             if frame.packet is None:
                 return got.trail, None, True
+            sender = self.sender(frame.smac)
+            if sender is not None:
+                nexthop = self.host.route(sender.netns, frame.packet, "", "").via or frame.packet.dst
+                doubles.note_twin(self, nexthop, got)
             way, end = self.after(got)
             return self.answered(way, end, way)
         except Lost as lost:
@@ -96,15 +102,7 @@ class Walk:
 
     def doubled(self, lost):
         """The loss, told by the address that two have, if the packet came to the wrong one by it."""
-        lost = self.tracking.told(ends.translated(self, self.misled(lost)))
-        for (netns, dev), (address, others) in self.doubles.items():
-            if lost.netns == netns and lost.code in ("forwarding", "route", "socket", "return", "stray"):
-                text = "%s is an address of both %s and %s, and the packets for it go to %s"
-                places = at(*others[0]), at(netns, dev)
-                reason = text % (address, *places, at(netns, dev))
-                checks = [ip_line(where[0], "address", "show", "dev", where[1]) for where in (*others, (netns, dev))]
-                return Lost(netns, dev, "double", reason, checks, lost.remedies, None, lost.trail)
-        return lost
+        return doubles.told(self, self.tracking.told(ends.translated(self, self.misled(lost))))
 
     # One way
 
@@ -117,10 +115,20 @@ class Walk:
         if answer.error or answer.type in blame.NOWHERE:
             raise blame.no_route(self, netns, "", packet, answer)
         packet = replace(packet, src=packet.src or answer.src)
+        packet = self.with_ttl(netns, packet, answer)
         answer, packet, trail = self.sent(netns, packet, answer, dev)
         if answer.type == "local":
             return self.to_itself(netns, packet, trail)
         return self.onward(netns, packet, answer, "", trail)
+
+    def with_ttl(self, netns, packet, answer):
+        """A packet with the ttl that its namespace gives to what says none."""
+        key = "ipv6/conf/%s/hop_limit" % answer.dev if packet.six else "ipv4/ip_default_ttl"
+        ttl = answer.ttl or self.host.sysctl(netns, key) or packet.ttl
+        if packet.ttl != TTL or ttl == TTL:
+            return packet
+        self.ttls[packet.reply] = netns, ttl, "" if answer.ttl else key
+        return replace(packet, ttl=ttl)
 
     def sent(self, netns, packet, answer, dev):
         """What the hook output makes of a packet of a namespace itself: (answer, packet, steps)."""
@@ -194,6 +202,7 @@ class Walk:
             if answer.type == "local":
                 text = "%s is an address of %s" % (packet.dst, at(netns))
                 return answer, packet, (*trail, Step(netns, iif, "at", NETWORK, Frame(packet), text))
+            blame.for_all(netns, iif, packet, answer)
             blame.not_forwarded(self, netns, iif, packet, answer)
         except Lost as lost:
             raise lost.after(trail)
@@ -214,6 +223,8 @@ class Walk:
             self.try_others(netns, packet, answer)
             return self.over(link, packet, answer.via or packet.dst, trail)
         except Lost as lost:
+            if not answer.table and lost.code == "nobody":
+                raise blame.taken_on_link(self, netns, iif, packet, link, lost)
             if answer.several:
                 lost.reason += " (one of %d next hops of %s)" % (answer.several, at(netns))
             raise lost
@@ -270,7 +281,8 @@ class Walk:
         try:
             yield self.over(lower, frame.packet, answer.via or frame.packet.dst, trail)
         except Lost as lost:
-            yield lost
+            bare = not answer.table and not answer.error and lost.code == "nobody"
+            yield blame.taken_on_link(self, lower.netns, "", frame.packet, lower, lost) if bare else lost
 
     def over(self, link, packet, nexthop, trail):
         """The link that takes a packet which this one sends to a next hop."""
@@ -285,6 +297,7 @@ class Walk:
                     return Got(got.netns, got.dev, Frame(packet), trail + got.trail, away=True)
                 frame = Frame(packet, mac, smac=link.address or "")
                 got = wire.first(link, frame)
+                doubles.note_twin(self, nexthop, got)
             return replace(got, trail=trail + got.trail)
         except Lost as lost:
             raise neighbours.at_neighbour(self, link, packet, nexthop, lost).after(trail)

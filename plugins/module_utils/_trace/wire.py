@@ -142,7 +142,7 @@ class Wire:
 
     def lost_at_end(self, link, trail):
         by = trail[-1] if trail else None
-        more = ", the peer of %s" % at(by.netns, by.dev) if by and link.peer == (by.netns, by.dev) else ""
+        more = ", the peer of %s," % at(by.netns, by.dev) if by and link.peer == (by.netns, by.dev) else ""
         remedies = [set_up(link)]
         return self.lost(
             link, "down", "%s%s is down" % (at(*link.ref), more), trail, (*link.ref, "in"), remedies=remedies
