@@ -60,7 +60,8 @@ def program(marks):
     it = Program()
     it.add(LOAD_HALF, PROTOCOL)
     it.add(EQUAL, 0x0806, "yes")
-    it.add(EQUAL, HSR_TAGS[0], "hsr")
+    for tag in HSR_TAGS:
+        it.add(EQUAL, tag, "hsr")
     it.add(EQUAL, 0x86DD, 0, "token")
     it.longer(41, "token")
     it.add(LOAD_BYTE, NET + 6)

@@ -22,6 +22,11 @@ def ports_of(wire, link):
     return [port for port in found if port is not None]
 
 
+def is_interlink(link, port):
+    """Whether a link leads to what is at the ring by this one: there frames have no tags."""
+    return port.name in [name for option, name in kind_of(link).slaves(link) if option == "interlink"]
+
+
 def tag_of(link):
     """The tag of the frames that one sends; 0 for PRP, whose trailer hides nothing."""
     attrs = dict(link.attrs)
@@ -38,7 +43,7 @@ def takes(link, tag):
 def send(wire, link, frame, trail):
     """The ends of a frame that one sends."""
     ports = ports_of(wire, link)
-    running = [port for port in ports if port.up is not False and wire.host.facts(port.netns, port.name).carrier]
+    running = [port for port in ports if is_running(wire, port)]
     if not running and not wire.blind:
         text = ", ".join("%s %s" % (port.name, "is down" if port.up is False else "has no carrier") for port in ports)
         cures = [set_up(port) for port in ports if port.up is False]
@@ -46,16 +51,20 @@ def send(wire, link, frame, trail):
         yield wire.lost(link, "hsr", reason, trail, (*link.ref, "out"), remedies=cures)
         return
     for port in ports if wire.blind else running:
-        copy = replace(frame, hsr=tag_of(link))
+        copy = replace(frame, hsr=0 if is_interlink(link, port) else tag_of(link))
         yield from wire.transmit(port, copy, trail, "%s sends it by each of its links" % link.name)
+
+
+def is_running(wire, port):
+    return port.up is not False and wire.host.facts(port.netns, port.name).carrier
 
 
 def receive(wire, port, link, frame, trail):
     """The ends of a frame that came to a link on which one stands."""
     if frame.smac and frame.smac == link.address:
         return
-    tag = tag_of(link)
-    if not wire.blind and not takes(link, frame.hsr):
+    tag, beside = tag_of(link), is_interlink(link, port)
+    if not wire.blind and (frame.hsr if beside else not takes(link, frame.hsr)):
         yield refused(wire, port, link, frame, trail)
         return
     yield from wire.receive(link, replace(frame, hsr=0), trail)
@@ -63,7 +72,8 @@ def receive(wire, port, link, frame, trail):
         return
     for other in ports_of(wire, link):
         if other is not port:
-            yield from wire.transmit(other, frame, trail, "%s gives it on" % link.name)
+            copy = replace(frame, hsr=0 if is_interlink(link, other) else tag if beside else frame.hsr)
+            yield from wire.transmit(other, copy, trail, "%s gives it on" % link.name)
 
 
 def refused(wire, port, link, frame, trail):
@@ -76,7 +86,19 @@ def refused(wire, port, link, frame, trail):
         inside_line(port.netns, "tcpdump", "-eni", port.name),
     ]
     meant = frame.dmac == link.address or (frame.asks and wire.walk.owns(link, frame.asks, frame.smac))
-    return wire.lost(link, "hsr", reason, trail, (*(link if meant else port).ref, "in"), checks)
+    place, rings = link, [one for one in wire.state if one.sort == "link" and one.kind == link.kind]
+    odd = next((one for one in rings if one.address == frame.smac), None)
+    if odd is not None and is_alone(wire, odd, link):
+        reason += ", as %s alone sends it" % at(*odd.ref)
+        place = odd
+    return wire.lost(place, "hsr", reason, trail, (*(link if meant else port).ref, "in"), checks)
+
+
+def is_alone(wire, odd, link):
+    """Whether all others in the ring are as the one that does not take what another one sends."""
+    refs = {odd.ref, link.ref, *wire.walk.segment(odd)}
+    ring = [one for one in map(wire.state.link, refs) if one.kind == link.kind]
+    return len(ring) > 2 and all((tag_of(one) == tag_of(link)) is (one is not odd) for one in ring)
 
 
 def no_member(wire, link, frame, trail):

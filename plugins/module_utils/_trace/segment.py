@@ -7,7 +7,7 @@ from __future__ import annotations
 from .packet import BROADCAST, Frame
 from .path import Lost, at, ip_line
 
-FRAMED = ("vxlan", "geneve", "gretap", "ip6gretap")  # tunnels that can be ports
+FRAMED = ("vxlan", "geneve", "gretap", "ip6gretap", "bond")  # what can be a port, beside those with a peer
 DULL = ("foreign", "nowhere", "alone")
 SIDES = ("vlan", "isolated", "flood")
 

@@ -287,7 +287,9 @@ def peer_for(peers, address):
 def wireguard_send(wire, link, frame, trail):
     """The ends of a packet that WireGuard sends."""
     packet, peers = frame.packet, peers_of(wire, link)
-    peer = peer_for(peers, packet.dst) if packet else None
+    if packet is None:
+        return  # nobody is asked by it who has an address
+    peer = peer_for(peers, packet.dst)
     checks = [inside_line(link.netns, "wg", "show", link.name)]
     if peer is None and not wire.blind:
         text = "no peer of %s has %s in its allowed_ips" % (at(*link.ref), packet.dst)
