@@ -173,7 +173,8 @@ def unanswered(walk, netns, packet, last, evidence):
     heard = any(one.netns == netns and one.way == "in" for one in answers)
     if not asked or (heard and known(walk, netns, answer.dev, nexthop)):
         return None
-    return behind_question(walk, netns, packet, answer.dev, nexthop, asked, answers)
+    refused = hsr.by_tags(walk, (answers or asked)[-1], evidence)
+    return refused or behind_question(walk, netns, packet, answer.dev, nexthop, asked, answers)
 
 
 def behind_question(walk, netns, packet, dev, nexthop, asked, answers):

@@ -8,7 +8,7 @@ from .._core.values import replace
 from .._kinds.base import kind_of
 from .._kinds.hsr import HSR
 from .packet import HSR_TAGS
-from .path import at, inside_line, ip_line, set_up
+from .path import Lost, at, inside_line, ip_line, set_up
 
 NAMES = {
     0: "without a tag of HSR",
@@ -63,6 +63,9 @@ def receive(wire, port, link, frame, trail):
     """The ends of a frame that came to a link on which one stands."""
     if frame.smac and frame.smac == link.address:
         return
+    if frame.dmac in [one.address for one in ports_of(wire, link)]:
+        # What comes by the second link may be for the MAC address of that.
+        frame = replace(frame, dmac=link.address)
     tag, beside = tag_of(link), is_interlink(link, port)
     if not wire.blind and (frame.hsr if beside else not takes(link, frame.hsr)):
         yield refused(wire, port, link, frame, trail)
@@ -102,8 +105,9 @@ def is_alone(wire, odd, link):
 
 
 def no_member(wire, link, frame, trail):
-    """The loss of a frame with a tag at a link that knows of none."""
-    reason = "%s does not take what comes %s: no link of kind hsr stands on it" % (at(*link.ref), NAMES[frame.hsr])
+    """The loss of a frame with a tag at a link that knows of none, or not of this one."""
+    reason = "%s does not take what comes %s" % (at(*link.ref), NAMES[frame.hsr])
+    reason += "" if link.kind == "hsr" else ": no link of kind hsr stands on it"
     return wire.lost(link, "hsr", reason, trail, (*link.ref, "in"))
 
 
@@ -115,3 +119,20 @@ def places(wire, steps):
             wire.passed.clear()
             list(wire.transmit(link, step.frame, ()))
             yield from ((*ref, way) for ref, way, dummy in wire.passed)
+
+
+def by_tags(walk, one, evidence):
+    """The loss of what was last seen with a tag that who got it does not send: not every kernel tells the version."""
+    link = walk.state.link((one.netns, one.dev))
+    beside = [link, *walk.state.uppers(link)] if link is not None else []
+    ring = next((upper for upper in beside if upper.kind == "hsr"), None)
+    if ring is None or one.way != "in" or not one.frame.hsr:
+        return None
+    own = {it.frame.hsr for it in evidence.sightings if it.netns == ring.netns and it.frame.smac == ring.address}
+    own.discard(0)  # the ring itself sends without
+    if not own or one.frame.hsr in own:
+        return None
+    text = "%s does not take what comes %s: it sends %s"
+    reason = text % (at(*ring.ref), NAMES[one.frame.hsr], NAMES[min(own)].replace("one of ", "a tag of "))
+    checks = [inside_line(one.netns, "tcpdump", "-eni", one.dev)]
+    return Lost(*ring.ref, "hsr", reason, checks)
