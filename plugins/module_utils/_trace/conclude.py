@@ -255,7 +255,8 @@ def questions(walk, nexthop, since, evidence):
     recent = [one for one in evidence.sightings if one.when >= since]
     asked = [one for one in recent if one.frame.asks == nexthop and walk.addresses(None, nexthop)]
     asked = [one for one in asked if not given_to_bridge(walk, one)]
-    return asked, [one for one in recent if one.frame.asks == "-" and asked and one.frame.dmac == asked[-1].frame.smac]
+    askers = {one.frame.smac for one in asked}  # each link of a ring has its own
+    return asked, [one for one in recent if one.frame.asks == "-" and one.frame.dmac in askers]
 
 
 def given_to_bridge(walk, one):
