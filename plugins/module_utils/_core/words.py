@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import re
 import socket
+from functools import lru_cache
 from ipaddress import ip_address, ip_interface, ip_network
 
 from .values import Refused
 
 NOBODY = "00:00:00:00:00:00"  # in the entries of a vxlan it stands for all that have none
+parsed_interface = lru_cache(maxsize=None)(ip_interface)  # one address is looked at many times
 IP_PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "sctp": 132}
 
 
@@ -86,7 +88,7 @@ def unique(option, items):
 def interface(option, text, group=False):
     """An address with its prefix length, or a multicast group with one, in its canonical form."""
     try:
-        parsed = ip_interface(text)
+        parsed = parsed_interface(text)
     except ValueError:
         raise Refused(option, "%r is no IP address like 192.0.2.1/24" % text)
     if "/" not in text:

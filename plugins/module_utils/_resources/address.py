@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address
 from typing import Any, Optional, Tuple
 
 from .._core.desired import Change, Desired
@@ -12,7 +12,7 @@ from .._core.options import DEV, EXCLUSIVE, NETNS, STATE, specs, strangers
 from .._core.resource import OnLink
 from .._core.rows import Flag, Row, parsed
 from .._core.values import Aside, Refused, replace
-from .._core.words import family_of, host, interface, ip, link_name, netns_name, unique
+from .._core.words import family_of, host, interface, ip, link_name, netns_name, parsed_interface, unique
 from .._kinds.effects import check_mtu, takes_ipv6
 from .._rooms import load
 
@@ -116,8 +116,8 @@ class Address(OnLink):
     def network(self):
         """That of its peer; of IPv6 its own, as long as that of its peer."""
         if ":" in (self.peer or ""):
-            return ip_interface("%s/%s" % (self.ip, self.peer.partition("/")[2])).network
-        return ip_interface(self.peer or self.address).network
+            return parsed_interface("%s/%s" % (self.ip, self.peer.partition("/")[2])).network
+        return parsed_interface(self.peer or self.address).network
 
     @property
     def lifetimes(self):

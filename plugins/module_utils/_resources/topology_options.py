@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import lru_cache
-from ipaddress import ip_interface
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
@@ -15,6 +14,7 @@ from .. import _rooms
 from .._core.desired import Desired
 from .._core.options import LOCK_TIMEOUT, NAME, STATE, spelled_out
 from .._core.values import Refused, place, replace
+from .._core.words import parsed_interface
 from .._kinds.base import kind_named
 from .link_hand_over import recorded
 from .topology import Boot, Pending, Topology
@@ -244,7 +244,7 @@ def check_addresses(present):
         if r.sort == "address":
             link = present.get(("link", r.netns, r.dev), (None, None))[1]
             vrf = link.master if link is not None and (r.netns, link.master) in vrfs else ""
-            parsed = ip_interface(r.address)
+            parsed = parsed_interface(r.address)
             if not parsed.is_link_local:
                 net = parsed.network
                 span = (int(net.network_address), int(net.broadcast_address)) if net.num_addresses > 1 else None

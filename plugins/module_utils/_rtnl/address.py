@@ -20,6 +20,7 @@ SECONDARY, NODAD, DEPRECATED, TENTATIVE, PERMANENT, STABLE_PRIVACY = 1, 0x02, 0x
 PROTOS = {1: "kernel", 2: "ra", 3: "kernel"}  # Linux 5.18: of lo, of a router advertisement, of a link itself
 INFINITY = 0xFFFFFFFF
 TEMPORARY = SECONDARY
+ROWS = [row for row in Address.rows if row.name not in (*LIFETIMES, "scope")]
 DESCRIBED = {1, 2, 3, 4, CACHEINFO, FLAGS, 9}
 
 
@@ -30,26 +31,29 @@ def read(kernel, name, links):
         m = head.unpack_from(answer)
         if m[4] in netlink.names:
             dev = netlink.names[m[4]]
-            it = address_of(name, m, dict(nested(answer, 8)), dev, netlink.macs.get(m[4]), dev in netlink.l3)
+            parts, mac = dict(nested(answer, 8)), netlink.macs.get(m[4])
+            # Of IPv6 the kernel tells the last one first.
+            place = -position if m[0] == socket.AF_INET6 else position
+            it = address_of(name, m, parts, dev, mac, dev in netlink.l3, place)
             if it.proto == "kernel" and it.address.startswith("fe80:") and dev in netlink.silent:
                 it = replace(it, proto="kernel_ll")  # it would make no other
             if not it.noprefixroute:
                 netlink.prefixes.add((dev, str(it.network)))
             # Of IPv6 there is a route to the peer in any case.
             netlink.prefixes.update([(dev, it.peer.partition("/")[0] + "/128")] if ":" in it.peer else [])
-            # Of IPv6 the kernel tells the last one first.
-            yield Address(**dict(it.__dict__, position=-position if ":" in it.address else position))
+            yield it
 
 
-def address_of(netns, m, parts, dev, mac, l3):
+def address_of(netns, m, parts, dev, mac, l3, position=0):
     dummy, length, flags, scope, dummy = m
     get = getter(parts)
     flags = get("IFA_FLAGS=8:uint32") or flags
-    own, peer = get("IFA_LOCAL=2:ip") or get("IFA_ADDRESS=1:ip"), ""
+    local, far = get("IFA_LOCAL=2:ip"), get("IFA_ADDRESS=1:ip")
+    own, peer = local or far, ""
     prefixed = "%s/%d" % (own, length)
-    if get("IFA_LOCAL=2:ip") and get("IFA_ADDRESS=1:ip") not in (None, own):
-        prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (get("IFA_ADDRESS=1:ip"), length)
-    values = {row.name: row.read(get) for row in Address.rows if row.name not in (*LIFETIMES, "scope")}
+    if local and far not in (None, own):
+        prefixed, peer = own + ("/128" if ":" in own else "/32"), "%s/%d" % (far, length)
+    values = {row.name: row.read(get) for row in ROWS}
     values["label"] = "" if values["label"] == dev else values["label"]
     values.update(zip(LIFETIMES, lifetimes(parts, flags)), scope=SCOPE_WORDS.get(scope, str(scope)))
     return Address(
@@ -58,6 +62,7 @@ def address_of(netns, m, parts, dev, mac, l3):
         prefixed,
         peer,
         proto=PROTOS.get(parts.get(PROTO, b"\0")[0]) or maker(own, flags, dev, mac, l3),
+        position=position,
         secondary=bool(flags & SECONDARY) and ":" not in own,
         rest=tuple((number, raw) for number, raw in parts.items() if number not in DESCRIBED),
         **values,

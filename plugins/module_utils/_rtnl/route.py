@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 
+from .._core.values import replace
 from .._core.words import family_of
 from .._resources.route import AFTER, ALONE, Route
 from .._resources.route_rows import LOCAL, NOWHERE, OWN_TYPES, PROTOS, SCOPES, TYPES, Hop
@@ -86,7 +87,7 @@ def route_of(netns, answer, netlink, position):
         **{row.name: row.read(get) for row in ATTRS},
         **{row.name: row.read(getter(metrics)) for row in METRIC_ROWS},
     )
-    return Route(**dict(route.__dict__, by_itself=is_by_itself(route, netlink)))
+    return replace(route, by_itself=is_by_itself(route, netlink))
 
 
 def is_own(head):
