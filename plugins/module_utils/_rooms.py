@@ -16,9 +16,9 @@ RANK = {sort: rank for rank, sort in enumerate(ORDER.split())}
 # Sorts that share a room with another one.
 SHARED = dict(altname="link", wireguard_peer="wireguard", sysctl_file="sysctl", nat_table="nat", masquerade="nat")
 SHARED.update(port_forward="nat", boot="topology", staged="topology", pending="topology")
-UNTOLD = "sysctl_untold"  # those sysctls for which files are to be read
+SYSCTLS = "sysctls"  # all of them, also those for which files are to be read
 # Those that a task reads only if it asks for them, or its steps can change them.
-ON_DEMAND = ("nexthop", "route", "rule", "vlans", "neighbour", "fdb", "mdb", "impairment", "sysctl", UNTOLD)
+ON_DEMAND = ("nexthop", "route", "rule", "vlans", "neighbour", "fdb", "mdb", "impairment", "sysctl", SYSCTLS)
 # The rooms of the kinds of links, and the kinds in each.
 KINDS = {
     "veth": "veth",

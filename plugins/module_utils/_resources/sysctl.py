@@ -14,9 +14,10 @@ from .._core.rows import Row, parsed
 from .._core.values import Refused, replace
 from .._core.words import inside, link_name, netns_name
 from .._kinds.effects import check_mtu
-from .._rooms import RANK, UNTOLD
+from .._rooms import RANK
 
 HOST_WIDE = ("all", "default", "")
+ACCEPT_RA = ("ipv6", "accept_ra")
 OF_IPV6 = ("address", "route", "neighbour")  # what a link loses with IPv6
 SYSCTL_D = "/etc/sysctl.d"
 
@@ -111,7 +112,6 @@ class Sysctl(Resource):
         PerLink("accept_local", key="accept_local", all=(("all", "accept_local"),), devconf=23),
         OfNetns("fib_multipath_hash_policy", "", "int", {0: 0, 1: 1, 2: 2, 3: 3}),
     )
-    TOLD = {"ip_forward", *(row.key for row in ROWS if row.nla)}  # without opening a file
 
     @property
     def key(self):
@@ -131,9 +131,13 @@ class Sysctl(Resource):
         return of_netns(self.netns) if self.dev in HOST_WIDE else [("link", self.netns, self.dev)]
 
     def reads(self):
-        more = OF_IPV6 if self.name == "disable_ipv6" else ("route",) if self.ends_advertisements else ()
-        more = more if self.name in self.TOLD else (*more, UNTOLD)
-        return super().reads().joined(Observation(sorts=frozenset(more)))
+        more = OF_IPV6 if self.name == "disable_ipv6" else ("route", ACCEPT_RA) if self.ends_advertisements else ()
+        return super().reads().joined(Observation(sorts=frozenset((*more, self.alike))))
+
+    @property
+    def alike(self):
+        """What is read with it: the same of all links, and of those to come."""
+        return self.family, "forwarding" if self.name == "ip_forward" else self.name
 
     @property
     def ends_advertisements(self):

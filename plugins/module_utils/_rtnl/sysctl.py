@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from functools import partial
 
 from .. import _rooms
+from .._core.values import replace
 from .._resources.sysctl import Sysctl, SysctlFile
 from . import files
 from .netlink import DUMP, GETNETCONF, known, nested
@@ -26,37 +28,45 @@ ALL, DEFAULT = -1, -2
 
 def read(kernel, name, links):
     """The values as the kernel tells them all at once: to open the files takes twenty times longer."""
-    yield from told(name, kernel.netlink(name))
-    yield from of_links(name, links)
-    if _rooms.UNTOLD in kernel.sorts:
-        with kernel.inside(name):
-            values = [(key, value_of(Sysctl(name, *key).path)) for key in FILES]
-        for key, value in values:
-            if value is not None:
-                yield Sysctl(name, *key, value)
+    wanted = partial(is_wanted, kernel.sorts)
+    yield from told(name, kernel.netlink(name), wanted)
+    yield from of_links(name, links, wanted)
+    untold = [Sysctl(name, *key) for key in FILES if wanted(key[0], key[2])]
+    with kernel.inside(name if untold else ""):
+        values = [value_of(r.path) for r in untold]
+    yield from (replace(r, value=value) for r, value in zip(untold, values) if value is not None)
 
 
-def told(name, netlink):
+def is_wanted(sorts, family, word):
+    """Whether these values are to be read."""
+    return (family, word) in sorts or _rooms.SYSCTLS in sorts
+
+
+def told(name, netlink, wanted):
     devs = {**netlink.names, ALL: "all", DEFAULT: "default"}
     for family, own in FAMILIES.items():
         try:
             answers = netlink.ask("netconf", GETNETCONF, DUMP, family=own)
         except OSError:
             continue  # a kernel without IPv6
-        for answer in answers:
+        numbers = {word: number for word, number in NUMBERS[family].items() if wanted(family, word)}
+        for answer in answers if numbers else ():
             parts = {number: struct.unpack("=i", raw)[0] for number, raw in nested(answer, 4)}
             dev = devs.get(parts[1]) if answer[0] == own else None
-            for word, number in NUMBERS[family].items() if dev else ():
+            for word, number in numbers.items() if dev else ():
                 yield Sysctl(name, family, dev, word, parts[number])
-            if (family, dev) == ("ipv4", "all"):
-                yield Sysctl(name, "ipv4", "", "ip_forward", parts[NUMBERS["ipv4"]["forwarding"]])
+            if (family, dev) == ("ipv4", "all") and "forwarding" in numbers:
+                yield Sysctl(name, "ipv4", "", "ip_forward", parts[numbers["forwarding"]])
 
 
-def of_links(name, links):
+def of_links(name, links, wanted):
     """Those that came with the links."""
+    numbers = {
+        family: [pair for pair in words.items() if wanted(family, pair[0])] for family, words in DEVCONF.items()
+    }
     for link in links:
         for family, values in link.conf[0] if link.conf else ():
-            for word, number in DEVCONF[family].items():
+            for word, number in numbers[family]:
                 place = 4 * (number - FIRST[family])
                 if len(values) >= place + 4:
                     yield Sysctl(name, family, link.name, word, struct.unpack_from("=i", values, place)[0])
