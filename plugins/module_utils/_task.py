@@ -328,7 +328,8 @@ def told(desired, before, steps, after, warn):
         from ._core.rollback import affected_keys
 
         then = at_rest(after)
-        keys = affected_keys(steps, before, then)
+        keys = [key for key in affected_keys(steps, before, then) if before.get(key) != then.get(key)]
+        keys.sort(key=str)
         diff = dict(before=shown(before, keys, steps, then), after=shown(then, keys, steps, before))
     return dict(
         commands=[line for change in steps for line in commands(change)],
@@ -352,9 +353,9 @@ def way_back(desired, before, steps, after, warn):
 
 
 def shown(state, keys, steps, other):
-    """Those of the resources that differ from the other state, as plain data."""
+    """Those of the resources with these keys that a task's result tells of, as plain data."""
     out, touched_keys = {}, {change.target.key for change in steps}
-    for key in sorted((key for key in keys if state.get(key) != other.get(key)), key=str):
+    for key in keys:
         mine, theirs = state.get(key), other.get(key)
         if mine is None or mine.made_by_kernel:
             continue
