@@ -117,11 +117,47 @@ def check(p, host_):
         raise Refused("confirm", text % p["name"])
 
 
+def form(spec, stated):
+    """What the validation of options depends on: all but what any text can be."""
+    return tuple([(option, form_of(spec[option], value)) for option, value in stated.items()])
+
+
+def form_of(argument, value):
+    if is_any_text(argument, value):
+        return type(value)
+    return form(argument["options"], value) if has_options(argument, value) else repr(value)
+
+
+def is_any_text(argument, value):
+    if "choices" in argument:
+        return False
+    if argument.get("type") == "list":
+        return isinstance(value, list) and argument.get("elements") == "str" and all(isinstance(v, str) for v in value)
+    return isinstance(value, str) and argument.get("type", "str") == "str"
+
+
+def has_options(argument, value):
+    known = argument.get("options")
+    return bool(known) and argument["type"] == "dict" and isinstance(value, dict) and known.keys() >= value.keys()
+
+
+def with_texts(spec, checked, stated):
+    """Options of the same form as those that were checked."""
+    out = dict(checked)
+    for option, value in stated.items():
+        if is_any_text(spec[option], value):
+            out[option] = value
+        elif has_options(spec[option], value):
+            out[option] = with_texts(spec[option]["options"], checked[option], value)
+    return out
+
+
 class Parts:
     """What is desired by the parts of a description, each with the option that says it."""
 
     def __init__(self, host_):
         self.host, self.homes, self.all = host_, {}, []
+        self.checked = {}  # by module and form
 
     def read(self, p):
         for node in p["nodes"]:
@@ -140,11 +176,15 @@ class Parts:
         for option in stated:
             if option in given or option == "state" or option not in spec:
                 raise Refused("%s.%s" % (where, option), "there is no such option here")
-        checked = validator.validate({**stated, **given})
-        if checked.error_messages:
-            raise Refused(where, checked.error_messages[0])
+        stated.update(given)
+        same = module_name, form(spec, stated)
+        if same not in self.checked:
+            checked = validator.validate(stated)
+            if checked.error_messages:
+                raise Refused(where, checked.error_messages[0])
+            self.checked[same] = checked.validated_parameters
         try:
-            self.all.append((where, desired_of(checked.validated_parameters, self.host)))
+            self.all.append((where, desired_of(with_texts(spec, self.checked[same], stated), self.host)))
         except Refused as e:
             raise Refused("%s.%s" % (where, e.option), e.text)
 
