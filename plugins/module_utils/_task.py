@@ -325,11 +325,10 @@ def told(desired, before, steps, after, warn):
     """What a task returns of what it did, and of what is there then."""
     diff = dict(before={}, after={})
     if steps:
-        from ._core.rollback import affected_keys
+        from ._core.rollback import changed_keys
 
         then = at_rest(after)
-        keys = [key for key in affected_keys(steps, before, then) if before.get(key) != then.get(key)]
-        keys.sort(key=str)
+        keys = sorted(changed_keys(steps, before, then), key=str)
         diff = dict(before=shown(before, keys, steps, then), after=shown(then, keys, steps, before))
     return dict(
         commands=[line for change in steps for line in commands(change)],

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from shlex import quote
 
 
@@ -17,6 +18,7 @@ def spelled(lines):
     return [line if isinstance(line, str) else " ".join(map(quoted, line)) for line in lines]
 
 
+@lru_cache(maxsize=None)
 def quoted(word):
     """A word for a shell; one that is no UTF-8 by its bytes."""
     try:

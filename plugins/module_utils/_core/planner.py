@@ -17,11 +17,16 @@ def plan(desired, observed, refused=None):
 
     With `refused`, a dictionary, what cannot be had is named in it by key, with the reason, and the rest is planned.
     """
-    return Planner(desired, observed, refused).run()
+    planner = Planner(desired, observed, refused)
+    steps = planner.run()
+    observed.foreseen = steps, planner.state
+    return steps
 
 
 def predicted(observed, steps):
     """The state after some steps."""
+    if observed.foreseen[0] is steps:
+        return observed.foreseen[1].copy()
     after = observed.copy()
     for change in steps:
         predict(after, change)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .desired import Desired
-from .planner import plan, predict, predicted
+from .planner import plan, predicted
 from .state import State
 
 
@@ -29,6 +29,23 @@ def affected_keys(steps, *states):
         seen |= keys
         seen |= {home.key for change in steps for dummy, home in returning(state, change)}
     return seen
+
+
+def changed_keys(steps, before, after):
+    """The keys of all that differs, and that these steps can have touched."""
+    differ = {key for key in (*before.items, *after.items) if before.get(key) != after.get(key)}
+    # More often than not it is what the steps are about, and what is on that.
+    return differ if differ <= keys_on(steps, before, after) else differ & affected_keys(steps, before, after)
+
+
+def keys_on(steps, *states):
+    keys, todo = set(), [r.key for change in steps for r in (change.before, change.after) if r is not None]
+    while todo:
+        key = todo.pop()
+        if key not in keys:
+            keys.add(key)
+            todo += [child for state in states for child in state.children.get(key, ())]
+    return keys
 
 
 def returning(state, change):
@@ -106,7 +123,7 @@ def rollback(steps, before, now, refused=None, made=None):
     # What went into a new namespace comes home before that goes.
     late = tuple(r for r in absent if r.is_netns and any(r.name == netns for netns, dummy in it.homes))
     absent = [r for r in absent if r not in late]
-    out, state = (), now.copy()
+    out, state = (), now
     parts = [
         [tuple(r for r in rs if (r.netns in adopted and not r.is_netns) == inside) for rs in (present, absent)]
         for inside in (True, False)
@@ -114,7 +131,6 @@ def rollback(steps, before, now, refused=None, made=None):
     for present, absent in [*parts, ((), late)]:
         desired = Desired(present, absent, allow=frozenset(("recreate", "take_over", "as_it_was")))
         steps = plan(desired, state, refused)
-        for change in steps:
-            predict(state, change)
+        state = predicted(state, steps)
         out += steps
     return out

@@ -14,6 +14,7 @@ class State:
         self.items, self.children, self.ports, self.places = {}, defaultdict(set), defaultdict(set), defaultdict(dict)
         self.fellows = defaultdict(dict)  # by what they have in common
         self.heard = {}  # by namespace, what the kernel answered
+        self.foreseen = None, None  # the steps that were planned from here, and the state after them
         for resource in resources:
             self.add(resource)
 
