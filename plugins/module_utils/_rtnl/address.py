@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from functools import lru_cache
 
 from .._core.rows import changed, encoded
 from .._core.values import replace
@@ -37,11 +38,17 @@ def read(kernel, name, links):
             it = address_of(name, m, parts, dev, mac, dev in netlink.l3, place)
             if it.proto == "kernel" and it.address.startswith("fe80:") and dev in netlink.silent:
                 it = replace(it, proto="kernel_ll")  # it would make no other
-            if not it.noprefixroute:
-                netlink.prefixes.add((dev, str(it.network)))
-            # Of IPv6 there is a route to the peer in any case.
-            netlink.prefixes.update([(dev, it.peer.partition("/")[0] + "/128")] if ":" in it.peer else [])
+            if "route" in kernel.sorts:
+                netlink.prefixes.update((dev, net) for net in prefixes(it.address, it.peer, it.noprefixroute))
             yield it
+
+
+@lru_cache(maxsize=None)
+def prefixes(address, peer, noprefixroute):
+    """The networks to which the kernel makes a route with an address."""
+    found = [] if noprefixroute else [str(Address("", "", address, peer).network)]
+    # Of IPv6 there is a route to the peer in any case.
+    return found + ([peer.partition("/")[0] + "/128"] if ":" in peer else [])
 
 
 def address_of(netns, m, parts, dev, mac, l3, position=0):

@@ -44,6 +44,20 @@ def read(path):
         return f.read()
 
 
+def number(path):
+    """The value of a file below /proc/sys; None where this kernel has none."""
+    try:
+        fd = os.open("/proc/sys/" + path, os.O_RDONLY | os.O_CLOEXEC)  # three of four times faster than open()
+    except FileNotFoundError:
+        return None
+    try:
+        return int(os.read(fd, 100))
+    except ValueError:
+        return None
+    finally:
+        os.close(fd)
+
+
 def write(path, text):
     """All of it or nothing."""
     with open(path + ".new", "w", errors="surrogateescape") as f:

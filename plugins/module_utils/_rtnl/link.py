@@ -16,7 +16,7 @@ from .._core.values import merged, replace
 from .._kinds.base import NOT_EXTERNAL, inherits, kind_named, kind_of
 from .._kinds.effects import drops_ipv6
 from .._resources.link import ADDRGENMODES, AltName, Flag, Link
-from . import devconf, link_rest
+from . import devconf, files, link_rest
 from .netlink import (
     ACK,
     AF_SPEC,
@@ -92,8 +92,8 @@ def links_there(kernel, name):
     netlink.names = names = {m[2]: text(parts[NAME]) for m, parts in messages}
     netlink.indexes = {v: k for k, v in names.items()}
     netlink.macs, netlink.l3, netlink.silent = {}, set(), set()
-    with kernel.inside(name), open("/proc/sys/net/ipv4/conf/all/promote_secondaries") as f:
-        all_promote = f.read() != "0\n"
+    with kernel.inside(name):
+        all_promote = bool(files.number("net/ipv4/conf/all/promote_secondaries"))
     links, others, usual = [], [], devconf.usual(netlink)
     for (dummy, arp_type, index, flags, dummy), parts in messages:
         info = dict(nested(parts[LINKINFO])) if LINKINFO in parts else {}

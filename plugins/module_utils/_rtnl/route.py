@@ -46,6 +46,7 @@ ATTRS = [row for row in Route.rows if row.nla.startswith("RTA_") and row.name no
 METRIC_ROWS = [row for row in Route.rows if row.nla.startswith("RTAX_")]
 DESCRIBED = {DST, 2, OIF, GATEWAY, 6, METRICS, MULTIPATH, CACHEINFO, TABLE, VIA, EXPIRES}
 DESCRIBED |= {known(row.nla)[0] for row in ATTRS}
+NO_METRICS = {row.name: row.read(getter({})) for row in METRIC_ROWS}
 METRICS_DESCRIBED = {known(row.nla)[0] for row in METRIC_ROWS}
 
 
@@ -85,7 +86,7 @@ def route_of(netns, answer, netlink, position):
         expires=seconds_left(parts),
         rest=rest_of(parts, metrics),
         **{row.name: row.read(get) for row in ATTRS},
-        **{row.name: row.read(getter(metrics)) for row in METRIC_ROWS},
+        **({row.name: row.read(getter(metrics)) for row in METRIC_ROWS} if metrics else NO_METRICS),
     )
     return replace(route, by_itself=is_by_itself(route, netlink))
 
@@ -105,7 +106,7 @@ def is_blackhole(netlink, number):
 
 def rest_of(parts, metrics):
     """What is not described: attributes, and among them metrics."""
-    described = DESCRIBED | (ENCAP if NH_ID in parts else set())
+    described = DESCRIBED | ENCAP if NH_ID in parts else DESCRIBED
     rest = tuple((number, raw) for number, raw in parts.items() if number not in described)
     more = {n: raw for n, raw in metrics.items() if n not in METRICS_DESCRIBED}
     # Of the metrics that are locked only the MTU is described.
