@@ -145,14 +145,12 @@ def stop(signum, frame):
 
 def apply(kernel, desired, before, steps, to_read, confirm=None):
     """Do the steps and return what is then there; if one fails, or does not hold, roll back."""
-    from ._confirm import arm
-
     prepare(before, steps)
     done, waits = 0, [r for r in desired if r.sort == "topology"]
     for record in waits:
         forget(record)
         if confirm:
-            arm(record.pending, confirm, partial(undo, to_read, before, steps))
+            _rooms.load("_rtnl", "confirm").arm(record.pending, confirm, partial(undo, to_read, before, steps))
     try:
         for change in steps:
             kernel.execute(change)

@@ -213,13 +213,7 @@ from ansible_collections.virtnet.linux.plugins.module_utils._task import task
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the rooms that it ships
     from ansible_collections.virtnet.linux.plugins.module_utils._kinds import veth  # noqa: F401
-    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import (  # noqa: F401
-        address,
-        neighbour,
-        nexthop,
-        route,
-        sysctl,
-    )
+    from ansible_collections.virtnet.linux.plugins.module_utils._rtnl import address, neighbour, route, sysctl  # noqa: F401
 
 
 def main():

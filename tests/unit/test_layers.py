@@ -24,7 +24,6 @@ MAY = {
         "_rtnl",
         "_trace",
         "_namespaces",
-        "_confirm",
         "_probe",
         "_checksum",
     },
@@ -33,13 +32,12 @@ MAY = {
     "_once": set(),
     "_namespaces": set(),
     "_probe": {"_checksum"},
-    "_confirm": {"_core"},
     "_reach": {"_core", "_probe"},
     "_capture": {"_core", "_namespaces", "_probe", "_reach"},
     "_machine": {"_core", "_machine_options", "_namespaces"},
     "_machine_options": {"_core"},
     "_info": {"_core", "_kinds", "_resources", "_rooms"},
-    "_task": {"_confirm", "_core", "_legible", "_namespaces", "_rooms", "_rtnl"},
+    "_task": {"_core", "_legible", "_namespaces", "_rooms", "_rtnl"},
     "_probe_task": {
         *("_capture", "_core", "_drops", "_legible", "_machine", "_machine_options", "_namespaces", "_probe", "_reach")
     },

@@ -12,6 +12,7 @@ from .._core.rows import changed, encoded
 from .._core.values import replace
 from .._kinds.effects import IPV6_LEAST
 from .._resources.address import FOREVER, LIFETIMES, SCOPES, Address
+from .announce import announce  # noqa: F401, loaded with what is announced
 from .link import read_links
 from .netlink import ACK, CREATE, DELADDR, DUMP, EXCL, GETADDR, HEADS, NEWADDR, REPLACE, getter, nested
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from .._resources.link_conf import path, values, written
+from .._rooms import load
 from .netlink import GETLINK, GETNETCONF, af_specs, nested
 
 IFLA_INET_CONF, IFLA_INET6_CONF = 1, 2
@@ -41,15 +41,15 @@ def conf_of(specs, usual):
 
 def put_back(kernel, link):
     """Give a link that was made anew the values that the one before it had."""
-    here, failed = kernel.netlink(link.netns), []
+    here, failed, conf = kernel.netlink(link.netns), [], load("_resources", "link_conf")
     answer = here.ask("link", GETLINK, 0, index=here.index(link.name))[0]
-    now = {(family, name): was for family, name, was in values(conf_of(af_specs(dict(nested(answer, 16))), ()))}
-    for family, name, value in values(link.conf):
+    now = {(family, name): was for family, name, was in conf.values(conf_of(af_specs(dict(nested(answer, 16))), ()))}
+    for family, name, value in conf.values(link.conf):
         if now.get((family, name), value) != value:
-            where = path(link, family, name)
+            where = conf.path(link, family, name)
             try:
                 with kernel.inside(link.netns), open("/proc/sys/" + where, "w") as f:
-                    f.write(str(written(name, value)))
+                    f.write(str(conf.written(name, value)))
             except OSError as e:
                 failed.append("%s = %d (%s)" % (where, value, e.strerror))
     if failed:

@@ -18,7 +18,6 @@ from .._kinds.base import kind_named
 from .._namespaces import CLONE_NEWNET, NETNS_DIR, Namespaces, check, is_namespace, libc
 from . import link as links_room
 from . import netns
-from .announce import announce
 from .managers import Managers
 from .netlink import ACK, CREATE, EXCL, NEWLINK, Netlink, attribute
 from .udev import Udev
@@ -208,7 +207,8 @@ class Kernel(Namespaces):
         """After the last step: what others do to links is done, and those in the LAN know where addresses are."""
         self.wait_for_leaving()
         self.udev.wait()
-        announce(self, self.went.values())
+        if self.went:
+            _rooms.load("_rtnl", "address").announce(self, self.went.values())
 
 
 def holder(fd):

@@ -9,11 +9,11 @@ import os
 import subprocess
 from contextlib import suppress
 
-from .._confirm import waiting
 from .._core.values import RUN_DIR, Refused
 from .._resources.boot_script import lines_in
 from .._resources.topology import Boot, Pending, Staged, Topology
 from . import files
+from .confirm import waiting
 
 
 def read_all(name):

@@ -12,7 +12,7 @@ import syslog
 import time
 from resource import RLIMIT_NOFILE, getrlimit
 
-from ._core.values import RUN_DIR, Refused, sentence
+from .._core.values import RUN_DIR, Refused, sentence
 
 MANAGER = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager StartTransientUnit"
 
