@@ -8,6 +8,7 @@ import socket
 import struct
 
 from .._rooms import load
+from . import files
 from .netlink import GETLINK, GETNETCONF, af_specs, nested
 
 IFLA_INET_CONF, IFLA_INET6_CONF = 1, 2
@@ -15,6 +16,7 @@ FAMILIES = {"ipv4": (socket.AF_INET, IFLA_INET_CONF), "ipv6": (socket.AF_INET6, 
 # Of the values that new links get, those that the kernel tells: NETCONFA_*.
 TOLD = {"forwarding": 2, "rp_filter": 3, "proxy_arp": 5, "proxy_ndp": 5}
 OF_IPV4, OF_IPV6 = {"rp_filter", "proxy_arp"}, {"proxy_ndp"}
+PROMOTE_SECONDARIES = 20
 DEFAULT = [("NETCONFA_IFINDEX=1:int32", -2)]
 
 
@@ -37,6 +39,17 @@ def conf_of(specs, usual):
     raws = ((family, specs.get(own, {}).get(number)) for family, (own, number) in FAMILIES.items())
     raws = tuple(pair for pair in raws if pair[1])
     return (raws, usual) if raws else ()
+
+
+def promotes_all(kernel, name):
+    with kernel.inside(name):  # to find a file of one namespace takes the kernel longer the more there are
+        return bool(files.number("net/ipv4/conf/all/promote_secondaries"))
+
+
+def promotes(specs):
+    """Whether a secondary address of IPv4 becomes the primary one in its place: a value of the link's sysctls."""
+    four = specs.get(socket.AF_INET, {}).get(1, b"")
+    return len(four) >= 4 * PROMOTE_SECONDARIES and struct.unpack_from("=i", four, 4 * PROMOTE_SECONDARIES - 4)[0] > 0
 
 
 def put_back(kernel, link):

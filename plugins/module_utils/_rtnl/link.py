@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 import time
+from functools import lru_cache, partial
 
 from .. import _rooms
 from .._core.rows import changed, decoded, encoded
@@ -16,7 +17,7 @@ from .._core.values import merged, replace
 from .._kinds.base import NOT_EXTERNAL, inherits, kind_named, kind_of
 from .._kinds.effects import drops_ipv6
 from .._resources.link import ADDRGENMODES, AltName, Flag, Link
-from . import devconf, files, link_rest
+from . import devconf, link_rest
 from .netlink import (
     ACK,
     AF_SPEC,
@@ -52,7 +53,7 @@ REST_FLAGS = [row for row in Link.REST if isinstance(row, Flag)]
 AT_ONCE = [row for row in Link.REST if row not in Link.LATER]
 SENT = [row for row in Link.ROWS if row.nla and row.name != "master"]
 ADDRESS, NAME, MTU, LOWER, MASTER, TXQLEN, LINKINFO, ALIAS, LINK_NETNSID, PROP_LIST = 1, 3, 4, 5, 10, 13, 18, 20, 37, 52
-GROUP, PROMOTE_SECONDARIES = 27, 20
+GROUP = 27
 IFNAME, NET_NS_FD, EXT_MASK = "IFLA_IFNAME=3:text", "IFLA_NET_NS_FD=28:uint32", "IFLA_EXT_MASK=29:uint32"
 LINK = "IFLA_LINK=5:uint32"
 SKIP_STATS = [(EXT_MASK, 8)]  # RTEXT_FILTER_SKIP_STATS
@@ -92,13 +93,12 @@ def links_there(kernel, name):
     netlink.names = names = {m[2]: text(parts[NAME]) for m, parts in messages}
     netlink.indexes = {v: k for k, v in names.items()}
     netlink.macs, netlink.l3, netlink.silent = {}, set(), set()
-    with kernel.inside(name):
-        all_promote = bool(files.number("net/ipv4/conf/all/promote_secondaries"))
     links, others, usual = [], [], devconf.usual(netlink)
+    all_promote = lru_cache(maxsize=None)(partial(devconf.promotes_all, kernel, name))
     for (dummy, arp_type, index, flags, dummy), parts in messages:
         info = dict(nested(parts[LINKINFO])) if LINKINFO in parts else {}
         link, get = link_of(name, index, arp_type, flags, parts, info, names, usual)
-        link = replace(link, promotes=all_promote or link.promotes, manager=kernel.managers.of_link(index, name))
+        link = replace(link, promotes=link.promotes or all_promote(), manager=kernel.managers.of_link(index, name))
         netlink.macs[index] = parts[ADDRESS].hex(":") if ADDRESS in parts else None
         kind, nsid = kind_of(link), number_in(parts, LINK_NETNSID)
         far = (get(kind.underlay) or 0) if kind.underlay else number_in(parts, LOWER)
@@ -114,12 +114,6 @@ def links_there(kernel, name):
         for dummy, raw in nested(parts[PROP_LIST]) if PROP_LIST in parts else ():
             others.append(AltName(name, link.name, text(raw)))
     return links, others
-
-
-def promotes(specs):
-    """Whether a secondary address of IPv4 becomes the primary one in its place: a value of the link's sysctls."""
-    four = specs.get(socket.AF_INET, {}).get(1, b"")
-    return len(four) >= 4 * PROMOTE_SECONDARIES and struct.unpack_from("=i", four, 4 * PROMOTE_SECONDARIES - 4)[0] > 0
 
 
 def number_in(parts, number):
@@ -153,7 +147,7 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
         rest=rest_of(kind, getter(parts), flags, arp_type == ETHERNET),
         conf=devconf.conf_of(specs, usual),
         raw=link_rest.rest_of(kind, master.name, specs, info),
-        promotes=promotes(specs),
+        promotes=devconf.promotes(specs),
         **{row.name: row.read_flags(flags) for row in FLAGS},
         attrs=attrs,
         port=named(master.port, decoded(master.port, getter(dict(nested(info.get(5, b""))))), names),
