@@ -12,10 +12,11 @@ from .._core.rows import changed, encoded
 from .._core.values import replace
 from .._kinds.effects import IPV6_LEAST
 from .._resources.address import FOREVER, LIFETIMES, SCOPES, Address
-from .announce import announce  # noqa: F401, loaded with what is announced
+from . import announce as announce_room
 from .link import read_links
 from .netlink import ACK, CREATE, DELADDR, DUMP, EXCL, GETADDR, HEADS, NEWADDR, REPLACE, getter, nested
 
+announce = announce_room.announce  # it is loaded with what is announced
 SCOPE_WORDS = {number: word for word, number in SCOPES.items()}
 CACHEINFO, FLAGS, PROTO = 6, 8, 11
 SECONDARY, NODAD, DEPRECATED, TENTATIVE, PERMANENT, STABLE_PRIVACY = 1, 0x02, 0x20, 0x40, 0x80, 0x800
