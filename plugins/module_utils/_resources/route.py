@@ -361,7 +361,7 @@ class Route(Resource):
         state.add(replace(self.completed(state), position=before.position if before is not None else position))
 
     def near(self, state):
-        return self.same(state) if self.vrf is None else []
+        return self.same(state) if self.vrf is None and not self.by_itself else []
 
     def goes_back(self, back):
         # What was there in its place replaces it.
