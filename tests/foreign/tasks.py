@@ -5,12 +5,13 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
+import witness
+
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.]*\Z")
 ON_LINK = ("addr", "addr order", "neigh", "fdb", "vlan", "vlan options", "qdisc", "class", "filter", "vni", "link")
 ON_LINK += ("wireguard", "wireguard peer")
 FOREVER = 0xFFFFFFFF
 KERNEL = 2
-RING = ("hsr.1", "hsr.2", "hsr.8")
 UP, ALLMULTI = 1, 0x200
 # What of a master follows from its ports.
 FOLLOWS = ["address", "mtu", "ipv6.mtu", "promiscuity", "allmulti", "min mtu", "max mtu", "flags", "gso_max_size"]
@@ -745,7 +746,11 @@ def gone_with(view, ns, dev):
     allowed.append(lambda d: d[0][0] == "nexthop" and d[0][1] == ns and d[1] == "attr2")
     # Ports that had it as a backup, links that stood on it.
     allowed.append(
-        lambda d: d[0][0] == "link" and d[0][1] == ns and d[1] in ("port.backup_port", "link", "mtu", "ipv6.mtu", *RING)
+        lambda d: (
+            d[0][0] == "link"
+            and d[0][1] == ns
+            and d[1] in ("port.backup_port", "link", "mtu", "ipv6.mtu", *witness.RING)
+        )
     )
     # Routes with its addresses as a source, by nexthop objects on it, and what IPv4 loses with a last address.
     hosts = {k[3].partition("/")[0] for k, v in view.of("addr", ns, dev)}

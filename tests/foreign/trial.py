@@ -16,7 +16,7 @@ from hosts import compared, run, settled
 STEPS = int(os.environ.get("STEPS") or "3")  # of a task, at how many it is made to fail
 SHRINKS = int(os.environ.get("SHRINKS") or "25")  # how often a network that shows a fault is tried with fewer lines
 PASSING = re.compile(r"(valid_lft|preferred_lft|expires) \d+")
-CARRIED = re.compile(r"\w+")
+CARRIER = re.compile(r"link (\S+) [^()]*\([^()]*\bcarrier\)")
 STEP = re.compile(r"^step \d+ of \d+ \(.*?\) failed: ", re.DOTALL)
 
 
@@ -74,8 +74,9 @@ def named(d, result):
     key = d[0]
     token = {"addr": 3, "route": 4, "neigh": 3, "fdb": 3, "nft": 3, "rule": 3}.get(key[0], 2)
     token = str(key[token]).partition("/")[0] if len(key) > token else "?"
-    carrier = any("link %s " % dev in text and "carrier)" in text for dev in CARRIED.findall(repr(d)))
-    return token in text or (carrier and key[0] in ("addr", "route"))
+    # With a carrier that is named goes what the kernel had for it.
+    carriers = CARRIER.findall(text) if key[0] in ("addr", "route") else ()
+    return token in text or any(repr(dev) in repr(d) for dev in carriers)
 
 
 def sure(task):

@@ -127,6 +127,9 @@ INDEX = {"vxlan": {3}, "bond": {11}, "hsr": {1, 2, 8}}
 INDEX.update(
     (kind, {1}) for kind in listing("gre gretap ip6gre ip6gretap erspan ip6erspan vti vti6 ipip sit ip6tnl xfrm")
 )
+RING = tuple("hsr.%d" % number for number in sorted(INDEX["hsr"]))
+# Words whose value is a link's name.
+LINKS = ("master", "oif", "dev", "link", "port.backup_port", *RING, "vxlan.3", "bond.11", "attr8")
 # What of a kind moves by itself: which port of a bond is active and what LACP finds out, a sequence number, how full a
 # queue is.
 DRIFT = {"bond": {2, 23}, "hsr": {5}, "macvlan": {8}, "macvtap": {8}, "tun": set()}
@@ -929,19 +932,7 @@ def relinked(ns, value, links):
     if not isinstance(value, dict):
         return value
     out = dict(value)
-    for word in (
-        "master",
-        "oif",
-        "dev",
-        "link",
-        "port.backup_port",
-        "hsr.1",
-        "hsr.2",
-        "hsr.8",
-        "vxlan.3",
-        "bond.11",
-        "attr8",
-    ):
+    for word in LINKS:
         if isinstance(out.get(word), str) and (ns, out[word]) in links:
             out[word] = links[ns, out[word]][1]
         far = tuple(str(out.get(word)).split(":", 1))
