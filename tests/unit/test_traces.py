@@ -79,7 +79,7 @@ class Model:
 
     def vlans(self, link):
         found = self.state.get(("vlans", link.netns, link.name))
-        return (dict(found.vlans), found.pvid) if found is not None else None
+        return (dict(found.vlans), found.pvid) if found is not None else ({}, 0)
 
     def facts(self, netns, dev):
         return Facts(**self.case.get("facts", {}).get("%s %s" % (netns, dev), {}))

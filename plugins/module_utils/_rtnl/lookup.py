@@ -152,7 +152,7 @@ class Lookup:
     def vlans(self, link):
         """The VLANs of a port, each with whether its frames leave untagged, and the PVID."""
         found = self.state.get(("vlans", link.netns, link.name))
-        return (dict(found.vlans), found.pvid) if found is not None else None
+        return (dict(found.vlans), found.pvid) if found is not None else ({}, 0)
 
     def fdb(self, netns, dev, lladdr, vlan):
         return self.once(("fdb", netns, dev, lladdr, vlan), lambda: self.ask_fdb(netns, dev, lladdr, vlan))

@@ -236,8 +236,9 @@ def by_rule(netns, iif, packet, answer, rule, lost):
 def refusing_route(walk, netns, iif, packet, error):
     """A route that refuses the packet."""
     address = ip_address(packet.dst)
+    kind = BY_ERROR.get(error)
     dead = walk.host.blackholes(netns) if error == "EINVAL" else ()
-    found = [r for r in walk.host.routes(netns) if refuses(r, dead) == BY_ERROR.get(error) and refuses(r, dead)]
+    found = [r for r in walk.host.routes(netns) if kind and refuses(r, dead) == kind]
     found = [r for r in found if (":" in r.dest) == packet.six and address in ip_network(r.dest)]
     if not found:
         return None
@@ -245,7 +246,6 @@ def refusing_route(walk, netns, iif, packet, error):
     rule = rule_to(walk, netns, iif, packet, route.table)
     by = ", to which the rule %s leads" % rule_words(rule) if rule else ""
     text = "the route %s %s (table %s%s) of %s refuses packets to %s"
-    kind = refuses(route, dead)
     words = "%s by nexthop %d" % (kind, route.nhid) if route.nhid else kind
     reason = text % (words, route.dest, table_words(route.table), by, at(netns), packet.dst)
     table = ["table", str(route.table)] * (route.table != 254)
@@ -372,20 +372,17 @@ def not_forwarded(walk, netns, iif, packet, answer):
         keys = "ipv6/conf/all/forwarding", "ipv6/conf/%s/force_forwarding" % iif
         if not any(walk.host.sysctl(netns, key) for key in keys):
             raise no_forwarding(walk, netns, iif, packet, "ipv6")
-    if packet.ttl <= 1 and packet.inner is None and packet.reply in walk.ttls:
-        raise short_lived(walk, netns, iif, packet)
     if packet.ttl <= 1:
-        outer = packet.inner is not None
-        what = "outer packet %s" % packet.words() if outer else "packet"
-        cures = [] if outer else ["send with a larger ttl"]
-        raise Lost(
-            netns,
-            iif,
-            "ttl",
-            "the ttl of the %s ends in %s" % (what, at(netns)),
-            [get_words(netns, iif, packet)],
-            cures,
-        )
+        raise ttl_ends(walk, netns, iif, packet)
+
+
+def ttl_ends(walk, netns, iif, packet):
+    if packet.inner is None and packet.reply in walk.ttls:
+        return short_lived(walk, netns, iif, packet)
+    what = "packet" if packet.inner is None else "outer packet %s" % packet.words()
+    cures = ["send with a larger ttl"] if packet.inner is None else []
+    reason = "the ttl of the %s ends in %s" % (what, at(netns))
+    return Lost(netns, iif, "ttl", reason, [get_words(netns, iif, packet)], cures)
 
 
 def short_lived(walk, netns, iif, packet):

@@ -36,7 +36,7 @@ def bridge_in(wire, port, bridge, frame, trail):
         if not wire.blind:
             yield vlan_lost(wire, port, bridge, frame, trail, "comes in")
             return
-        vid = frame.tags[0] if frame.tags else (wire.host.vlans(port) or (None, 0))[1] or 0
+        vid = frame.tags[0] if frame.tags else wire.host.vlans(port)[1] or 0
     if vid and frame.tags:
         frame = frame.untagged()
     yield from forward(wire, port, bridge, frame, trail, vid)
@@ -55,7 +55,7 @@ def admitted(wire, port, bridge, frame):
     """The VLAN in which a frame is from a port on; None if it has none, 0 where the bridge does not look."""
     if not filtering(bridge):
         return 0
-    vlans, pvid = wire.host.vlans(port) or ({}, 0)
+    vlans, pvid = wire.host.vlans(port)
     vid = frame.tags[0] if frame.tags else pvid
     return vid if vid and vid in vlans else None
 
@@ -133,7 +133,7 @@ def same_port(wire, port, bridge, frame, trail, vid, entry):
 def to_host(wire, bridge, frame, trail, vid):
     """The bridge itself, as a link of its namespace."""
     if vid:
-        vlans = (wire.host.vlans(bridge) or ({}, 0))[0]
+        vlans = wire.host.vlans(bridge)[0]
         if vid not in vlans and not wire.blind:
             text = "%s itself is not in VLAN %d, in which the frame is"
             remedies = [spelled(bridge.netns, "vlan", "add", "dev", bridge.name, "vid", str(vid), "self")]
@@ -167,7 +167,7 @@ def egress(wire, port, out, bridge, frame, trail, vid, text, entry=None):
 
 def untagged(wire, port, vid):
     """Whether frames of a VLAN leave by a port without a tag."""
-    return not vid or (wire.host.vlans(port) or ({}, 0))[0].get(vid, wire.blind)
+    return not vid or wire.host.vlans(port)[0].get(vid, wire.blind)
 
 
 def as_meant(wire, beyond, frame, vid):
@@ -198,7 +198,7 @@ def held_back(wire, port, out, bridge, frame, trail, vid):
     # Of one without a carrier it is told where its other end is.
     if facts.state != "forwarding" and not (facts.state == "disabled" and not facts.carrier):
         return wire.lost(out, "state", stp_reason(out, bridge, facts), trail, beyond, checks)
-    if vid and vid not in (wire.host.vlans(out) or ({}, 0))[0]:
+    if vid and vid not in wire.host.vlans(out)[0]:
         return vlan_lost(wire, out, bridge, frame, trail, "is to leave", vid)
     if out.mtu and frame.size > out.mtu:
         reason = "%d bytes do not fit the MTU %d of the port %s" % (frame.size, out.mtu, at(*out.ref))
@@ -223,7 +223,7 @@ def stp_reason(port, bridge, facts):
 
 def vlan_lost(wire, port, bridge, frame, trail, how, vid=None):
     """A frame in a VLAN in which a port is not."""
-    vlans, pvid = wire.host.vlans(port) or ({}, 0)
+    vlans, pvid = wire.host.vlans(port)
     tagged = frame.tags[0] if frame.tags else None
     has = "its VLANs are %s, its PVID is %s" % (ranges(vlans) or "none", pvid or "none")
     if vid is None and tagged is None:
@@ -250,7 +250,7 @@ def untagging(wire, port):
     bridge = wire.state.master_of(peer) if peer is not None else None
     if bridge is None or bridge.kind != "bridge" or not filtering(bridge):
         return None
-    mine, theirs = [(wire.host.vlans(one) or ({}, 0))[0] for one in (port, peer)]
+    mine, theirs = [wire.host.vlans(one)[0] for one in (port, peer)]
     found = [vid for vid, bare in theirs.items() if bare and mine.get(vid) is False]
     return (peer, found[0]) if found else None
 
@@ -279,7 +279,7 @@ def from_host(wire, bridge, frame, trail):
     """The ends of a frame that the bridge's own host sends by it."""
     vid = 0
     if filtering(bridge):
-        vlans, pvid = wire.host.vlans(bridge) or ({}, 0)
+        vlans, pvid = wire.host.vlans(bridge)
         vid = frame.tags[0] if frame.tags else pvid
         if (not vid or vid not in vlans) and not wire.blind:
             yield vlan_lost(wire, bridge, bridge, frame, trail, "leaves the host")

@@ -128,24 +128,35 @@ def carry(wire, link, packet, frame, trail, text):
         yield in_itself(wire, link, packet, trail)
         return
     try:
-        wire.walk.carrying.append(link.ref)
         not_too_big(wire, link, packet, frame, home)
-        way, (netns, dummy) = wire.walk.way_of(home, packet, (link.link or ("", ""))[1])
+        way, (netns, dummy) = outer_way(wire, link, packet, home, (link.link or ("", ""))[1])
     except Lost as lost:
         lost.trail = trail + deeper(lost.trail)
-        lost.reason = "the outer packet of %s (%s, %s): %s" % (at(*link.ref), packet.words(), text, lost.reason)
+        lost.reason = lost_outside(link, packet, lost, ", " + text)
         lost.beyond, lost.outer = lost.beyond or (*link.ref, "out"), True
-        if lost.code == "loop" and (lost.netns, lost.dev) == link.ref:
-            lost.reason = of_itself(link, packet)
         yield lost
         return
-    finally:
-        wire.walk.carrying.remove(link.ref)
     trail += deeper(way)
     if netns is None:
         yield Got(link.netns, link.name, frame, trail, away=True)
         return
     yield from decapsulated(wire, netns, way[-1].frame.packet if way else packet, frame, trail, link)
+
+
+def outer_way(wire, link, packet, home, dev):
+    """The way of an outer packet, on which its tunnel may not be once more."""
+    wire.walk.carrying.append(link.ref)
+    try:
+        return wire.walk.way_of(home, packet, dev)
+    finally:
+        wire.walk.carrying.remove(link.ref)
+
+
+def lost_outside(link, packet, lost, more=""):
+    """The reason of the loss of an outer packet."""
+    if lost.code == "loop" and (lost.netns, lost.dev) == link.ref:
+        return of_itself(link, packet)
+    return "the outer packet of %s (%s%s): %s" % (at(*link.ref), packet.words(), more, lost.reason)
 
 
 def of_itself(link, packet):
@@ -320,18 +331,12 @@ def wireguard_send(wire, link, frame, trail):
         yield in_itself(wire, link, outer_packet, trail)
         return
     try:
-        wire.walk.carrying.append(link.ref)
-        way, (netns, dummy) = wire.walk.way_of(home, outer_packet, "")
+        way, (netns, dummy) = outer_way(wire, link, outer_packet, home, "")
     except Lost as lost:
         lost.trail = trail + deeper(lost.trail, True)
-        lost.reason = "the outer packet of %s (%s): %s" % (at(*link.ref), outer_packet.words(), lost.reason)
-        lost.outer = True
-        if lost.code == "loop" and (lost.netns, lost.dev) == link.ref:
-            lost.reason = of_itself(link, outer_packet)
+        lost.reason, lost.outer = lost_outside(link, outer_packet, lost), True
         yield lost
         return
-    finally:
-        wire.walk.carrying.remove(link.ref)
     trail += deeper(way, True)
     if netns is None:
         yield Got(link.netns, link.name, frame, trail, away=True)

@@ -46,7 +46,7 @@ def is_for(wire, frame, ref):
 
 
 def pvid(wire, port):
-    return (wire.host.vlans(port) or ({}, 0))[1] or 0
+    return wire.host.vlans(port)[1] or 0
 
 
 def filtered(wire, link):
@@ -98,4 +98,4 @@ def members_of(wire, port):
 def is_used(wire, vid, beside):
     """Whether other ports have a VLAN."""
     ports = [r for r in wire.state if r.sort == "link" and r is not beside and filtered(wire, r)]
-    return any(vid in (wire.host.vlans(port) or ({}, 0))[0] for port in ports)
+    return any(vid in wire.host.vlans(port)[0] for port in ports)
