@@ -68,7 +68,8 @@ class Address(OnLink):
     broadcast: Optional[str] = None
     label: Optional[str] = None
     scope: Optional[str] = None
-    proto: Optional[str] = Aside()  # "kernel" where the kernel makes it by itself, "ra" by a router advertisement
+    # "kernel" where the kernel makes it by itself, "kernel_ll" where it would not again, "ra" by a router advertisement
+    proto: Optional[str] = Aside()
     secondary: bool = Aside(False)
     position: int = Aside(0)  # in which order those of a link were made
     unique: bool = Aside(False)  # desired: it was this host's a moment ago, so nobody else has it
@@ -167,8 +168,8 @@ class Address(OnLink):
         """What is there of it, unless it goes for now, and what is to come after it: the kernel adds at the end."""
         wanted = {r.key: r for r in self.others(planner.present) if r.family == self.family}
         there = self.others(planner.state)
-        theirs = [r for r in there if r.network == self.network and r.key not in wanted and not r.secondary]
-        if theirs and ":" not in self.address:
+        theirs = [r for r in there if r.key not in wanted and not r.secondary] if ":" not in self.address else []
+        if any(r.network == self.network for r in theirs):
             return have  # to what others made since then it has to be a secondary
         pairs = [(r, wanted[r.key]) for r in there if r.key in wanted]
         misplaced = any(have.is_before(r) and meant.is_before(self) for r, meant in pairs) if have else True

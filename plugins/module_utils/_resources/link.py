@@ -138,12 +138,7 @@ class Link(Resource):
     )
 
     # What others set and no option is for: it comes back with the link.
-    LATER = (
-        Later("protodown", "IFLA_PROTO_DOWN=39:uint8", "onoff", default=False),
-        Reasons("protodown_reason", "IFLA_PROTO_DOWN_REASON=55:bytes", "int", default=0),
-    )
-    REST = (
-        *LATER,
+    AT_ONCE = (
         Row("gso_max_size", "IFLA_GSO_MAX_SIZE=41:uint32", "int", default=65536),
         Row("gso_max_segs", "IFLA_GSO_MAX_SEGS=40:uint32", "int", default=65535),
         Row("gro_max_size", "IFLA_GRO_MAX_SIZE=58:uint32", "int", default=65536),
@@ -157,6 +152,11 @@ class Link(Resource):
         Row("linkmode", "IFLA_LINKMODE=17:uint8", "str", {"default": 0, "dormant": 1}, "default", ip_word="mode"),
         Flag("trailers", "", "onoff", default=True, bit=0x20, off=True),
     )
+    LATER = (
+        Later("protodown", "IFLA_PROTO_DOWN=39:uint8", "onoff", default=False),
+        Reasons("protodown_reason", "IFLA_PROTO_DOWN_REASON=55:bytes", "int", default=0),
+    )
+    REST = AT_ONCE + LATER
 
     def is_told(self, state):
         try:

@@ -14,7 +14,6 @@ from . import link_conf
 from .link import Link
 
 ROWS = [row for row in Link.ROWS if row.name != "addrgenmode"]
-AT_ONCE = [row for row in Link.REST if row not in Link.LATER]
 
 
 def commands(link, step):
@@ -49,7 +48,7 @@ def commands(link, step):
 def common_words(step):
     news = dict(step.changed_fields("up", *(row.name for row in ROWS)))
     words = [word for row in ROWS if row.name in news for word in row.ip_args(news[row.name], None)]
-    words += ip_args(AT_ONCE, step.base.rest if step.base else (), step.target.rest)
+    words += ip_args(Link.AT_ONCE, step.base.rest if step.base else (), step.target.rest)
     return words + (["up" if news["up"] else "down"] if "up" in news else [])
 
 

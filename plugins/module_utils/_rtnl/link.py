@@ -50,7 +50,6 @@ MODES = {number: word for word, number in ADDRGENMODES.items()}
 FLAGS = [row for row in Link.ROWS if isinstance(row, Flag)]
 ONE_QUEUE = ("bridge", "dummy", "vlan", "vxlan", "macvlan", "macvtap", "ipvlan", "geneve")  # unless more are asked for
 REST_FLAGS = [row for row in Link.REST if isinstance(row, Flag)]
-AT_ONCE = [row for row in Link.REST if row not in Link.LATER]
 SENT = [row for row in Link.ROWS if row.nla and row.name != "master"]
 ADDRESS, NAME, MTU, LOWER, MASTER, TXQLEN, LINKINFO, ALIAS, LINK_NETNSID, PROP_LIST = 1, 3, 4, 5, 10, 13, 18, 20, 37, 52
 GROUP = 27
@@ -249,7 +248,7 @@ def common(here, change):
     attrs = [(row.nla, news[row.name]) for row in SENT if row.name in news]
     if "master" in news:
         attrs.append(("IFLA_MASTER=10:uint32", here.index(news["master"]) if news["master"] else 0))
-    rest = list(changed(AT_ONCE, change.base.rest if change.base else (), change.target.rest))
+    rest = list(changed(Link.AT_ONCE, change.base.rest if change.base else (), change.target.rest))
     flags.update((row.bit, v != row.off) for row, v, dummy in rest if row in REST_FLAGS)
     attrs += encoded(rest)
     head = dict(flags=sum(bit for bit, on in flags.items() if on), change=sum(flags))

@@ -95,7 +95,6 @@ class Witness:
             self.add("VLANs of", (self.dev(head["index"]),), {"vlans": parts.get(26)})
             return
         name = self.names[head["index"]] = name_of(parts[3])
-        self.silent |= {head["index"]} if dict(confs(parts.get(26, b""))).get("addrgenmode") == b"\1" else set()
         found = {"flags": head["flags"] & ~RUNNING}
         for number, raw in parts.items():
             word = WORDS["link"].get(number, "IFLA_%d" % number)
@@ -110,6 +109,8 @@ class Witness:
                 found[word] = None if number == 5 and 37 in parts else raw
             elif number not in LINK_MOVES:
                 found[word] = raw
+        if found.get("addrgenmode") == b"\1":
+            self.silent.add(head["index"])
         if found.get("kind") == "bridge":
             self.carriers[name] = bool(head["flags"] & LOWER_UP)
         self.add("link", (name,), found)
