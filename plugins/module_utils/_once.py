@@ -8,9 +8,14 @@ zipimport compiles a file to learn its name, throws the code away, and compiles 
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
+from pkgutil import get_importer
 from zipimport import ZipImportError, zipimporter
+
+if isinstance(__spec__.loader, zipimporter):
+    gc.disable()  # a task ends before it has garbage worth the time
 
 
 class Once:
@@ -19,7 +24,7 @@ class Once:
     @staticmethod
     def find_spec(fullname, path=None, target=None):
         for entry in path or ():
-            importer = sys.path_importer_cache.get(entry)
+            importer = get_importer(entry)  # also of a folder in which nothing was looked for yet
             if not isinstance(importer, zipimporter):
                 continue
             try:

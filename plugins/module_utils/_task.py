@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import errno
 import gc
-import os
 import signal
-import time
 import traceback
-from contextlib import suppress
 from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -22,18 +19,13 @@ from ._core.options import LOCK_TIMEOUT, spelled_out
 from ._core.planner import plan, predicted
 from ._core.prerequisites import assume, missing, not_found
 from ._core.resource import fall
-from ._core.values import Refused, place, replace, sentence
+from ._core.values import Failed, Refused, place, replace, sentence
 from ._legible import legible
 from ._namespaces import NEEDS_ROOT, controller
-from ._rtnl.link import learn
 from ._rtnl.netlink import NoPyroute2
 from ._rtnl.observe import Busy, Kernel
 
 PYROUTE2 = "pyroute2 (0.7.2 or newer; on Python 3.8 up to 0.8.1)"
-
-
-class Failed(Exception):
-    """A step that failed; the text says which, why, and what became of the others."""
 
 
 class Module(AnsibleModule):
@@ -103,7 +95,11 @@ def carry_out(kernel, desired, dry, confirm=None):
     check_kinds(kernel, steps)
     if dry:
         return before, steps, predicted(before, steps)
-    return before, steps, apply(kernel, desired, before, steps, to_read, confirm) if steps else before
+    if not steps:
+        return before, steps, before
+    from . import _apply
+
+    return before, steps, _apply.apply(kernel, desired, before, steps, to_read, partial(planned, desired), confirm)
 
 
 def observation(desired):
@@ -143,61 +139,6 @@ def stop(signum, frame):
     raise KeyboardInterrupt("signal %d" % signum)
 
 
-def apply(kernel, desired, before, steps, to_read, confirm=None):
-    """Do the steps and return what is then there; if one fails, or does not hold, roll back."""
-    prepare(before, steps)
-    done, waits = 0, [r for r in desired if r.sort == "topology"]
-    for record in waits:
-        forget(record)
-        if confirm:
-            _rooms.load("_rtnl", "confirm").arm(record.pending, confirm, partial(undo, to_read, before, steps))
-    try:
-        for change in steps:
-            kernel.execute(change)
-            done += 1
-        kernel.finish()
-        after = kernel.observe(to_read)
-        left = planned(desired, after)
-        if left:
-            text = "the kernel did not take: %s" % "; ".join(c for s in left for c in commands(s))
-            raise OSError(errno.EOPNOTSUPP, text)
-        return after
-    except (Exception, KeyboardInterrupt) as e:
-        handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        where = spelled(steps[min(done, len(steps) - 1)])
-        meddlers = meddling(kernel, desired, to_read)
-        left = roll_back(kernel, to_read, before, steps)
-        signal.signal(signal.SIGTERM, handler)
-        for record in waits:
-            forget(record)
-        outcome = "everything was put back" if not left else "could not put back: %s" % "; ".join(left)
-        hint = " (this needs root: use become: true)" if getattr(e, "errno", 0) in (errno.EPERM, errno.EACCES) else ""
-        step = "step %d of %d (%s) failed: " % (done + 1, len(steps), where) if done < len(steps) else ""
-        raise Failed("; ".join(["%s%s%s" % (step, sentence(e), hint), outcome, *meddlers]))
-
-
-def meddling(kernel, desired, to_read):
-    """Sentences on who else has changed what a task was about to make, if anybody."""
-    with suppress(Exception):
-        return list(kernel.managers.of_links(desired, kernel.observe(to_read)))
-    return []
-
-
-def prepare(before, steps):
-    """Load every room that a rollback or a report can need: later an import can fail, as the archive may be gone."""
-    sorts = {r.sort for r in before} | {change.target.sort for change in steps}
-    for room in {_rooms.room(sort) for sort in sorts}:
-        _rooms.load("_resources", room)
-        _rooms.load("_rtnl", room)
-    _rooms.load("_core", "rollback")
-    _rooms.load("_rtnl", "witness")
-    for part in ("plan", "claims", "checks", "anew", "hand_over", "predict", "words"):
-        _rooms.load("_resources", "link_" + part)
-    for r in [r for change in steps for r in (change.before, change.after) if r is not None]:
-        if r.sort == "link":
-            learn(r)
-
-
 def planned(desired, state):
     """The steps to what is desired; those of a topology that is to come back after a boot follow from the others."""
     steps = plan(desired, state)
@@ -205,72 +146,6 @@ def planned(desired, state):
     if record is None:
         return steps
     return steps + _rooms.load("_resources", "boot").steps(desired, record, state, steps)
-
-
-def forget(record):
-    with suppress(FileNotFoundError):
-        os.unlink(record.pending.path)
-
-
-def undo(to_read, before, steps, waits):
-    """In a process of its own: put back what the task changed, unless it was confirmed; return what could not be."""
-    kernel = Kernel()
-    kernel.lock(24 * 3600, dry=False)
-    left = roll_back(kernel, to_read, before, steps) if waits() else []
-    kernel.close()
-    return left
-
-
-def roll_back(kernel, to_read, before, steps):
-    """Lead the host back to the snapshot; return what could not be done, or differs. Nothing is raised here."""
-    from ._core.rollback import made_by, rollback
-
-    # Also where a link went away from, that nobody named.
-    to_read = to_read.joined(Observation(names=frozenset(before.heard)))
-    failed, made = [], None
-    for dummy in range(4):
-        refused, failed = {}, []
-        try:
-            made = made_by(steps, before) if made is None else made
-            now = kernel.observe(to_read)
-            back = rollback(steps, before, now, refused, made)
-        except Exception as e:
-            failed.append(sentence(e))
-            continue
-        failed += refused.values()
-        if not back:
-            return failed + differences(kernel, to_read, before, now)
-        for change in back:
-            try:
-                kernel.execute(change)
-            except Exception as e:
-                failed.append("%s (%s)" % (spelled(change), sentence(e)))
-        with suppress(OSError):
-            kernel.finish()
-    return failed or [spelled(change) for change in back]
-
-
-def differences(kernel, to_read, before, now):
-    """What the kernel tells otherwise than before; what it changes in its own time it has a moment for."""
-    from ._rtnl.witness import differences as between
-
-    lost = [text for r in before if r.is_anew(now) for text in r.lost_anew()]
-    try:
-        found, end = between(before.heard, now.heard), time.monotonic() + 2
-        while found and time.monotonic() < end:
-            time.sleep(0.1)
-            found = between(before.heard, kernel.observe(to_read).heard)
-        return lost + found
-    except Exception as e:
-        return [*lost, "what differs is not known: %s" % sentence(e)]
-
-
-def spelled(change):
-    """A step for a sentence about it."""
-    try:
-        return "; ".join(commands(change))
-    except Exception:
-        return " ".join(str(part) for part in change.target.key if part)
 
 
 def report(desired, before, steps, after, warn, more=()):

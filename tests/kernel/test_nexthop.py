@@ -7,6 +7,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from conftest import EVERYTHING, OPTIONS, run, snapshot
 
+from ansible_collections.virtnet.linux.plugins.module_utils._apply import roll_back
 from ansible_collections.virtnet.linux.plugins.module_utils._core.desired import Change, Desired, Observation
 from ansible_collections.virtnet.linux.plugins.module_utils._core.planner import plan
 from ansible_collections.virtnet.linux.plugins.module_utils._core.rollback import rollback
@@ -14,7 +15,6 @@ from ansible_collections.virtnet.linux.plugins.module_utils._core.values import 
 from ansible_collections.virtnet.linux.plugins.module_utils._resources.nexthop import RESILIENT, Nexthop
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.nexthop import nexthop_of, send
 from ansible_collections.virtnet.linux.plugins.module_utils._rtnl.observe import Kernel
-from ansible_collections.virtnet.linux.plugins.module_utils._task import roll_back
 
 THERE = """
 ip netns add n1

@@ -2,6 +2,9 @@
 """The house: who imports whom, how large its rooms are, and what must not come back."""
 
 import ast
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -37,7 +40,8 @@ MAY = {
     "_machine": {"_core", "_machine_options", "_namespaces"},
     "_machine_options": {"_core"},
     "_info": {"_core", "_kinds", "_resources", "_rooms"},
-    "_task": {"_core", "_legible", "_namespaces", "_rooms", "_rtnl"},
+    "_task": {"_apply", "_core", "_legible", "_namespaces", "_rooms", "_rtnl"},
+    "_apply": {"_core", "_rooms", "_rtnl"},
     "_probe_task": {
         *("_capture", "_core", "_drops", "_legible", "_machine", "_machine_options", "_namespaces", "_probe", "_reach")
     },
@@ -128,8 +132,39 @@ def test_a_module_ships_what_its_tasks_load(name):
     rtnl = {("_rtnl", kind_named(kind).out_of_band()) for kind in _rooms.KIND_ROOMS} - {("_rtnl", "")}
     needed = {("_resources", _rooms.RESOURCE_MODULES.get(name, "link_options"))}
     needed |= kinds | rtnl if ("_rtnl", "on_links") in files else set()
+    needed |= {("_rtnl", "link_write")} if ("_resources", "link_plan") in files else set()
     assert needed - files == set()
     assert name in _rooms.RESOURCE_MODULES or kinds <= files
+
+
+LOADING = """
+import sys
+compiled = []
+sys.addaudithook(lambda event, args: compiled.append(args[1]) if event == "compile" else None)
+sys.path.insert(0, sys.argv[1])
+from importlib import import_module
+import ansible_collections.virtnet.linux.plugins.module_utils._once
+for name in sys.argv[2:]:
+    import_module("ansible_collections.virtnet.linux.plugins.module_utils." + name)
+print(*[name for name in compiled if str(name).startswith(sys.argv[1])], sep="\\n")
+"""
+
+
+def test_a_source_in_an_archive_is_compiled_once(tmp_path):
+    packed, top = tmp_path / "packed.zip", "ansible_collections/virtnet/linux/plugins/module_utils/"
+    files = {path: top + str(path.relative_to(UTILS)) for path in FILES if UTILS in path.parents}
+    folders = {str(folder) for name in files.values() for folder in Path(name).parents} - {"."}
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in sorted(folders):  # as Ansible does
+            archive.writestr(name + "/__init__.py", "")
+        for path, name in files.items():
+            archive.write(path, name)
+    rooms = [place(path)[1].replace("/", ".") for path in sorted(files) if "_trace" not in place(path)[0]]
+    command = [sys.executable, "-c", LOADING, str(packed), *rooms]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    compiled = [name for name in done if not name.endswith("__init__.py")]
+    assert {str(packed / top / room.replace(".", "/")) + ".py" for room in rooms} <= set(compiled)
+    assert {name for name in compiled if compiled.count(name) > 1} == {str(packed / top / "_once.py")}
 
 
 def test_the_core_names_no_resource():

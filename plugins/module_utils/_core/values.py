@@ -100,6 +100,10 @@ class Refused(Exception):
         self.option, self.text = option, text
 
 
+class Failed(Exception):
+    """A step that failed; the text says which, why, and what became of the others."""
+
+
 def sentence(e):
     """An exception as a user can read it."""
     if isinstance(e, OSError) and e.strerror:

@@ -21,7 +21,7 @@ Ref = Tuple[str, str]  # (network namespace, link name); the module's own namesp
 FALLBACK = {"lo", "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6tnl0", "ip6_vti0", "ip6gre0"}
 # Of a link, what cannot change without notice for its upper links.
 DISTURBING = ("netns", "master", "mtu", "address", "up")
-
+OF_LINK = {"data", "token"}  # what of Link.raw no master has a say in
 
 # How IPv6 makes the last half of an address of its own: IN6_ADDR_GEN_MODE.
 ADDRGENMODES = {"eui64": 0, "none": 1, "stable_secret": 2, "random": 3}

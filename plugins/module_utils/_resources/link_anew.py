@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from .._core.values import Refused, merged, replace
 from .._kinds.base import inherits, kind_of
-from .link import Link, given_mtu, lower_of
+from .link import OF_LINK, Link, given_mtu, lower_of
 from .link_checks import check_attrs, check_lower
 
 TXQUEUELEN = 1000  # what most kinds begin with
 MTU = 1500  # likewise, without outer headers
-OF_LINK = {"data", "token"}  # what of Link.raw no master has a say in
 
 
 def as_it_was(planner, have, want, own_address):

@@ -8,8 +8,8 @@ from .._core.desired import Change
 from .._core.rows import changed
 from .._core.values import Refused, merged, place, replace
 from .._kinds.base import called, inherits, kind_of, port_kind
-from .link import Link, given_mtu, lower_of, same_attrs
-from .link_anew import OF_LINK, as_it_was, far_as_it_was
+from .._rooms import load
+from .link import OF_LINK, Link, given_mtu, lower_of, same_attrs
 from .link_checks import check_attrs, check_lower, check_master, check_port, check_upper
 from .link_claims import make_way
 from .link_hand_over import address_of_port, addresses_to_move, leave, move
@@ -215,7 +215,7 @@ def why_anew(have, want):
 
 
 def recreate(planner, have, want):
-    state, same_kind = planner.state, have.kind == want.kind
+    anew, state, same_kind = load("_resources", "link_anew"), planner.state, have.kind == want.kind
     master = have.master if want.master is None and same_kind else want.master
     ports = state.ports_of(have) if same_kind else []
     together = same_kind and have.peer and have.peer == want.peer and not planner.rolls_back
@@ -225,7 +225,7 @@ def recreate(planner, have, want):
     own = kind_of(have).has_own_address(have, ports) and (lower is None or lower.address != have.address)
     planner.step(Change(have, None))
     want = replace(want, master=master, up=have.up if want.up is None else want.up)
-    want = as_it_was(planner, have, want, own)
+    want = anew.as_it_was(planner, have, want, own)
     make_way(planner, want)
     check_attrs(planner, want, want)
     check_lower(planner, want, want)
@@ -236,7 +236,7 @@ def recreate(planner, have, want):
     if ports:
         tell_later(planner, have, want)
     if far is not None:
-        tell_later(planner, far, far_as_it_was(planner, far))
+        tell_later(planner, far, anew.far_as_it_was(planner, far))
     if have.master and not want.master:
         kept = [r for r in kept if not r.of_port or getattr(r, "self_", False)]
     planner.reassert(kept)

@@ -22,7 +22,6 @@ from .managers import Managers
 from .netlink import ACK, CREATE, EXCL, NEWLINK, Netlink, attribute
 from .udev import Udev
 
-UNKNOWN = "Unknown device type"
 GOING = (errno.ENODEV, errno.ENOENT, errno.EINVAL)  # of a link; of a namespace; of one whose file is not mounted yet
 OF_NEW_LINKS = ("sysctl", "neighbour")  # what udev takes from a link, or gives it
 
@@ -102,7 +101,7 @@ class Kernel(Namespaces):
                 info = attribute(1, links_room.rtnl_kind(name).encode() + b"\0")
                 scratch.ask("link", NEWLINK, ACK | CREATE | EXCL, [(18, info)])
             except OSError as e:
-                if UNKNOWN in e.strerror:
+                if links_room.UNKNOWN in e.strerror:
                     raise Refused("kind", links_room.lacks(kind_named(name)))
         scratch.socket.close()
 

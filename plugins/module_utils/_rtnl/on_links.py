@@ -26,12 +26,13 @@ if TYPE_CHECKING:
         wireguard,
         xfrm,
     )
-    from .._resources import link_checks, link_options, link_plan, link_predict, link_words  # noqa: F401
+    from .._resources import link_anew, link_checks, link_options, link_plan, link_predict, link_words  # noqa: F401
     from . import (  # noqa: F401
         address,
         fdb,
         impairment,
         isatap,
+        link_write,
         mdb,
         neighbour,
         nexthop,
