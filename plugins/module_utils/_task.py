@@ -87,11 +87,11 @@ def carry_out(kernel, desired, dry, confirm=None):
     if more != to_read:
         to_read, steps = more, None
         before = kernel.observe(to_read)
-    if dry:
-        before = assume(before, desired)
-    for option, key in () if dry else missing(desired, before):
-        raise not_found(option, key)
-    steps = planned(desired, before) if steps is None else steps
+    if steps is None:
+        before = assume(before, desired) if dry else before
+        for option, key in () if dry else missing(desired, before):
+            raise not_found(option, key)
+        steps = planned(desired, before)
     check_kinds(kernel, steps)
     if dry:
         return before, steps, predicted(before, steps)

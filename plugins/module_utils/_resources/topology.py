@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
+from functools import lru_cache
 from shlex import quote
 from typing import Any, Tuple
 
@@ -86,6 +86,7 @@ class Topology(OfHost):
         return '{"topology": %s, "made": [%s\n]}\n' % (json.dumps(self.name), ",".join(lines))
 
     @classmethod
+    @lru_cache(maxsize=None)  # what is desired depends on it, and so does the plan
     def read(cls, text):
         found = json.loads(text)
         return cls(found["topology"], tuple(class_named(r.pop("resource")).recalled(r) for r in found["made"]))
@@ -146,8 +147,7 @@ class Topology(OfHost):
 
 
 def class_named(name):
-    room = import_module("%s._resources.%s" % (_rooms.HERE, CLASSES[name]))
-    return getattr(room, name)
+    return getattr(_rooms.load("_resources", CLASSES[name]), name)
 
 
 class Pending(OfHost):

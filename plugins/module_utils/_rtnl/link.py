@@ -22,6 +22,7 @@ from .netlink import (
     HEADS,
     af_specs,
     getter,
+    known,
     nested,
     text,
 )
@@ -35,6 +36,9 @@ MODES = {number: word for word, number in ADDRGENMODES.items()}
 FLAGS = [row for row in Link.ROWS if isinstance(row, Flag)]
 ONE_QUEUE = ("bridge", "dummy", "vlan", "vxlan", "macvlan", "macvtap", "ipvlan", "geneve")  # unless more are asked for
 REST_FLAGS = [row for row in Link.REST if isinstance(row, Flag)]
+REST_BITS = sum(row.bit for row in REST_FLAGS)
+REST_ATTRIBUTES = [row for row in Link.REST if row.nla]
+REST_NUMBERS = [known(row.nla)[0] for row in REST_ATTRIBUTES]
 ADDRESS, NAME, MTU, LOWER, MASTER, TXQLEN, LINKINFO, ALIAS, LINK_NETNSID, PROP_LIST = 1, 3, 4, 5, 10, 13, 18, 20, 37, 52
 GROUP = 27
 EXT_MASK = "IFLA_EXT_MASK=29:uint32"
@@ -123,7 +127,7 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
         txqueuelen=number_in(parts, TXQLEN),
         link_group=number_in(parts, GROUP),
         addrgenmode=addrgenmode(specs),
-        rest=rest_of(kind, getter(parts), flags, arp_type == ETHERNET),
+        rest=rest_of(kind, parts, flags, arp_type == ETHERNET),
         conf=devconf.conf_of(specs, usual),
         raw=link_rest.rest_of(kind, master.name, specs, info),
         promotes=devconf.promotes(specs),
@@ -137,9 +141,16 @@ def link_of(netns, index, arp_type, flags, parts, info, names, usual):
     return link, get
 
 
-def rest_of(kind, get, flags, ethernet):
+def rest_of(kind, parts, flags, ethernet):
     """What a link has that no option is for, and that is not as of a new one."""
-    rows = [row for row in Link.REST if row.nla and (ethernet or row.name != "broadcast")]
+    told = tuple([(number, parts[number]) for number in REST_NUMBERS if number in parts])
+    return unusual(kind.name, told, flags & REST_BITS, ethernet)
+
+
+@lru_cache(maxsize=None)  # most links say the same
+def unusual(kind_name, told, flags, ethernet):
+    kind, get = kind_named(kind_name), getter(dict(told))
+    rows = [row for row in REST_ATTRIBUTES if ethernet or row.name != "broadcast"]
     found = {row.name: None if get(row.nla) is None else row.read(get) for row in rows}
     found.update((row.name, row.read_flags(flags)) for row in REST_FLAGS)
     usual = {row.name: row.default for row in Link.REST}
