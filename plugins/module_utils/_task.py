@@ -80,13 +80,12 @@ def task(name):
 
 def carry_out(kernel, desired, dry, confirm=None):
     """The state before, the steps, and the state after; in a dry run the one that is predicted."""
-    to_read = observation(desired)
-    before = kernel.observe(to_read)
-    steps = None if missing(desired, before) else planned(desired, before)
-    more = to_read.joined(touched(steps or (), before))
-    if more != to_read:
-        to_read, steps = more, None
+    more, to_read = observation(desired), None
+    while more != to_read:
+        to_read = more
         before = kernel.observe(to_read)
+        steps = None if missing(desired, before) else planned(desired, before)
+        more = to_read.joined(touched(steps or (), before))
     if steps is None:
         before = assume(before, desired) if dry else before
         for option, key in () if dry else missing(desired, before):
@@ -117,15 +116,16 @@ def observation(desired):
 
 def touched(changes, before):
     """What few tasks need and these changes can touch, if anything."""
-    told = []
+    uppers, disturbed = False, []
     for change in changes:
+        on_demand, stacked = False, False
         if change.before is not None and change.before.key in before:
-            told.append(change.before.disturbs(change.after))
+            on_demand, stacked = change.before.disturbs(change.after)
         elif change.after is not None and change.after.joins(before):
-            told.append((True, False))
-    if not any(on_demand for on_demand, uppers in told):
-        return Observation()
-    return Observation(uppers=any(uppers for on_demand, uppers in told), sorts=frozenset(_rooms.ON_DEMAND))
+            on_demand = True
+        uppers |= on_demand and stacked
+        disturbed += [r for r in (change.before, change.after) if on_demand and r is not None]
+    return Observation(uppers=uppers, closely=before.spaces_around(disturbed))
 
 
 def check_kinds(kernel, steps):

@@ -35,6 +35,7 @@ class Observation(Value):
     sorts: frozenset = frozenset()  # of resources, beside links and what every task needs
     files: frozenset = frozenset()  # paths of this collection's own files
     topologies: frozenset = frozenset()
+    closely: frozenset = frozenset()  # namespaces: all of them that is read on demand
 
     def joined(self, other):
         """Both of them."""

@@ -87,6 +87,17 @@ class State:
         """The ports of a link, in the order of their names."""
         return [self.items[key] for key in sorted(self.ports.get(master.key, ()))]
 
+    def spaces_around(self, resources):
+        """The namespaces that have something of what a change of these can touch."""
+        found, todo = {}, list(resources)
+        todo += [port for r in resources if r.sort == "link" for port in self.ports_of(r)]
+        while todo:
+            r = todo.pop()
+            if r is not None and r.key not in found:
+                found[r.key] = r
+                todo += self.on(r.key) + (r.near(self) if r.sort == "link" else [])
+        return frozenset().union(*(r.reads().names for r in found.values()))
+
     def dependents(self, key):
         """All that requires a resource, and what requires that, and so on."""
         found = {}

@@ -141,7 +141,6 @@ class Kernel(Namespaces):
         return self.read(wanted)
 
     def read(self, wanted):
-        self.sorts = wanted.sorts
         self.nsids.forget()
         self.processes = None
         for netlink in self.sockets.values():
@@ -155,15 +154,16 @@ class Kernel(Namespaces):
             found[name], homes = links_room.read_settled(self, name, follow)
             queue += [home for home in homes if home is not None]
         state = State(self.read_files(wanted))
-        names = dict.fromkeys(_rooms.room(sort) for sort in _rooms.ORDER.split() if sort in wanted.sorts)
-        readers = [getattr(_rooms.load("_rtnl", room), "read", None) for room in names]
+        closely = wanted.sorts.union(_rooms.ON_DEMAND) if wanted.closely else wanted.sorts
+        readers, all_readers = readers_of(wanted.sorts), readers_of(closely)
         for name, (links, others) in found.items():
             if name and is_namespace("%s/%s" % (NETNS_DIR, name)):
                 state.add(netns.read_netns(self, name, name in follow))
             links = list(links_room.resolved(self, name, links, found))
             for resource in (*links, *others):
                 state.add(resource)
-            for read in filter(None, readers):
+            self.sorts = closely if name in wanted.closely else wanted.sorts
+            for read in all_readers if name in wanted.closely else readers:
                 for resource in read(self, name, links):
                     state.add(resource)
         state.heard = {name: dict(self.netlink(name).heard) for name in found}
@@ -208,6 +208,12 @@ class Kernel(Namespaces):
         self.udev.wait()
         if self.went:
             _rooms.load("_rtnl", "address").announce(self, self.went.values())
+
+
+def readers_of(sorts):
+    """The functions that read resources of these sorts, in the order in which those are made."""
+    names = dict.fromkeys(_rooms.room(sort) for sort in _rooms.ORDER.split() if sort in sorts)
+    return list(filter(None, (getattr(_rooms.load("_rtnl", room), "read", None) for room in names)))
 
 
 def holder(fd):
