@@ -155,12 +155,30 @@ ip -n w1 link add i0 up type ifb; ip -n w1 link set i0 master br0
 ip -n w1 link add i1 type ifb; ip -n w1 link set i1 master br0; ip -n w1 address add 10.0.0.1/24 dev br0
 """
 HELD = "ip -n w1 nexthop add id 1 via 10.0.0.2 dev br0; ip -n w1 route add 10.9.0.0/16 nhid 1"
+FAR_END = """
+ip netns add w1; ip netns add w2; ip -n w1 link add eth0 up type veth peer name p0; ip -n w1 link set p0 up
+ip -n w1 address add 10.0.0.1/24 dev p0; ip -n w1 link add mv0 link p0 up type macvlan
+ip -n w1 address add 10.1.0.1/24 dev mv0
+ip -n w1 nexthop add id 1 via 10.0.0.2 dev p0; ip -n w1 nexthop add id 2 via 10.1.0.2 dev mv0
+"""
 LAST_PORT = {
     "goes": dict(netns="w1", name="i0", state="absent"),
     "leaves": dict(netns="w1", name="i0", master=""),
     "goes down": dict(netns="w1", name="i0", up=False),
     "moves": dict(netns="w2", from_netns="w1", name="i0"),
 }
+
+
+@pytest.mark.parametrize("task", [dict(netns="w1", up=False), dict(netns="w2", from_netns="w1")], ids=["down", "moves"])
+def test_nexthops_fall_with_the_carrier_of_the_far_end(host, task):
+    host.shell(FAR_END)
+    foretold, done = run("link", name="eth0", check=True, **task), run("link", name="eth0", **task)
+    host.rest()
+    assert host.output("ip -n w1 nexthop") == ""
+    lost = {"nexthop %d in network namespace w1 goes with the carrier of %s" % pair for pair in ((1, "p0"), (2, "mv0"))}
+    for said in (foretold, done):
+        assert [text for text in lost if text not in str(said.get("warnings"))] == []
+        assert said["commands"] == done["commands"]
 
 
 @pytest.mark.parametrize("up", [False, True])

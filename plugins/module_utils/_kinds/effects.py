@@ -87,6 +87,9 @@ def has_carrier(state, link):
     far = state.link(link.peer) if link.peer else None
     if link.up is False or (far is not None and far.up is False):
         return False
+    lower = state.link(link.link) if link.link and kind_of(link).stacked else None
+    if lower is not None and not has_carrier(state, lower):
+        return False
     return kind_of(link).accepts_ports() != "frames" or any(has_carrier(state, port) for port in state.ports_of(link))
 
 

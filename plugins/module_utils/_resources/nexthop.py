@@ -181,11 +181,13 @@ class Nexthop(Resource):
         return replace(self, group=left) if left else None
 
     def goes_later(self, state):
+        """With the carrier of its link; the kernel sees that of a bridge only when it looks for one."""
         link = state.link((self.netns, self.dev)) if self.dev else None
         return link is not None and not has_carrier(state, link)
 
     def warnings(self, after, targets):
-        if self.key not in targets and self.goes_later(after):
+        link = after.link((self.netns, self.dev)) if self.dev else None
+        if self.key not in targets and self.goes_later(after) and (self.key in after or link.up):
             text = "nexthop %d in %s goes with the carrier of %s, and the kernel takes none until that has one again"
             yield text % (self.id, place(self.netns), self.dev)
 
