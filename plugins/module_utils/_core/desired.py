@@ -65,6 +65,6 @@ class Change(Value):
         """Those of these fields that must be sent, with their values."""
         base = self.base
         pairs = [(name, getattr(self.after, name)) for name in names]
-        on = self.target.on_by_itself
-        told = [(n, v != getattr(base, n) if base else v not in ("", False) or n in on) for n, v in pairs]
+        always = self.target.told_also_if_zero
+        told = [(n, v != getattr(base, n) if base else v not in ("", 0) or n in always) for n, v in pairs]
         return [pair for pair, (n, differs) in zip(pairs, told) if pair[1] is not None and differs]

@@ -16,7 +16,7 @@ class Resource(Value):
     rows = ()  # of its options: see rows.py
     identity = ()  # the fields by which a topology remembers what it made
     pairs = ()  # the fields that are names with values
-    on_by_itself = ()  # the bools that something new is told if they are False
+    told_also_if_zero = ()  # the fields that something new is told also if they are False or 0
     kept_by_kernel = False  # it comes and goes with what it is on, and nobody makes it
     moves_along = False  # with its link to another namespace
     of_port = False  # it goes when its link leaves a bridge

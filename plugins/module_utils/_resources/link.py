@@ -122,7 +122,7 @@ class Link(Resource):
     identity = ("netns", "name", "kind")
     pairs = ("attrs", "port", "rest")
     moves_along = True
-    on_by_itself = ("arp",)
+    told_also_if_zero = ("arp", "txqueuelen")
     # In the order of ip(8)'s words.
     ROWS = (
         Row("mtu", "IFLA_MTU=4:uint32", "int", range(68, 2**31)),

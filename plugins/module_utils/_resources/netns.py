@@ -30,6 +30,7 @@ class Netns(Resource):
     sort = "netns"
     identity = ("name",)
     is_netns = True
+    told_also_if_zero = ("nsid",)
 
     @property
     def key(self):
