@@ -66,6 +66,43 @@ def test_a_link_made_anew_keeps_what_others_gave_it(host):
     assert sorted(then ^ sysctls) == []
 
 
+@pytest.mark.needs("vlan")
+def test_upper_links_take_the_address_of_a_link_made_anew(host):
+    """Theirs is that of their lower link, and no more of their own than before."""
+    host.shell(
+        "ip netns add w1; ip -n w1 link add e0 address 02:00:00:00:00:05 up type veth peer name e0p",
+        "ip -n w1 link add v5 link e0 up type vlan id 5; ip -n w1 address add 192.0.2.1/24 dev v5",
+        "ip -n w1 link add v6 link e0 address 02:00:00:00:00:06 up type vlan id 6",
+    )
+    said = run("linux_bridge", netns="w1", name="e0", address="02:00:00:00:00:07", recreate=True)
+    assert "192.0.2.1/24" in host.output("ip -n w1 address show dev v5"), said
+
+    def addresses():
+        return [link["address"] for link in raw(host, "e0", "v5", "v6")[0].values()]
+
+    assert addresses() == ["02:00:00:00:00:07", "02:00:00:00:00:07", "02:00:00:00:00:06"]
+    host.shell("ip -n w1 link set e0 address 02:00:00:00:00:08")
+    assert addresses() == ["02:00:00:00:00:08", "02:00:00:00:00:08", "02:00:00:00:00:06"]
+
+
+def test_sysctls_of_ipv6_fall_with_an_mtu_that_ends_it(host):
+    host.shell(
+        "ip netns add w1; ip -n w1 link add e0 up type veth peer name e0p; ip -n w1 link set e0p up",
+        "ip netns exec w1 sysctl -qw net.ipv6.conf.e0.forwarding=1 net.ipv6.conf.e0.proxy_ndp=1",
+        "ip netns exec w1 sysctl -qw net.ipv4.conf.e0.forwarding=1",
+    )
+    host.rest()
+    foretold = run("link", netns="w1", name="e0", mtu=1000, check=True)
+    done = run("link", netns="w1", name="e0", mtu=1000)
+    lost = {"ip netns exec w1 sysctl -w net.ipv6.conf.e0.%s=1" % name for name in ("forwarding", "proxy_ndp")}
+    for said in (foretold, done):
+        assert lost <= set(said["rollback_commands"])
+        assert not [line for line in said["rollback_commands"] if "ipv4" in line]
+    host.shell(*done["rollback_commands"])
+    values = host.output("ip netns exec w1 sysctl -n net.ipv6.conf.e0.forwarding net.ipv6.conf.e0.proxy_ndp")
+    assert values.split() == ["1", "1"], done["rollback_commands"]
+
+
 def test_what_only_a_link_that_is_there_takes(host):
     host.shell(
         "ip netns add w1; ip -n w1 link add low type veth peer name e0; ip -n w1 link add m0 link low type macvlan",
