@@ -87,9 +87,9 @@ def carry_out(kernel, desired, dry, confirm=None):
         steps = None if missing(desired, before) else planned(desired, before)
         more = to_read.joined(touched(steps or (), before))
     if steps is None:
-        before = assume(before, desired) if dry else before
         for option, key in () if dry else missing(desired, before):
             raise not_found(option, key)
+        before = assume(before, desired)
         steps = planned(desired, before)
     check_kinds(kernel, steps)
     if dry:

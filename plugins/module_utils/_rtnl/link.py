@@ -16,16 +16,7 @@ from .._core.values import merged, replace
 from .._kinds.base import kind_named, kind_of
 from .._resources.link import ADDRGENMODES, AltName, Flag, Link
 from . import devconf, link_rest
-from .netlink import (
-    DUMP,
-    GETLINK,
-    HEADS,
-    af_specs,
-    getter,
-    known,
-    nested,
-    text,
-)
+from .netlink import DUMP, GETLINK, HEADS, af_specs, getter, known, nested, text
 
 UNKNOWN = "Unknown device type"
 ETHERNET = 1
