@@ -188,8 +188,9 @@ class Nexthop(Resource):
     def warnings(self, after, targets):
         link = after.link((self.netns, self.dev)) if self.dev else None
         if self.key not in targets and self.goes_later(after) and (self.key in after or link.up):
-            text = "nexthop %d in %s goes with the carrier of %s, and the kernel takes none until that has one again"
-            yield text % (self.id, place(self.netns), self.dev)
+            text = "nexthop %d in %s goes with the carrier of %s, as do its routes and the groups of it alone; %s"
+            why = "the kernel takes none until that has one again"
+            yield text % (self.id, place(self.netns), self.dev, why)
 
     def predict(self, state, before):
         if before is not None and not before.stays(self):
