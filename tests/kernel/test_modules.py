@@ -51,7 +51,8 @@ def test_life(host, name):
                 "after": {},
             }
         after = snapshot(host.observe())
-        # The way back is good in a shell, and so is the way there.
+        # The way back is good in a shell, and so is the way there. A namespace that has gone keeps its nsid for a moment.
+        host.settle()
         host.shell(*host.filled(wet["rollback_commands"], life.get("keys", {})))
         host.settle()
         assert snapshot(host.observe()) == snapshot(before), wet["rollback_commands"]
