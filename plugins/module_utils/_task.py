@@ -85,7 +85,7 @@ def carry_out(kernel, desired, dry, confirm=None):
         to_read = more
         before = kernel.observe(to_read)
         steps = None if missing(desired, before) else planned(desired, before)
-        more = to_read.joined(touched(steps or (), before))
+        more = to_read.joined(touched(steps or (), before, to_read))
     if steps is None:
         for option, key in () if dry else missing(desired, before):
             raise not_found(option, key)
@@ -114,8 +114,8 @@ def observation(desired):
     )
 
 
-def touched(changes, before):
-    """What few tasks need and these changes can touch, if anything."""
+def touched(changes, before, to_read):
+    """What few tasks need and these changes can touch, beside what is read everywhere."""
     uppers, disturbed = False, []
     for change in changes:
         on_demand, stacked = False, False
@@ -125,7 +125,8 @@ def touched(changes, before):
             on_demand = True
         uppers |= on_demand and stacked
         disturbed += [r for r in (change.before, change.after) if on_demand and r is not None]
-    return Observation(uppers=uppers, closely=before.spaces_around(disturbed))
+    everywhere = to_read.sorts.issuperset(_rooms.ON_DEMAND)
+    return Observation(uppers=uppers, closely=frozenset() if everywhere else before.spaces_around(disturbed))
 
 
 def check_kinds(kernel, steps):
