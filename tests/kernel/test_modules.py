@@ -51,7 +51,7 @@ def test_life(host, name):
                 "after": {},
             }
         after = snapshot(host.observe())
-        # The way back is good in a shell, and so is the way there. A namespace that has gone keeps its nsid for a moment.
+        # Both are good in a shell. A namespace that has gone keeps its nsid for a moment.
         host.settle()
         host.shell(*host.filled(wet["rollback_commands"], life.get("keys", {})))
         host.settle()
