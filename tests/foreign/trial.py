@@ -76,7 +76,8 @@ def named(d, result):
     token = str(key[token]).partition("/")[0] if len(key) > token else "?"
     # With a carrier that is named goes what the kernel had for it.
     carriers = CARRIER.findall(text) if key[0] in ("addr", "route") else ()
-    lost = key[0] in ("nexthop", "route") and "as do its routes and the groups of it" in text
+    where = "network namespace %s" % key[1] if key[1] else "the host's own network namespace"
+    lost = key[0] in ("nexthop", "route") and "in %s goes with the carrier" % where in text
     of_nexthops = lost and any(word in repr(d) for word in ("nhid", "attr2"))
     return token in text or of_nexthops or any(repr(dev) in repr(d) for dev in carriers)
 

@@ -51,7 +51,7 @@ def test_life(host, name):
                 "after": {},
             }
         after = snapshot(host.observe())
-        # Both are good in a shell. A namespace that has gone keeps its nsid for a moment.
+        # Both ways are good in a shell. A namespace that has gone keeps its nsid for a moment.
         host.settle()
         host.shell(*host.filled(wet["rollback_commands"], life.get("keys", {})))
         host.settle()

@@ -180,14 +180,17 @@ class Nexthop(Resource):
         left = tuple(pair for pair in self.group or () if pair[0] != gone.id) if gone.sort == self.sort else ()
         return replace(self, group=left) if left else None
 
+    def link_without_carrier(self, state):
+        link = state.link((self.netns, self.dev)) if self.dev else None
+        return None if link is None or has_carrier(state, link) else link
+
     def goes_later(self, state):
         """With the carrier of its link; the kernel sees that of a bridge only when it looks for one."""
-        link = state.link((self.netns, self.dev)) if self.dev else None
-        return link is not None and not has_carrier(state, link)
+        return self.link_without_carrier(state) is not None
 
     def warnings(self, after, targets):
-        link = after.link((self.netns, self.dev)) if self.dev else None
-        if self.key not in targets and self.goes_later(after) and (self.key in after or link.up):
+        link = self.link_without_carrier(after)
+        if self.key not in targets and link is not None and (self.key in after or link.up):
             text = "nexthop %d in %s goes with the carrier of %s, as do its routes and the groups of it alone; %s"
             why = "the kernel takes none until that has one again"
             yield text % (self.id, place(self.netns), self.dev, why)
